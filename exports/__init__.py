@@ -1,0 +1,1 @@
+"""Exports: rows of the published marts in, bytes or a receipt out."""

@@ -1,0 +1,38 @@
+{#
+  The as-of batch: the dates a run builds, in ref('int_as_of') as (as_of_date, cutoff_at).
+  The variable `as_of_dates` lists them (ISO text); a plain `dbt build` takes the latest date that has a cut-off.
+#}
+
+{# Incremental strategy `as_of`: a run replaces exactly the partitions of its batch, also those that came out empty. #}
+{% macro get_incremental_as_of_sql(arg_dict) -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    delete from {{ arg_dict['target_relation'] }}
+    where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch);
+
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict['temp_relation'] }}
+{%- endmacro %}
+
+{# Incremental strategy `replace_keys`: all rows of the keys that the run recomputed give way to the new ones. #}
+{% macro get_incremental_replace_keys_sql(arg_dict) -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set keys = arg_dict['unique_key'] -%}
+    delete from {{ arg_dict['target_relation'] }} as stored
+    where exists (
+        select 1 from {{ arg_dict['temp_relation'] }} as computed
+        where {% for key in keys %}computed.{{ key }} = stored.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
+    );
+
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict['temp_relation'] }}
+{%- endmacro %}
+
+{# First date a trailing window of the batch may look at: a literal where the batch is known, so that scans are pruned. #}
+{% macro window_start(days) -%}
+    {%- set dates = var('as_of_dates', []) -%}
+    {%- if dates -%}
+        (date '{{ dates | min }}' - {{ days }})
+    {%- else -%}
+        (select min(batch.as_of_date) - {{ days }} from {{ ref('int_as_of') }} as batch)
+    {%- endif -%}
+{%- endmacro %}

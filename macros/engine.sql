@@ -1,0 +1,36 @@
+{# Functions that differ between engines. Models call these, so that another engine needs this one file. #}
+
+{# Hours from one timestamp to another, fractional. #}
+{% macro hours_between(start_at, end_at) -%}
+    (epoch({{ end_at }} - {{ start_at }}) / 3600.0)
+{%- endmacro %}
+
+{# A struct of the given shape out of a JSON text; keys that are missing or do not fit are null. #}
+{% macro json_to_struct(payload, structure) -%}
+    json_transform({{ payload }}, '{{ structure }}')
+{%- endmacro %}
+
+{# Seconds since 1970 (number) to a UTC timestamp. #}
+{% macro epoch_to_timestamp(seconds) -%}
+    make_timestamp(cast({{ seconds }} as bigint) * 1000000)
+{%- endmacro %}
+
+{# ISO text with or without an offset to a UTC timestamp, null where it is no time. #}
+{% macro iso_to_timestamp(value) -%}
+    cast(try_cast({{ value }} as timestamptz) at time zone 'UTC' as timestamp)
+{%- endmacro %}
+
+{# First capture of a pattern, null where it does not match. #}
+{% macro regex_capture(value, pattern) -%}
+    nullif(regexp_extract({{ value }}, '{{ pattern }}', 1), '')
+{%- endmacro %}
+
+{# Lower-case, non-empty, distinct entries of a list of text, in alphabetical order; never null. #}
+{% macro clean_list(values) -%}
+    coalesce(
+        list_sort(list_distinct(list_filter(
+            list_transform({{ values }}, lambda entry: lower(trim(entry))), lambda entry: entry <> ''
+        ))),
+        cast([] as varchar[])
+    )
+{%- endmacro %}

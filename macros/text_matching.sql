@@ -1,0 +1,97 @@
+{#
+  Matching of word lists against captions. A list is a seed: lower-case terms, where a blank stands for an optional
+  blank, hyphen or underscore (`made with ai` also finds #madewithai), an apostrophe for any or none, and `*` for
+  any further letters. Terms match at word boundaries: a letter of the Latin or Cyrillic script on either side is no
+  boundary; a digit, a sign, or a letter of a script that writes without blanks is one (AI動画).
+  Patterns use the common ground of RE2 (DuckDB) and java.util.regex (Spark): no look-around, no \b, no back-reference.
+#}
+
+{# Letters that continue a word, as the inside of a character class. #}
+{% macro word_letters() -%}
+a-zß-öø-ɏḀ-ỿѐ-ӿа-я
+{%- endmacro %}
+
+{# One term as a pattern without boundaries. Full stops, plus signs and the like stand for themselves. #}
+{% macro term_pattern(term) -%}
+{%- set ns = namespace(pattern='') -%}
+{%- for character in term -%}
+    {%- if character == ' ' -%}{%- set ns.pattern = ns.pattern ~ '[ _-]{0,3}' -%}
+    {%- elif character == '*' -%}{%- set ns.pattern = ns.pattern ~ '[' ~ word_letters() ~ ']*' -%}
+    {%- elif character in "'’" -%}{%- set ns.pattern = ns.pattern ~ '[\'’´`]?' -%}
+    {%- elif character in '.+?()[]{}|^$\\' -%}{%- set ns.pattern = ns.pattern ~ '[' ~ character ~ ']' -%}
+    {%- else -%}{%- set ns.pattern = ns.pattern ~ character -%}
+    {%- endif -%}
+{%- endfor -%}
+{{ ns.pattern }}
+{%- endmacro %}
+
+{# The terms as alternatives, `(?:a|b)`; a list without terms matches nothing. #}
+{% macro any_term(terms) -%}
+{%- set patterns = [] -%}
+{%- for term in terms -%}{%- do patterns.append(term_pattern(term)) -%}{%- endfor -%}
+(?:{{ patterns | join('|') if patterns else '[^ -￿ ]' }})
+{%- endmacro %}
+
+{# A pattern between word boundaries, captured as the first group. #}
+{% macro whole_word(pattern) -%}
+(?:^|[^{{ word_letters() }}])({{ pattern }})(?:$|[^{{ word_letters() }}])
+{%- endmacro %}
+
+{# A pattern as an SQL text literal. #}
+{% macro pattern_literal(pattern) -%}
+'{{ pattern | replace("'", "''") }}'
+{%- endmacro %}
+
+{# ---------- functions that differ between engines #}
+
+{# Whether a pattern is found anywhere in a text. #}
+{% macro matches_pattern(value, pattern) -%}
+    {{ return(adapter.dispatch('matches_pattern')(value, pattern)) }}
+{%- endmacro %}
+
+{% macro default__matches_pattern(value, pattern) -%}
+    regexp_matches({{ value }}, {{ pattern_literal(pattern) }})
+{%- endmacro %}
+
+{% macro spark__matches_pattern(value, pattern) -%}
+    {{ value }} rlike {{ pattern_literal(pattern | replace('\\', '\\\\')) }}
+{%- endmacro %}
+
+{# First group of the first match, null where there is none. #}
+{% macro first_match(value, pattern) -%}
+    {{ return(adapter.dispatch('first_match')(value, pattern)) }}
+{%- endmacro %}
+
+{% macro default__first_match(value, pattern) -%}
+    nullif(regexp_extract({{ value }}, {{ pattern_literal(pattern) }}, 1), '')
+{%- endmacro %}
+
+{% macro spark__first_match(value, pattern) -%}
+    nullif(regexp_extract({{ value }}, {{ pattern_literal(pattern | replace('\\', '\\\\')) }}, 1), '')
+{%- endmacro %}
+
+{# The text with every match replaced. #}
+{% macro replace_matches(value, pattern, replacement) -%}
+    {{ return(adapter.dispatch('replace_matches')(value, pattern, replacement)) }}
+{%- endmacro %}
+
+{% macro default__replace_matches(value, pattern, replacement) -%}
+    regexp_replace({{ value }}, {{ pattern_literal(pattern) }}, {{ pattern_literal(replacement) }}, 'g')
+{%- endmacro %}
+
+{% macro spark__replace_matches(value, pattern, replacement) -%}
+    regexp_replace({{ value }}, {{ pattern_literal(pattern | replace('\\', '\\\\')) }}, {{ pattern_literal(replacement) }})
+{%- endmacro %}
+
+{# Entries of a list joined to one text; an empty list gives the empty text. #}
+{% macro joined_list(values, separator) -%}
+    {{ return(adapter.dispatch('joined_list')(values, separator)) }}
+{%- endmacro %}
+
+{% macro default__joined_list(values, separator) -%}
+    coalesce(array_to_string({{ values }}, '{{ separator }}'), '')
+{%- endmacro %}
+
+{% macro spark__joined_list(values, separator) -%}
+    coalesce(array_join({{ values }}, '{{ separator }}'), '')
+{%- endmacro %}

@@ -1,0 +1,21 @@
+{#- The batch: the dates this run builds and the moment up to which each of them sees raw rows. -#}
+
+with
+
+cutoffs as (
+
+    select * from {{ source('meta', 'cutoffs') }}
+
+)
+
+select
+    as_of_date,
+    cutoff_at
+from cutoffs
+{% if var('as_of_dates', []) %}
+where as_of_date in (
+    {%- for as_of_date in var('as_of_dates') %}date '{{ as_of_date }}'{% if not loop.last %}, {% endif %}{% endfor -%}
+)
+{% else %}
+where as_of_date = (select max(latest.as_of_date) from cutoffs as latest)
+{% endif %}

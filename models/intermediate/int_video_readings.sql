@@ -1,0 +1,287 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_keys',
+    unique_key=['market', 'video_id']
+) }}
+
+{#-
+    Distinct readings and everything that follows from a video's own history. Each column of a reading depends on
+    that reading and earlier ones only, so a date sees the same values however much later data is there.
+    A run recomputes the videos that its new loads touched, and no others.
+-#}
+
+with
+
+staged as (
+
+    select * from {{ ref('stg_tiktok__videos') }}
+
+),
+
+touched as (
+
+    select distinct
+        market,
+        video_id
+    from staged
+    {% if is_incremental() %}
+    where load_id > (select coalesce(max(last_load_id), 0) from {{ this }})
+    {% endif %}
+
+),
+
+appearances as (
+
+    select
+        staged.*,
+        row_number() over (
+            partition by staged.market, staged.video_id, staged.observed_at
+            order by staged.load_id desc
+        ) as place_at_moment
+    from staged
+    inner join touched
+        on
+            staged.market = touched.market
+            and staged.video_id = touched.video_id
+
+),
+
+compared as (
+
+    -- Two datasets known to be different are two readings. Else equal counts are one reading, seen again.
+    select
+        *,
+        case
+            when lag(load_id) over seen is null then true
+            when dataset_id is not null and lag(dataset_id) over seen is not null
+                then dataset_id <> lag(dataset_id) over seen
+            else
+                plays is distinct from lag(plays) over seen
+                or likes is distinct from lag(likes) over seen
+                or shares is distinct from lag(shares) over seen
+                or comments is distinct from lag(comments) over seen
+                or saves is distinct from lag(saves) over seen
+        end as is_distinct
+    from appearances
+    where place_at_moment = 1
+    window seen as (partition by market, video_id order by observed_at)
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(case when is_distinct then 1 else 0 end) over (
+            partition by market, video_id
+            order by observed_at
+            rows between unbounded preceding and current row
+        ) as reading_number
+    from compared
+
+),
+
+sightings as (
+
+    select
+        market,
+        video_id,
+        reading_number,
+        max(observed_at) as last_seen_at,
+        count(*) as times_seen,
+        max(load_id) as last_load_id
+    from numbered
+    group by market, video_id, reading_number
+
+),
+
+readings as (
+
+    -- Counters only rise: a lower count stays in staging and is lifted to the highest one so far here.
+    select
+        numbered.market,
+        numbered.video_id,
+        numbered.reading_number,
+        numbered.observed_at,
+        numbered.observed_date as reading_date,
+        numbered.load_id,
+        numbered.item_index,
+        numbered.counts_rounded,
+        numbered.plays_resolution,
+        numbered.likes_resolution,
+        numbered.shares_resolution,
+        numbered.posted_at_disagrees,
+        sightings.last_seen_at,
+        sightings.times_seen,
+        max(sightings.last_load_id) over (partition by numbered.market, numbered.video_id) as last_load_id,
+        case
+            when numbered.posted_at is null then 'first_seen' else numbered.posted_at_source
+        end as posted_at_source,
+        coalesce(numbered.posted_at, min(numbered.observed_at) over so_far) as posted_at,
+        numbered.posted_at is null as age_is_lower_bound,
+        max(numbered.plays) over so_far as plays,
+        max(numbered.likes) over so_far as likes,
+        max(numbered.shares) over so_far as shares,
+        max(numbered.comments) over so_far as comments,
+        max(numbered.saves) over so_far as saves,
+        coalesce(
+            numbered.plays < max(numbered.plays) over so_far
+            or numbered.likes < max(numbered.likes) over so_far
+            or numbered.shares < max(numbered.shares) over so_far
+            or numbered.comments < max(numbered.comments) over so_far
+            or numbered.saves < max(numbered.saves) over so_far,
+            false
+        ) as counter_regressed
+    from numbered
+    inner join sightings
+        on
+            numbered.market = sightings.market
+            and numbered.video_id = sightings.video_id
+            and numbered.reading_number = sightings.reading_number
+    where numbered.is_distinct
+    window
+        so_far as (
+            partition by numbered.market, numbered.video_id
+            order by numbered.observed_at
+            rows between unbounded preceding and current row
+        )
+
+),
+
+aged as (
+
+    select
+        *,
+        greatest({{ hours_between('posted_at', 'observed_at') }}, {{ var('minimum_age_hours') }}) as age_hours,
+        lag(observed_at) over earlier as previous_observed_at,
+        {{ hours_between('lag(observed_at) over earlier', 'observed_at') }} as gap_hours,
+        plays - lag(plays) over earlier as delta_plays,
+        likes - lag(likes) over earlier as delta_likes,
+        shares - lag(shares) over earlier as delta_shares
+    from readings
+    window earlier as (partition by market, video_id order by observed_at)
+
+),
+
+rated as (
+
+    select
+        *,
+        plays / age_hours as views_per_hour,
+        likes / age_hours as likes_per_hour,
+        shares / age_hours as shares_per_hour,
+        {{ live_rate('delta_plays') }} as live_views_per_hour,
+        {{ live_rate('delta_likes') }} as live_likes_per_hour,
+        {{ live_rate('delta_shares') }} as live_shares_per_hour
+    from aged
+
+),
+
+scored as (
+
+    select
+        *,
+        {{ momentum('shares_per_hour', 'likes_per_hour', 'views_per_hour') }} as momentum_score,
+        {{ momentum('live_shares_per_hour', 'live_likes_per_hour', 'live_views_per_hour') }} as live_momentum
+    from rated
+
+),
+
+chained as (
+
+    select
+        *,
+        lag(momentum_score) over earlier as previous_momentum_score,
+        lag(age_hours) over earlier as previous_age_hours,
+        lag(gap_hours) over earlier as previous_gap_hours,
+        lag(live_momentum) over earlier as previous_live_momentum,
+        lag(live_views_per_hour) over earlier as previous_live_views_per_hour,
+        row_number() over (
+            partition by market, video_id, reading_date
+            order by observed_at desc
+        ) as place_from_day_end
+    from scored
+    window earlier as (partition by market, video_id order by observed_at)
+
+),
+
+day_closes as (
+
+    select
+        market,
+        video_id,
+        reading_date,
+        row_number() over earlier as reading_days,
+        lag(momentum_score) over earlier as previous_day_momentum,
+        reading_date - lag(reading_date) over earlier as previous_day_gap_days,
+        (momentum_score - lag(momentum_score) over earlier)
+        / (reading_date - lag(reading_date) over earlier) as day_velocity
+    from chained
+    where place_from_day_end = 1
+    window earlier as (partition by market, video_id order by reading_date)
+
+),
+
+day_trends as (
+
+    select
+        *,
+        lag(day_velocity) over (partition by market, video_id order by reading_date) as previous_velocity
+    from day_closes
+
+)
+
+select
+    chained.market,
+    chained.video_id,
+    cast(chained.reading_number as integer) as reading_number,
+    chained.observed_at,
+    chained.reading_date,
+    chained.last_seen_at,
+    cast(chained.times_seen as integer) as times_seen,
+    chained.posted_at,
+    chained.posted_at_source,
+    chained.age_is_lower_bound,
+    chained.posted_at_disagrees,
+    chained.age_hours,
+    chained.plays,
+    chained.likes,
+    chained.shares,
+    chained.comments,
+    chained.saves,
+    chained.plays_resolution,
+    chained.likes_resolution,
+    chained.shares_resolution,
+    chained.counts_rounded,
+    chained.counter_regressed,
+    chained.views_per_hour,
+    chained.likes_per_hour,
+    chained.shares_per_hour,
+    chained.momentum_score,
+    chained.previous_observed_at,
+    chained.gap_hours,
+    chained.delta_plays,
+    chained.delta_likes,
+    chained.delta_shares,
+    chained.live_views_per_hour,
+    chained.live_likes_per_hour,
+    chained.live_shares_per_hour,
+    chained.live_momentum,
+    chained.previous_momentum_score,
+    chained.previous_age_hours,
+    chained.previous_gap_hours,
+    chained.previous_live_momentum,
+    chained.previous_live_views_per_hour,
+    cast(day_trends.reading_days as integer) as reading_days,
+    day_trends.previous_day_momentum,
+    cast(day_trends.previous_day_gap_days as integer) as previous_day_gap_days,
+    day_trends.previous_velocity,
+    chained.load_id,
+    chained.item_index,
+    chained.last_load_id
+from chained
+inner join day_trends
+    on
+        chained.market = day_trends.market
+        and chained.video_id = day_trends.video_id
+        and chained.reading_date = day_trends.reading_date

@@ -1,0 +1,98 @@
+with
+
+metrics as (
+
+    select * from {{ ref('int_video_metrics') }}
+
+),
+
+attributes as (
+
+    select * from {{ ref('stg_tiktok__videos') }}
+    where observed_date >= {{ window_start(0) }}
+
+),
+
+accounts as (
+
+    select
+        lower(handle) as handle,
+        role
+    from {{ ref('accounts') }}
+
+),
+
+markets as (
+
+    select * from {{ ref('markets') }}
+
+)
+
+select
+    metrics.as_of_date,
+    metrics.market,
+    metrics.video_id,
+    attributes.video_url,
+    attributes.caption,
+    attributes.author_handle,
+    attributes.author_name,
+    coalesce(accounts.role, 'other') as author_role,
+    metrics.posted_at,
+    metrics.age_is_lower_bound,
+    metrics.observed_at,
+    metrics.last_seen_at,
+    metrics.is_stale,
+    metrics.age_hours,
+    metrics.plays,
+    metrics.likes,
+    metrics.shares,
+    metrics.comments,
+    metrics.saves,
+    metrics.counts_rounded,
+    metrics.counter_regressed,
+    metrics.views_per_hour,
+    metrics.likes_per_hour,
+    metrics.shares_per_hour,
+    metrics.momentum_score,
+    metrics.live_views_per_hour,
+    metrics.live_likes_per_hour,
+    metrics.live_shares_per_hour,
+    metrics.live_momentum,
+    metrics.expected_live_momentum,
+    metrics.status,
+    metrics.status_classic,
+    metrics.status_measured,
+    metrics.build_now,
+    metrics.tutorial_trigger,
+    metrics.urgency,
+    metrics.trigger_reason,
+    case when metrics.market_count > 1 then '🌐 BOTH' else markets.label end as market_label,
+    metrics.market_count > 1 as is_cross_market,
+    metrics.age_hours <= {{ var('fresh_age_hours') }} as is_fresh,
+    metrics.velocity,
+    metrics.acceleration,
+    metrics.predicted_momentum_6h,
+    metrics.predicted_momentum_12h,
+    metrics.predicted_momentum_24h,
+    metrics.trajectory,
+    metrics.action_window,
+    metrics.recommended_variants,
+    metrics.stop_reason is not null as stop_building,
+    metrics.stop_reason,
+    metrics.opportunity_score,
+    metrics.confidence,
+    metrics.reading_count,
+    attributes.music_id,
+    attributes.music_name,
+    metrics.feed_rank,
+    attributes.load_id,
+    attributes.item_index
+from metrics
+inner join attributes
+    on
+        metrics.presence_load_id = attributes.load_id
+        and metrics.video_id = attributes.video_id
+inner join markets
+    on metrics.market = markets.market
+left join accounts
+    on attributes.author_handle = accounts.handle

@@ -1,0 +1,1 @@
+"""Orchestration: settings, resources, Dagster definitions and the `trends` command. No business rules."""

@@ -1,0 +1,1 @@
+"""Assets by room: `ingest`, `models`, `publish`, `exports`. Each function wires a room's functions to the graph."""

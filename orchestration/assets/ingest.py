@@ -1,0 +1,103 @@
+"""Ingest assets: raw tables and the cut-offs of the dates a run is for.
+
+Belongs here: wiring of sources and landing to the graph. Must not be here: reading items, table definitions.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from ingest import landing
+from orchestration import feeds
+from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
+from orchestration.settings import Settings
+from warehouse.publish import pending_dates
+from warehouse.store import Store
+
+RAW_TABLES = {
+    "tiktok_videos": "Video items as they came, append-only, one row per item of a feed.",
+    "tiktok_music": "Items of music feeds as they came, append-only.",
+    "loads": "One row per feed file that was offered: landed, repeat, empty or unreadable, and why.",
+    "quarantine": "Items and files that could not be read, with the reason.",
+}
+CUTOFFS = dg.AssetKey(["meta", "cutoffs"])
+
+
+class IngestConfig(dg.Config):
+    """What to land.
+
+    Attributes:
+        source: `sample`, `apify` or an export folder; empty takes the default of the settings.
+        as_of: ISO time with offset that replaces the stored cut-off of the run's last date.
+    """
+
+    source: str = ""
+    as_of: str = ""
+
+
+def _spec(key: dg.AssetKey, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key, group_name="ingest", description=description, kinds={"duckdb", "python"}, skippable=True,
+    )  # fmt: skip
+
+
+@dg.multi_asset(
+    specs=[
+        *(_spec(dg.AssetKey(["raw", name]), description) for name, description in RAW_TABLES.items()),
+        _spec(CUTOFFS, "The stored moment up to which each date sees raw rows."),
+    ],
+    partitions_def=DAILY,
+    backfill_policy=SINGLE_RUN,
+    pool=WRITER_POOL,
+    can_subset=False,
+)
+def raw_feeds(
+    context: dg.AssetExecutionContext,
+    config: IngestConfig,
+    settings: dg.ResourceParam[Settings],
+    store: dg.ResourceParam[Store],
+) -> Iterator[dg.MaterializeResult]:
+    """Lands the source's feeds up to the run's last date and fixes the cut-offs."""
+    started = time.monotonic()
+    dates = [date.fromisoformat(key) for key in run_dates(context)]
+    last = dates[-1]
+    source = config.source or feeds.default_source(settings)
+    feeds.keep_apart(source, store)
+    day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+    offered = feeds.offer(source, settings, store, until=day_end - timedelta(microseconds=1))
+    now = datetime.now(UTC)
+    with store.writer() as connection:
+        report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name)
+        landed = landing.landed_dates(connection)
+        missing = [day for day in dates if day not in landed]
+        if len(missing) == len(dates):
+            raise dg.Failure(_nothing_for(dates, landed, source, report), allow_retries=False)
+        override = datetime.fromisoformat(config.as_of) if config.as_of else None
+        for day in pending_dates(connection, landed, dates):
+            landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
+        counts = {
+            name: connection.execute(f"select count(*) from raw.{name}").fetchone()[0] for name in RAW_TABLES
+        }
+        cutoffs = connection.execute("select count(*) from meta.cutoffs").fetchone()[0]
+    for line in (*report.problems, *report.notes):
+        context.log.warning(line)
+    shared = {
+        "source": source,
+        "landing": report.summary(),
+        "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.problems) or "none"),
+        "notes": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.notes) or "none"),
+        "unreadable_files": len(report.problems),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    for name, count in counts.items():
+        yield dg.MaterializeResult(asset_key=["raw", name], metadata={**shared, "dagster/row_count": count})
+    yield dg.MaterializeResult(asset_key=CUTOFFS, metadata={"dagster/row_count": cutoffs})
+
+
+def _nothing_for(dates: list[date], landed: list[date], source: str, report: landing.LandingReport) -> str:
+    wanted = dates[0].isoformat() if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    have = f"there is data from {landed[0]} to {landed[-1]}" if landed else "there is no data at all"
+    problems = f" Unreadable: {'; '.join(report.problems)}." if report.problems else ""
+    return f"source {source} has no feed for {wanted}: {have}. Give another --date or --source.{problems}"

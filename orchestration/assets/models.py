@@ -1,0 +1,142 @@
+"""dbt assets: the project's models, seeds and tests as assets and asset checks.
+
+Belongs here: the translator, the argument builders, turning dbt's results into Dagster events. Must not be here:
+how dbt is called (`dbt_runner`), what the models do.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+
+from ingest import landing
+from orchestration import dbt_runner
+from orchestration.dbt_runner import DbtFailedError, NodeResult
+from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
+from warehouse.publish import pending_dates, record_builds
+from warehouse.store import Store
+
+DBT_UNIQUE_ID = "dagster_dbt/unique_id"
+
+# Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
+ROWS_PER_BATCH = 1_000_000
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups by layer, keys by schema and name, owners and kinds for the catalogue."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """The spec of a model or seed; see the base class."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None:
+            return spec
+        layer = "staging" if node["resource_type"] == "seed" else node["fqn"][1]
+        return spec.replace_attributes(group_name=layer, kinds={"dbt", "duckdb"})
+
+
+def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
+    """dbt arguments for a run of some models (by name) or of all; unit tests belong to `make test`."""
+    arguments = ["--exclude-resource-type", "unit_test"]
+    return arguments if everything else [*arguments, "--select", *sorted(selected)]
+
+
+def batches(rows_per_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> list[list[str]]:
+    """Splits dates (ISO, with their rows) into consecutive batches of at most `limit` rows, at least one date each."""
+    result: list[list[str]] = []
+    rows = 0
+    for as_of_date in sorted(rows_per_date):
+        if not result or rows + rows_per_date[as_of_date] > limit:
+            result.append([])
+            rows = 0
+        result[-1].append(as_of_date)
+        rows += rows_per_date[as_of_date]
+    return result
+
+
+def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinition:
+    """The project's models and seeds as one computation over a date or a range of dates."""
+
+    @dbt_assets(
+        manifest=manifest_path,
+        dagster_dbt_translator=Translator(),
+        partitions_def=DAILY,
+        backfill_policy=SINGLE_RUN,
+        pool=WRITER_POOL,
+        name="dbt_models",
+    )
+    def dbt_models(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Iterator[Any]:
+        """Seeds, models and data tests for the run's dates and for landed earlier dates that were never built."""
+        wanted = [date.fromisoformat(key) for key in run_dates(context)]
+        with store.writer() as connection:
+            pending = pending_dates(connection, landing.landed_dates(connection), wanted)
+            rows = dict.fromkeys((day.isoformat() for day in pending), 0)
+            rows |= {
+                row[0].isoformat(): int(row[1])
+                for row in connection.execute(
+                    "select observed_at::date as day, sum(item_count) from raw.loads"
+                    " where kind = 'videos' and list_contains(?, observed_at::date) group by 1",
+                    [pending],
+                ).fetchall()
+            }
+        by_unique_id = {
+            spec.metadata[DBT_UNIQUE_ID]: key for key, spec in context.assets_def.specs_by_key.items()
+        }
+        names = [
+            unique_id.split(".")[-1] for unique_id, key in by_unique_id.items() if key in context.selected_asset_keys
+        ]
+        arguments = selection_arguments(names, everything=not context.is_subset)
+        results: list[NodeResult] = []
+        failure: DbtFailedError | None = None
+        for number, batch in enumerate(batches(rows)):
+            context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
+            without_seeds = ["--exclude-resource-type", "seed"] if number else []
+            try:
+                done = dbt_runner.invoke(
+                    project_dir, store, "build", as_of_dates=batch, arguments=[*arguments, *without_seeds]
+                )
+            except DbtFailedError as error:
+                done, failure = error.results, error
+            # Of several batches the last outcome of a node counts; seeds ran in the first one only.
+            results = list({result.unique_id: result for result in [*results, *done]}.values())
+            if failure:
+                break
+            with store.writer() as connection:
+                record_builds(connection, batch, context.run.run_id)
+        yield from _events(context, by_unique_id, results)
+        if failure:
+            raise dg.Failure(str(failure), allow_retries=False)
+
+    return dbt_models
+
+
+def _events(
+    context: dg.AssetExecutionContext, by_unique_id: Mapping[str, dg.AssetKey], results: Sequence[NodeResult]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    checks = {
+        spec.metadata[DBT_UNIQUE_ID]: spec.key
+        for spec in context.assets_def.check_specs
+        if spec.metadata and DBT_UNIQUE_ID in spec.metadata
+    }
+    for result in results:
+        metadata: dict[str, Any] = {"seconds": round(result.seconds, 3), "status": result.status}
+        if result.unique_id in by_unique_id:
+            key = by_unique_id[result.unique_id]
+            if result.status == "success" and key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key, metadata={**metadata, "relation": result.relation or ""})
+        elif result.unique_id in checks and checks[result.unique_id] in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(
+                asset_key=checks[result.unique_id].asset_key,
+                check_name=checks[result.unique_id].name,
+                passed=result.status in ("pass", "warn"),
+                severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
+                metadata={**metadata, "failing_rows": result.failures or 0, "message": result.message},
+            )

@@ -1,0 +1,257 @@
+"""The `trends` command: thin, it runs the same jobs as the Dagster UI, in this process.
+
+Exit codes: 0 done, 1 failed or finished with unreadable input, 2 wrong use. Belongs here: arguments, progress, what is
+printed. Must not be here: what a job does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.settings import PROJECT_ROOT, Settings
+from warehouse.store import Store, WarehouseBusyError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+
+
+class UsageError(ValueError):
+    """The command cannot be carried out as given; the message names the remedy."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line and runs it; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    settings = _settings(options)
+    logging.basicConfig(level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s")
+    # httpx logs whole URLs at INFO, and a webhook's URL is its password.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        return int(options.run(options, settings))
+    except UsageError as error:
+        print(f"trends: {error}", file=sys.stderr)
+        return WRONG_USE
+    except (WarehouseBusyError, FileNotFoundError, LookupError) as error:
+        print(f"trends: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="trends", description="TikTok trends for template creators.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, help_text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help_text, description=help_text)
+        sub.add_argument("--home", type=Path, help="home directory (default: TRENDS_HOME, else the project)")
+        sub.set_defaults(run=run)
+        return sub
+
+    run = command("run", _run, "Run the daily job for one date.")
+    run.add_argument("--date", type=_date, help="as-of date (default: today, or the source's last day)")
+    run.add_argument("--source", default="", help="apify, sample or an export folder")
+    run.add_argument("--as-of", type=_moment, help="cut-off time with offset, replaces the stored one")
+    run.add_argument("--no-deliver", action="store_true", help="write the files, send nothing")
+
+    backfill = command("backfill", _backfill, "Run the daily job over all dates of an export folder.")
+    backfill.add_argument("--source", required=True, help="an export folder, or sample")
+    backfill.add_argument("--from", dest="first", type=_date, help="first date (default: the source's first)")
+    backfill.add_argument("--to", dest="last", type=_date, help="last date (default: the source's last)")
+
+    command("publish", _publish, "Publish the marts as they are built.")
+    ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
+    ui.add_argument("--port", type=int, default=3000)
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(trends_home=options.home) if options.home else Settings()
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: expected YYYY-MM-DD") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected 2026-02-20T09:00:00Z") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no offset: say 2026-02-20T09:00:00Z")
+    return moment.astimezone(UTC)
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration import feeds
+
+    source = options.source or feeds.default_source(settings)
+    as_of_date = options.date or _last_date(source, settings)
+    return _execute("daily", settings, [as_of_date], source, options.as_of)
+
+
+def _backfill(options: argparse.Namespace, settings: Settings) -> int:
+    dates = [
+        day
+        for day in _offered_dates(options.source, settings)
+        if (options.first is None or day >= options.first) and (options.last is None or day <= options.last)
+    ]
+    if not dates:
+        message = f"{options.source} has no feed in the dates asked for"
+        raise UsageError(message)
+    return _execute("backfill", settings, dates, options.source, None)
+
+
+def _publish(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration.assets.publish import git_sha
+    from warehouse import publish
+
+    store = _store(settings)
+    if not store.build_path.exists():
+        message = f"nothing to publish: {store.build_path} does not exist. Run `trends run` first."
+        raise UsageError(message)
+    publication = publish.publish(store, run_id="trends publish", git_sha=git_sha(PROJECT_ROOT))
+    print(f"published {publication.path} as of {publication.as_of_date}: {sum(publication.tables.values())} rows")
+    return DONE
+
+
+def _ui(options: argparse.Namespace, settings: Settings) -> int:
+    home = _dagster_home(_store(settings))
+    environment = os.environ | {"DAGSTER_HOME": str(home), "TRENDS_HOME": str(settings.trends_home)}
+    executable = Path(sys.executable).with_name("dagster")
+    os.chdir(PROJECT_ROOT)
+    os.execve(
+        executable,
+        [str(executable), "dev", "-m", "orchestration.definitions", "-p", str(options.port)],
+        environment,
+    )  # noqa: S606 - a fixed program of this environment
+
+
+def _store(settings: Settings) -> Store:
+    return Store(settings.trends_home, settings.lock_timeout_s)
+
+
+def _dagster_home(store: Store) -> Path:
+    store.dagster.mkdir(parents=True, exist_ok=True)
+    configuration = store.dagster / "dagster.yaml"
+    if not configuration.exists():
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), configuration)
+    return store.dagster
+
+
+def _offered_dates(source: str, settings: Settings) -> list[date]:
+    from orchestration import feeds
+
+    try:
+        offered = feeds.offer(source, settings, _store(settings))
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    return sorted({feed.observed_at.date() for feed in offered.feeds})
+
+
+def _last_date(source: str, settings: Settings) -> date:
+    """Today for live data; for a folder the last day it has, which is said aloud."""
+    from orchestration import feeds
+
+    today = datetime.now(UTC).date()
+    if source == feeds.APIFY:
+        return today
+    dates = _offered_dates(source, settings)
+    if not dates:
+        message = f"{source} holds no feed: expected <market>/<kind>/<YYYY-MM-DDTHH-MM-SSZ>.json files"
+        raise UsageError(message)
+    if today in dates:
+        return today
+    print(f"no --date given: taking {dates[-1]}, the last day of {source}")
+    return dates[-1]
+
+
+def _execute(job_name: str, settings: Settings, dates: Sequence[date], source: str, as_of: datetime | None) -> int:
+    """Runs a job in this process, prints its stages, and says what a person needs to know."""
+    started = time.monotonic()
+    store = _store(settings)
+    os.environ["DAGSTER_HOME"] = str(_dagster_home(store))
+    import dagster as dg
+
+    from orchestration.definitions import build_defs
+
+    stages = [("start-up", time.monotonic() - started)]
+    job = build_defs(settings).resolve_job_def(job_name)
+    first, last = dates[0].isoformat(), dates[-1].isoformat()
+    selection: dict[str, Any] = (
+        {"partition_key": last}
+        if len(dates) == 1
+        else {"tags": {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}}
+    )
+    config = {
+        "ops": {"raw_feeds": {"config": {"source": source, "as_of": as_of.isoformat() if as_of else ""}}},
+        # Dagster's own console log repeats every event: people get the report below, the UI has the events.
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    stages.append(("definitions", time.monotonic() - started - stages[0][1]))
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False, **selection)
+    problems = _report(result, store, stages, started)
+    for event in result.all_events:
+        if event.is_step_failure:
+            print(f"trends: {event.step_key} failed: {_innermost(event)}", file=sys.stderr)
+    if not result.success:
+        return FAILED
+    return FAILED if problems else DONE
+
+
+def _innermost(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return str(failure.user_failure_data.description)
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "unknown"
+
+
+def _report(
+    result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[str, float]], started: float
+) -> int:
+    """Prints landing, stage times and files; returns the number of unreadable files."""
+    problems = 0
+    seen: set[str] = set()
+    for event in result.all_events:
+        if event.is_step_success:
+            stages.append((event.step_key, event.step_success_data.duration_ms / 1000))
+        if not event.is_step_materialization:
+            continue
+        metadata = event.materialization.metadata
+        landing_line = metadata.get("landing")
+        if landing_line is not None and "landing" not in seen:
+            seen.add("landing")
+            print(f"landing: {landing_line.value}")
+            problems = int(metadata["unreadable_files"].value or 0)
+            for name in ("problems", "notes"):
+                text = str(metadata[name].value)
+                if text != "none":
+                    print(f"{name}:\n{text}")
+        if "files" in metadata:
+            for line in str(metadata["files"].value).splitlines():
+                print(f"wrote {line}")
+    print("stages: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages))
+    print(f"total {time.monotonic() - started:.1f} s; published {store.published_path}")
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

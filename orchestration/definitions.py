@@ -1,0 +1,38 @@
+"""Assembly: puts assets, jobs, schedules and resources together. Must not be here: their implementation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration import dbt_runner, jobs
+from orchestration.assets import exports, ingest, models, publish
+from orchestration.settings import PROJECT_ROOT, Settings
+from warehouse.store import Store
+
+
+def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.Definitions:
+    """The code location for the given settings; tests pass their own.
+
+    Args:
+        settings: Home, sources, secrets.
+        project_dir: Folder of dbt_project.yml.
+    """
+    dbt_models = models.build_dbt_assets(project_dir, dbt_runner.ensure_manifest(project_dir))
+    marts = [key for key, spec in dbt_models.specs_by_key.items() if spec.group_name == "marts"]
+    return dg.Definitions(
+        assets=[ingest.raw_feeds, dbt_models, publish.build_published_asset(marts), *exports.ASSETS],
+        jobs=[jobs.daily, jobs.backfill],
+        schedules=[jobs.daily_09_utc],
+        resources={
+            "settings": settings,
+            "store": Store(settings.trends_home, settings.lock_timeout_s),
+        },
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster` and `dg` load: the settings of the environment."""
+    return build_defs(Settings())

@@ -1,0 +1,8 @@
+{# Fails on rows that share the columns that name the model's grain. `batch_only` looks at the dates just built. #}
+{% test unique_grain(model, columns, batch_only=false) %}
+    select {{ columns | join(', ') }}, count(*) as row_count
+    from {{ model }}
+    {% if batch_only %}where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch){% endif %}
+    group by {{ columns | join(', ') }}
+    having count(*) > 1
+{% endtest %}

@@ -1,0 +1,238 @@
+"""Publishing: the marts of the build file become the file everyone reads, in one atomic step.
+
+Belongs here: copying `marts.*` as tables, comments, `meta.publication`, the swap. Must not be here: which checks must
+pass first (orchestration), what the marts mean.
+
+The new file starts as a copy of the published one and only takes what changed: whole partitions of daily marts
+that were built since (`meta.builds` says which), the readings of videos that new loads touched, and all rows of
+small tables. So publishing costs the day, not the history. It is then checkpointed, synced and renamed over the
+old file: a reader sees the one or the other, never a lock and never half of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from warehouse.store import Store, connect, quote_literal
+
+PUBLICATION_DDL = """
+create schema if not exists marts;
+create schema if not exists meta;
+create table if not exists meta.publication (
+    run_id varchar not null,
+    published_at timestamp not null,
+    as_of_date date not null,
+    cutoff_at timestamp not null,
+    git_sha varchar,
+    sources varchar not null,
+    tables varchar not null
+);
+comment on table meta.publication is 'One row: which run published this file, when, as of when, and the rows of each table.';
+create table if not exists meta.builds (as_of_date date primary key, run_id varchar not null, built_at timestamp not null);
+comment on table meta.builds is 'When each as-of date of the daily marts was last built, and by which run.';
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published.
+
+    Attributes:
+        path: The published file.
+        as_of_date: Latest as-of date in it, ISO.
+        tables: Rows per mart.
+        was_rewritten: Whether the file was made anew instead of extended.
+    """
+
+    path: Path
+    as_of_date: str
+    tables: dict[str, int]
+    was_rewritten: bool
+
+
+def pending_dates(
+    connection: duckdb.DuckDBPyConnection, landed: Sequence[date], wanted: Sequence[date]
+) -> list[date]:
+    """The dates a run for `wanted` builds: those with data, and landed earlier ones that never were built.
+
+    Without the second part a first run over a folder of history would know no yesterday to score or to compare with.
+    """
+    connection.execute(PUBLICATION_DDL)
+    built = {row[0] for row in connection.execute("select as_of_date from meta.builds").fetchall()}
+    return [day for day in sorted(landed) if day in wanted or (day < max(wanted) and day not in built)]
+
+
+def record_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str], run_id: str) -> None:
+    """Notes in the build file that these dates (ISO) were built: publishing copies what is newer than its copy."""
+    connection.execute(PUBLICATION_DDL)
+    connection.executemany(
+        "insert or replace into meta.builds values (?, ?, ?)",
+        [(as_of_date, run_id, datetime.now(UTC).replace(tzinfo=None)) for as_of_date in as_of_dates],
+    )
+
+
+def publish(store: Store, *, run_id: str, git_sha: str | None = None) -> Publication:
+    """Replaces the published file by the current marts.
+
+    Args:
+        store: The home. The writer lock is taken.
+        run_id: Written to `meta.publication`.
+        git_sha: Code version, where known.
+
+    Returns:
+        What was published.
+
+    Raises:
+        WarehouseBusyError: Another process is writing.
+        LookupError: No date was built yet.
+    """
+    with store.lock():
+        for leftover in store.warehouse.glob(".publishing-*"):
+            leftover.unlink()
+        temporary = store.warehouse / f".publishing-{os.getpid()}.duckdb"
+        extend = store.published_path.exists() and _same_shape(store)
+        if extend:
+            shutil.copyfile(store.published_path, temporary)
+        connection = connect(temporary)
+        try:
+            connection.execute(f"attach {quote_literal(str(store.build_path))} as build (read_only)")
+            publication = _fill(connection, store, run_id, git_sha, was_rewritten=not extend)
+            connection.execute("detach build")
+            connection.execute("checkpoint")
+        except BaseException:
+            connection.close()
+            temporary.unlink(missing_ok=True)
+            raise
+        connection.close()
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(store.published_path)
+        directory = os.open(store.warehouse, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+        return publication
+
+
+def _same_shape(store: Store) -> bool:
+    """Whether the published tables have the marts' columns and types, in order."""
+    shapes = []
+    for path in (store.build_path, store.published_path):
+        connection = connect(path, read_only=True)
+        try:
+            shapes.append(connection.execute(_COLUMNS).fetchall())
+        finally:
+            connection.close()
+    return bool(shapes[0] == shapes[1])
+
+
+_COLUMNS = """
+    select table_name, column_name, data_type
+    from duckdb_columns()
+    where schema_name = 'marts' and database_name = current_database() and not internal
+    order by table_name, column_index
+"""
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, git_sha: str | None, *, was_rewritten: bool
+) -> Publication:
+    connection.execute(PUBLICATION_DDL)
+    latest = connection.execute(
+        "select builds.as_of_date, cutoffs.cutoff_at from build.meta.builds as builds"
+        " inner join build.meta.cutoffs as cutoffs using (as_of_date) order by 1 desc limit 1"
+    ).fetchone()
+    if latest is None:
+        message = f"nothing to publish: no date was built in {store.build_path}"
+        raise LookupError(message)
+    changed = [
+        row[0].isoformat()
+        for row in connection.execute(
+            "select build.as_of_date from build.meta.builds as build left join meta.builds as here using (as_of_date)"
+            " where here.built_at is null or here.built_at <> build.built_at order by 1"
+        ).fetchall()
+    ]
+    names = [
+        row[0]
+        for row in connection.execute(
+            "select distinct table_name from duckdb_columns() where database_name = 'build' and schema_name = 'marts'"
+            " and table_name not like '%__dbt_%' order by 1"
+        ).fetchall()
+    ]
+    connection.begin()
+    for name in names:
+        _copy_table(connection, name, changed, was_rewritten=was_rewritten)
+    connection.execute("delete from meta.builds; insert into meta.builds from build.meta.builds")
+    tables = {}
+    for name in names:
+        row = connection.execute(f'select count(*) from marts."{name}"').fetchone()
+        tables[name] = int(row[0]) if row else 0
+    sources = connection.execute(
+        "select string_agg(distinct source, ', ' order by source) from build.raw.loads where status <> 'unreadable'"
+    ).fetchone()
+    connection.execute("delete from meta.publication")
+    connection.execute(
+        "insert into meta.publication values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            run_id,
+            datetime.now(UTC).replace(tzinfo=None),
+            latest[0],
+            latest[1],
+            git_sha,
+            (sources[0] if sources else None) or "none",
+            json.dumps(tables, sort_keys=True),
+        ],
+    )
+    connection.commit()
+    return Publication(store.published_path, latest[0].isoformat(), tables, was_rewritten)
+
+
+def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[str], *, was_rewritten: bool) -> None:
+    columns = {
+        row[0]: row[1]
+        for row in connection.execute(
+            "select column_name, comment from duckdb_columns()"
+            " where database_name = 'build' and schema_name = 'marts' and table_name = ?",
+            [name],
+        ).fetchall()
+    }
+    if was_rewritten:
+        connection.execute(f'create table marts."{name}" as from build.marts."{name}"')
+        _copy_comments(connection, name, columns)
+    elif "as_of_date" in columns:
+        dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed) or "null"
+        connection.execute(f'delete from marts."{name}" where as_of_date in ({dates})')
+        connection.execute(f'insert into marts."{name}" from build.marts."{name}" where as_of_date in ({dates})')
+    elif "last_load_id" in columns:
+        newer = f'last_load_id > (select coalesce(max(last_load_id), 0) from marts."{name}")'
+        connection.execute(
+            f'create or replace temporary table touched as from build.marts."{name}" where {newer}'
+        )
+        connection.execute(
+            f'delete from marts."{name}" as here where exists (select 1 from touched'
+            " where touched.market = here.market and touched.video_id = here.video_id)"
+        )
+        connection.execute(f'insert into marts."{name}" from touched; drop table touched')
+    else:
+        connection.execute(f'delete from marts."{name}"; insert into marts."{name}" from build.marts."{name}"')
+
+
+def _copy_comments(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str | None]) -> None:
+    row = connection.execute(
+        "select comment from duckdb_tables() where database_name = 'build' and schema_name = 'marts' and table_name = ?"
+        " union all select comment from duckdb_views()"
+        " where database_name = 'build' and schema_name = 'marts' and view_name = ?",
+        [name, name],
+    ).fetchone()
+    if row and row[0]:
+        connection.execute(f'comment on table marts."{name}" is {quote_literal(row[0])}')
+    for column, comment in columns.items():
+        if comment:
+            connection.execute(f'comment on column marts."{name}"."{column}" is {quote_literal(comment)}')

@@ -1,0 +1,147 @@
+"""Paths, the writer lock and connections of one TRENDS_HOME.
+
+Belongs here: where each file is, and the only three ways to open the warehouse (`writer`, `build_reader`,
+`published_reader`). Must not be here: table definitions (see `ingest.landing`), business rules.
+
+DuckDB lets one process write OR many read, and a reader of the build file blocks its writer. So the build file is
+private to the pipeline: every process that opens it takes one file lock first. Everyone else reads the
+published file, which is replaced as a whole and never locked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import filelock
+
+# Extensions are never fetched at run time: what is not in the wheel is not there.
+CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+class WarehouseBusyError(RuntimeError):
+    """Another process holds the writer lock; the message names it and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The files of one home directory.
+
+    Attributes:
+        home: Directory that holds `warehouse/`, `output/`, `data/` and `dagster/`.
+        lock_timeout_s: Seconds to wait for the writer lock before giving up.
+    """
+
+    home: Path
+    lock_timeout_s: float = 60.0
+
+    @property
+    def warehouse(self) -> Path:
+        """Directory of the DuckDB files."""
+        return self.home / "warehouse"
+
+    @property
+    def build_path(self) -> Path:
+        """The pipeline's private database: raw, staging, intermediate, marts."""
+        return self.warehouse / "build.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The database everyone reads: marts and `meta.publication`, tables only."""
+        return self.warehouse / "trends.duckdb"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file lock that every user of the build file takes."""
+        return self.warehouse / "build.lock"
+
+    @property
+    def output(self) -> Path:
+        """Directory of the daily files, one folder per as-of date."""
+        return self.home / "output"
+
+    @property
+    def data(self) -> Path:
+        """Directory of downloaded datasets, the sample and caches."""
+        return self.home / "data"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME: run and event storage."""
+        return self.home / "dagster"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the writer lock (re-entrant within a process and thread of control).
+
+        Raises:
+            WarehouseBusyError: Another process held it for `lock_timeout_s` seconds.
+        """
+        self.warehouse.mkdir(parents=True, exist_ok=True)
+        # is_singleton: nested `with` blocks of one process share the lock instead of deadlocking.
+        lock = filelock.FileLock(self.lock_path, is_singleton=True, thread_local=False)
+        holder_path = self.lock_path.with_suffix(".holder")
+        try:
+            lock.acquire(timeout=self.lock_timeout_s)
+        except filelock.Timeout:
+            holder = holder_path.read_text(encoding="utf-8").strip() if holder_path.exists() else "unknown"
+            message = (
+                f"another trends process (pid {holder}) is writing {self.build_path} and did not finish within"
+                f" {self.lock_timeout_s:.0f} s. Wait for it, or stop it, then run the command again."
+            )
+            raise WarehouseBusyError(message) from None
+        try:
+            holder_path.write_text(f"{os.getpid()}\n", encoding="utf-8")
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-write connection to the build file, under the lock, closed at the end.
+
+        Raises:
+            WarehouseBusyError: See `lock`.
+        """
+        with self.lock():
+            connection = connect(self.build_path)
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def published_reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection to the published file.
+
+        Raises:
+            FileNotFoundError: Nothing was published in this home yet.
+        """
+        if not self.published_path.exists():
+            message = f"nothing is published yet: {self.published_path} does not exist. Run `trends run` first."
+            raise FileNotFoundError(message)
+        connection = connect(self.published_path, read_only=True)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Opens a DuckDB file with the project's session settings (UTC, no extension downloads, no progress bar)."""
+    connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_CONFIG)
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
+    return connection
+
+
+def quote_literal(value: str) -> str:
+    """A SQL string literal: for places that take no parameters, such as a table function in DDL or `attach`."""
+    return "'" + value.replace("'", "''") + "'"
