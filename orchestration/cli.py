@@ -118,13 +118,19 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration.assets.publish import git_sha
+    from orchestration.dbt_runner import descriptions, ensure_manifest
     from warehouse import publish
 
     store = _store(settings)
     if not store.build_path.exists():
         message = f"nothing to publish: {store.build_path} does not exist. Run `trends run` first."
         raise UsageError(message)
-    publication = publish.publish(store, run_id="trends publish", git_sha=git_sha(PROJECT_ROOT))
+    publication = publish.publish(
+        store,
+        run_id="trends publish",
+        git_sha=git_sha(PROJECT_ROOT),
+        descriptions=descriptions(ensure_manifest(PROJECT_ROOT)),
+    )
     print(f"published {publication.path} as of {publication.as_of_date}: {sum(publication.tables.values())} rows")
     return DONE
 
@@ -224,9 +230,7 @@ def _innermost(event: dg.DagsterEvent) -> str:
     return error.message.strip() if error else "unknown"
 
 
-def _report(
-    result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[str, float]], started: float
-) -> int:
+def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[str, float]], started: float) -> int:
     """Prints landing, stage times and files; returns the number of unreadable files."""
     problems = 0
     seen: set[str] = set()

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+
+from warehouse.publish import TableDescription
 from warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -67,13 +70,15 @@ def ensure_manifest(project_dir: Path) -> Path:
         DbtFailedError: The project does not parse; the message is dbt's.
     """
     target = project_dir / "target"
+    target.mkdir(exist_ok=True)
+    with filelock.FileLock(target / "manifest.lock"):
+        return _ensure_manifest(project_dir, target)
+
+
+def _ensure_manifest(project_dir: Path, target: Path) -> Path:
     manifest_path, stamp_path = target / "manifest.json", target / "manifest.sha256"
     fingerprint = _fingerprint(project_dir)
-    if (
-        manifest_path.exists()
-        and stamp_path.exists()
-        and stamp_path.read_text(encoding="utf-8").strip() == fingerprint
-    ):
+    if manifest_path.exists() and stamp_path.exists() and stamp_path.read_text(encoding="utf-8").strip() == fingerprint:
         return manifest_path
     from dbt.cli.main import dbtRunner
 
@@ -155,6 +160,19 @@ def invoke(
         message = "dbt: " + ("; ".join(failed) or str(outcome.exception))
         raise DbtFailedError(message, results)
     return results
+
+
+def descriptions(manifest_path: Path) -> dict[str, TableDescription]:
+    """Descriptions of all models and their columns by model name, from a parsed manifest."""
+    nodes = json.loads(manifest_path.read_text(encoding="utf-8"))["nodes"].values()
+    return {
+        node["name"]: TableDescription(
+            node["description"].strip(),
+            {name: column["description"].strip() for name, column in node["columns"].items()},
+        )
+        for node in nodes
+        if node["resource_type"] == "model"
+    }
 
 
 def _load_manifest(target: Path) -> Manifest:

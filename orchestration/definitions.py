@@ -19,10 +19,11 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
         settings: Home, sources, secrets.
         project_dir: Folder of dbt_project.yml.
     """
-    dbt_models = models.build_dbt_assets(project_dir, dbt_runner.ensure_manifest(project_dir))
+    manifest_path = dbt_runner.ensure_manifest(project_dir)
+    dbt_models = models.build_dbt_assets(project_dir, manifest_path)
     marts = [key for key, spec in dbt_models.specs_by_key.items() if spec.group_name == "marts"]
     return dg.Definitions(
-        assets=[ingest.raw_feeds, dbt_models, publish.build_published_asset(marts), *exports.ASSETS],
+        assets=[ingest.raw_feeds, dbt_models, publish.build_published_asset(marts, manifest_path), *exports.ASSETS],
         jobs=[jobs.daily, jobs.backfill],
         schedules=[jobs.daily_09_utc],
         resources={

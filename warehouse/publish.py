@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -42,6 +42,14 @@ comment on table meta.builds is 'When each as-of date of the daily marts was las
 
 
 @dataclass(frozen=True, slots=True)
+class TableDescription:
+    """What a mart and its columns mean; becomes comments in the published file."""
+
+    text: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """What was published.
 
@@ -58,9 +66,7 @@ class Publication:
     was_rewritten: bool
 
 
-def pending_dates(
-    connection: duckdb.DuckDBPyConnection, landed: Sequence[date], wanted: Sequence[date]
-) -> list[date]:
+def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date], wanted: Sequence[date]) -> list[date]:
     """The dates a run for `wanted` builds: those with data, and landed earlier ones that never were built.
 
     Without the second part a first run over a folder of history would know no yesterday to score or to compare with.
@@ -79,13 +85,20 @@ def record_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[s
     )
 
 
-def publish(store: Store, *, run_id: str, git_sha: str | None = None) -> Publication:
+def publish(
+    store: Store,
+    *,
+    run_id: str,
+    git_sha: str | None = None,
+    descriptions: Mapping[str, TableDescription] | None = None,
+) -> Publication:
     """Replaces the published file by the current marts.
 
     Args:
         store: The home. The writer lock is taken.
         run_id: Written to `meta.publication`.
         git_sha: Code version, where known.
+        descriptions: Comments by mart name.
 
     Returns:
         What was published.
@@ -105,6 +118,7 @@ def publish(store: Store, *, run_id: str, git_sha: str | None = None) -> Publica
         try:
             connection.execute(f"attach {quote_literal(str(store.build_path))} as build (read_only)")
             publication = _fill(connection, store, run_id, git_sha, was_rewritten=not extend)
+            _set_comments(connection, descriptions or {})
             connection.execute("detach build")
             connection.execute("checkpoint")
         except BaseException:
@@ -196,25 +210,22 @@ def _fill(
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[str], *, was_rewritten: bool) -> None:
     columns = {
-        row[0]: row[1]
+        row[0]
         for row in connection.execute(
-            "select column_name, comment from duckdb_columns()"
+            "select column_name from duckdb_columns()"
             " where database_name = 'build' and schema_name = 'marts' and table_name = ?",
             [name],
         ).fetchall()
     }
     if was_rewritten:
         connection.execute(f'create table marts."{name}" as from build.marts."{name}"')
-        _copy_comments(connection, name, columns)
     elif "as_of_date" in columns:
         dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed) or "null"
         connection.execute(f'delete from marts."{name}" where as_of_date in ({dates})')
         connection.execute(f'insert into marts."{name}" from build.marts."{name}" where as_of_date in ({dates})')
     elif "last_load_id" in columns:
         newer = f'last_load_id > (select coalesce(max(last_load_id), 0) from marts."{name}")'
-        connection.execute(
-            f'create or replace temporary table touched as from build.marts."{name}" where {newer}'
-        )
+        connection.execute(f'create or replace temporary table touched as from build.marts."{name}" where {newer}')
         connection.execute(
             f'delete from marts."{name}" as here where exists (select 1 from touched'
             " where touched.market = here.market and touched.video_id = here.video_id)"
@@ -224,15 +235,20 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[
         connection.execute(f'delete from marts."{name}"; insert into marts."{name}" from build.marts."{name}"')
 
 
-def _copy_comments(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str | None]) -> None:
-    row = connection.execute(
-        "select comment from duckdb_tables() where database_name = 'build' and schema_name = 'marts' and table_name = ?"
-        " union all select comment from duckdb_views()"
-        " where database_name = 'build' and schema_name = 'marts' and view_name = ?",
-        [name, name],
-    ).fetchone()
-    if row and row[0]:
-        connection.execute(f'comment on table marts."{name}" is {quote_literal(row[0])}')
-    for column, comment in columns.items():
-        if comment:
-            connection.execute(f'comment on column marts."{name}"."{column}" is {quote_literal(comment)}')
+def _set_comments(connection: duckdb.DuckDBPyConnection, descriptions: Mapping[str, TableDescription]) -> None:
+    """Sets the comments that differ from the descriptions; an extended file has most of them already."""
+    present = {
+        (row[0], row[1]): row[2]
+        for row in connection.execute(
+            "select table_name, column_name, comment from duckdb_columns()"
+            " where database_name = current_database() and schema_name = 'marts'"
+            " union all select table_name, '', comment from duckdb_tables()"
+            " where database_name = current_database() and schema_name = 'marts'"
+        ).fetchall()
+    }
+    for (table, column), comment in present.items():
+        described = descriptions.get(table)
+        wanted = (described.columns.get(column) if column else described.text) if described else None
+        if wanted and wanted != comment:
+            target = f'column marts."{table}"."{column}"' if column else f'table marts."{table}"'
+            connection.execute(f"comment on {target} is {quote_literal(wanted)}")

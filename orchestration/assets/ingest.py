@@ -77,9 +77,7 @@ def raw_feeds(
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
         for day in pending_dates(connection, landed, dates):
             landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
-        counts = {
-            name: connection.execute(f"select count(*) from raw.{name}").fetchone()[0] for name in RAW_TABLES
-        }
+        counts = {name: connection.execute(f"select count(*) from raw.{name}").fetchone()[0] for name in RAW_TABLES}
         cutoffs = connection.execute("select count(*) from meta.cutoffs").fetchone()[0]
     for line in (*report.problems, *report.notes):
         context.log.warning(line)

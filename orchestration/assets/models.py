@@ -31,9 +31,7 @@ class Translator(DagsterDbtTranslator):
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
 
-    def get_asset_spec(
-        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
-    ) -> dg.AssetSpec:
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """The spec of a model or seed; see the base class."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = manifest["nodes"].get(unique_id)
@@ -87,9 +85,7 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
                     [pending],
                 ).fetchall()
             }
-        by_unique_id = {
-            spec.metadata[DBT_UNIQUE_ID]: key for key, spec in context.assets_def.specs_by_key.items()
-        }
+        by_unique_id = {spec.metadata[DBT_UNIQUE_ID]: key for key, spec in context.assets_def.specs_by_key.items()}
         names = [
             unique_id.split(".")[-1] for unique_id, key in by_unique_id.items() if key in context.selected_asset_keys
         ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration.dbt_runner import descriptions
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL
 from orchestration.settings import PROJECT_ROOT
 from warehouse import publish
@@ -13,7 +14,7 @@ from warehouse.store import Store
 PUBLISHED = dg.AssetKey(["warehouse", "trends"])
 
 
-def build_published_asset(mart_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
+def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path) -> dg.AssetsDefinition:
     """The asset `warehouse/trends`, downstream of the given marts."""
 
     @dg.asset(
@@ -26,10 +27,13 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey]) -> dg.AssetsDefiniti
         pool=WRITER_POOL,
         description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only, any time.",
     )
-    def published_warehouse(
-        context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]
-    ) -> dg.MaterializeResult:
-        publication = publish.publish(store, run_id=context.run.run_id, git_sha=git_sha(PROJECT_ROOT))
+    def published_warehouse(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+        publication = publish.publish(
+            store,
+            run_id=context.run.run_id,
+            git_sha=git_sha(PROJECT_ROOT),
+            descriptions=descriptions(manifest_path),
+        )
         table = "\n".join(f"| {name} | {rows} |" for name, rows in publication.tables.items())
         return dg.MaterializeResult(
             metadata={

@@ -1,7 +1,7 @@
 {# Fails on rows for which one of the named statements is false (null counts as true: say `is not null` if meant). #}
 {% test holds(model, statements, batch_only=false) %}
     {% for name, statement in statements.items() %}
-    select '{{ name }}' as broken_statement, count(*) as row_count
+    select '{{ name | replace("'", "''") }}' as broken_statement, count(*) as row_count
     from {{ model }}
     where not ({{ statement }})
     {% if batch_only %}and as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch){% endif %}
