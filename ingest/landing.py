@@ -4,9 +4,9 @@ Belongs here: raw and meta DDL, reading one feed file into `raw.*`, quarantine, 
 Must not be here: what a value means (staging models), where files come from (`export_folder`, `apify`,
 `simulator`), the environment.
 
-Raw is append-only. Files are landed in batches, one transaction each: all of a file's items, or none. DuckDB reads the JSON and the
-CSV itself; Python never sees an item. Landing the same thing twice adds nothing; the same dataset read again at a
-later time is kept as a further feed whose load row says which load it repeats.
+Raw is append-only. Files are landed in batches, one transaction each: all of a file's items, or none. DuckDB reads
+the JSON and the CSV itself; Python never sees an item. Landing the same thing twice adds nothing; the same dataset
+read again at a later time is kept as a further feed whose load row says which load it repeats.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ create table if not exists meta.cutoffs (
     cutoff_at timestamp not null,
     origin varchar not null
 );
-comment on table meta.cutoffs is 'The stored moment up to which a date sees raw rows. origin: live | day_end | override.';
+comment on table meta.cutoffs is
+    'The stored moment up to which a date sees raw rows. origin: live | day_end | override.';
 """
 
 # Where an id, a link or a reason may stand: nested, dotted and slashed keys, and sibling actors' names.
@@ -451,7 +452,9 @@ def _decide(
                 items.file_index,
                 count(*),
                 count(items.reason),
-                md5(concat_ws('|', count(*), sum(md5_number_lower(items.payload)), sum(md5_number_upper(items.payload)))),
+                md5(concat_ws(
+                    '|', count(*), sum(md5_number_lower(items.payload)), sum(md5_number_upper(items.payload))
+                )),
                 count(*) filter (items.has_negative_count),
                 any_value(described.reasons)
             from incoming_items as items

@@ -140,11 +140,8 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     environment = os.environ | {"DAGSTER_HOME": str(home), "TRENDS_HOME": str(settings.trends_home)}
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
-    os.execve(
-        executable,
-        [str(executable), "dev", "-m", "orchestration.definitions", "-p", str(options.port)],
-        environment,
-    )  # noqa: S606 - a fixed program of this environment
+    command = [str(executable), "dev", "-m", "orchestration.definitions", "-p", str(options.port)]
+    os.execve(executable, command, environment)  # noqa: S606 - a fixed program of this environment
 
 
 def _store(settings: Settings) -> Store:
@@ -236,7 +233,7 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
     seen: set[str] = set()
     for event in result.all_events:
         if event.is_step_success:
-            stages.append((event.step_key, event.step_success_data.duration_ms / 1000))
+            stages.append((str(event.step_key), event.step_success_data.duration_ms / 1000))
         if not event.is_step_materialization:
             continue
         metadata = event.materialization.metadata
@@ -244,7 +241,7 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
         if landing_line is not None and "landing" not in seen:
             seen.add("landing")
             print(f"landing: {landing_line.value}")
-            problems = int(metadata["unreadable_files"].value or 0)
+            problems = int(str(metadata["unreadable_files"].value))
             for name in ("problems", "notes"):
                 text = str(metadata[name].value)
                 if text != "none":

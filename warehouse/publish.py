@@ -35,8 +35,11 @@ create table if not exists meta.publication (
     sources varchar not null,
     tables varchar not null
 );
-comment on table meta.publication is 'One row: which run published this file, when, as of when, and the rows of each table.';
-create table if not exists meta.builds (as_of_date date primary key, run_id varchar not null, built_at timestamp not null);
+comment on table meta.publication is
+    'One row: which run published this file, when, as of when, and the rows of each table.';
+create table if not exists meta.builds (
+    as_of_date date primary key, run_id varchar not null, built_at timestamp not null
+);
 comment on table meta.builds is 'When each as-of date of the daily marts was last built, and by which run.';
 """
 

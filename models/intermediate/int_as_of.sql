@@ -13,9 +13,7 @@ select
     cutoff_at
 from cutoffs
 {% if var('as_of_dates', []) %}
-where as_of_date in (
-    {%- for as_of_date in var('as_of_dates') %}date '{{ as_of_date }}'{% if not loop.last %}, {% endif %}{% endfor -%}
-)
+where as_of_date in ({{ "cast('" ~ var('as_of_dates') | join("' as date), cast('") ~ "' as date)" }})
 {% else %}
 where as_of_date = (select max(latest.as_of_date) from cutoffs as latest)
 {% endif %}

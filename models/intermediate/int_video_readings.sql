@@ -46,25 +46,39 @@ appearances as (
 
 ),
 
+preceded as (
+
+    select
+        *,
+        row_number() over seen as sighting_number,
+        lag(dataset_id) over seen as previous_dataset_id,
+        lag(plays) over seen as previous_plays,
+        lag(likes) over seen as previous_likes,
+        lag(shares) over seen as previous_shares,
+        lag(comments) over seen as previous_comments,
+        lag(saves) over seen as previous_saves
+    from appearances
+    where place_at_moment = 1
+    window seen as (partition by market, video_id order by observed_at)
+
+),
+
 compared as (
 
     -- Two datasets known to be different are two readings. Else equal counts are one reading, seen again.
     select
         *,
         case
-            when lag(load_id) over seen is null then true
-            when dataset_id is not null and lag(dataset_id) over seen is not null
-                then dataset_id <> lag(dataset_id) over seen
+            when sighting_number = 1 then true
+            when dataset_id is not null and previous_dataset_id is not null then dataset_id <> previous_dataset_id
             else
-                plays is distinct from lag(plays) over seen
-                or likes is distinct from lag(likes) over seen
-                or shares is distinct from lag(shares) over seen
-                or comments is distinct from lag(comments) over seen
-                or saves is distinct from lag(saves) over seen
+                coalesce(plays, -1) <> coalesce(previous_plays, -1)
+                or coalesce(likes, -1) <> coalesce(previous_likes, -1)
+                or coalesce(shares, -1) <> coalesce(previous_shares, -1)
+                or coalesce(comments, -1) <> coalesce(previous_comments, -1)
+                or coalesce(saves, -1) <> coalesce(previous_saves, -1)
         end as is_distinct
-    from appearances
-    where place_at_moment = 1
-    window seen as (partition by market, video_id order by observed_at)
+    from preceded
 
 ),
 

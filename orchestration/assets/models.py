@@ -42,7 +42,7 @@ class Translator(DagsterDbtTranslator):
 
 
 def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
-    """dbt arguments for a run of some models (by name) or of all; unit tests belong to `make test`."""
+    """Arguments of dbt for a run of some models (by name) or of all; unit tests belong to `make test`."""
     arguments = ["--exclude-resource-type", "unit_test"]
     return arguments if everything else [*arguments, "--select", *sorted(selected)]
 

@@ -25,7 +25,7 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         partitions_def=DAILY,
         backfill_policy=SINGLE_RUN,
         pool=WRITER_POOL,
-        description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only, any time.",
+        description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only.",
     )
     def published_warehouse(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
         publication = publish.publish(

@@ -49,7 +49,7 @@ select
         {{ tiktok_nested('musicMeta', 'musicOriginal') }}, item.music."isOriginal", item.music.is_original
     ) as boolean) as is_original,
     coalesce({{ tiktok_nested('musicMeta', 'playUrl') }}, case when item.type = 'sound' then item.url end) as play_url,
-    case when item.type is distinct from 'sound' then coalesce(item.id, item.aweme_id, item."videoId") end as video_id,
+    case when coalesce(item.type, '') <> 'sound' then coalesce(item.id, item.aweme_id, item."videoId") end as video_id,
     lower(coalesce(
         {{ tiktok_nested('authorMeta', 'name') }}, item.author.unique_id, item.channel.username, item."authorUsername"
     )) as author_handle,

@@ -127,7 +127,9 @@ resolved as (
             ~ ', item.author.follower_count, item.channel.followers, item.author.fans)'
         ) }} as author_followers,
         coalesce(
-            try_cast(coalesce({{ tiktok_nested('videoMeta', 'duration') }}, item.duration, item.video.duration) as double),
+            try_cast(
+                coalesce({{ tiktok_nested('videoMeta', 'duration') }}, item.duration, item.video.duration) as double
+            ),
             try_cast(item."durationMs" as double) / 1000
         ) as duration_s,
 
@@ -144,8 +146,8 @@ resolved as (
         ) as boolean) as is_music_original,
         case
             when coalesce(item.aigc_info.aigc_label_type, item."aigcLabelType") = '1' then 'creator'
-            when coalesce(item.aigc_info.aigc_label_type, item."aigcLabelType") = '2'
-                or try_cast(coalesce(item.aigc_info.created_by_ai, item."IsAigc", item."isAiGenerated") as boolean)
+            when coalesce(item.aigc_info.aigc_label_type, item."aigcLabelType") = '2' then 'platform'
+            when try_cast(coalesce(item.aigc_info.created_by_ai, item."IsAigc", item."isAiGenerated") as boolean)
                 then 'platform'
         end as ai_label,
 
@@ -260,7 +262,8 @@ select
         else 'first_seen'
     end as posted_at_source,
     coalesce(
-        abs({{ hours_between('coalesce(dated.posted_at_iso, dated.posted_at_epoch)', 'dated.posted_at_id') }}) > 1, false
+        abs({{ hours_between('coalesce(dated.posted_at_iso, dated.posted_at_epoch)', 'dated.posted_at_id') }}) > 1,
+        false
     ) as posted_at_disagrees
 from dated
 inner join finders
