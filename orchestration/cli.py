@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
+# Problems and notes of a landing that are printed; all of them stand in raw.loads and in the run's metadata.
+LINES_SHOWN = 8
+
 
 class UsageError(ValueError):
     """The command cannot be carried out as given; the message names the remedy."""
@@ -243,9 +246,10 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
             print(f"landing: {landing_line.value}")
             problems = int(str(metadata["unreadable_files"].value))
             for name in ("problems", "notes"):
-                text = str(metadata[name].value)
-                if text != "none":
-                    print(f"{name}:\n{text}")
+                lines = [line for line in str(metadata[name].value).splitlines() if line != "none"]
+                print(*lines[:LINES_SHOWN], sep="\n", end="\n" if lines else "")
+                if len(lines) > LINES_SHOWN:
+                    print(f"- and {len(lines) - LINES_SHOWN} more: select file, reason from raw.loads where reason <> ''")
         if "files" in metadata:
             for line in str(metadata["files"].value).splitlines():
                 print(f"wrote {line}")
