@@ -70,7 +70,9 @@ def _visible(directory: Path) -> list[Path]:
 
 
 def _observed_at(path: Path) -> datetime | None:
+    """The time in a feed's name; None for other names, also for `<time>.part.json` of an unfinished download."""
+    name = path.name.removesuffix(".gz").removesuffix(feed_suffix(path))
     try:
-        return datetime.strptime(path.name.split(".")[0], TIME_FORMAT).replace(tzinfo=UTC)
+        return datetime.strptime(name, TIME_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None

@@ -12,9 +12,12 @@ read again at a later time is kept as a further feed whose load row says which l
 from __future__ import annotations
 
 import gzip
+import hashlib
 import logging
+import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -93,6 +96,19 @@ create table if not exists raw.quarantine (
 );
 comment on table raw.quarantine is 'What could not be read: an item, or (item_index is null) a whole file, and why.';
 
+create table if not exists raw.seasonal_dates (
+    calendar_id bigint not null,
+    calendar_hash varchar not null,
+    landed_at timestamp not null,
+    event_key varchar not null,
+    rule varchar not null,
+    event_date date not null,
+    resolved_by varchar not null,
+    is_approximate boolean not null
+);
+comment on table raw.seasonal_dates is
+    'Dates of the seasonal events as resolved from the seed: one whole calendar per edit, the highest id holds.';
+
 create table if not exists meta.cutoffs (
     as_of_date date primary key,
     cutoff_at timestamp not null,
@@ -125,6 +141,16 @@ _SOUND_ID = """coalesce(
     item."musicMeta"."musicId", item."musicMeta.musicId", item."musicMeta/musicId", item."musicId",
     item.music.id_str, item.music.id, item.song.id, case when item.type = 'sound' then item.id end
 )"""
+# What momentum is made of: a video of which none of these can be read has no place in any ranking.
+_MOMENTUM_COUNTS = (
+    'coalesce(item."playCount", item.plays, item.views, item.statistics.play_count)',
+    'coalesce(item."diggCount", item.diggs, item.likes, item."likeCount", item.statistics.digg_count)',
+    'coalesce(item."shareCount", item.shares, item.statistics.share_count)',
+)
+_HAS_MOMENTUM_COUNT = " or ".join(
+    f"coalesce(try_cast({count} as bigint) >= 0 or regexp_matches({count}, '^[0-9.]+ *[kKmMbB]$'), false)"
+    for count in _MOMENTUM_COUNTS
+)
 _COUNTS = """item."playCount", item.plays, item.views, item."diggCount", item.diggs, item.likes, item."likeCount",
     item."shareCount", item.shares, item."commentCount", item.comments, item."collectCount", item."saveCount",
     item.statistics.play_count, item.statistics.digg_count, item.statistics.share_count"""
@@ -205,6 +231,7 @@ class _Offered:
     modified_at: datetime
     problem: str | None = None
     content: str | None = None
+    mended: str | None = None
     load_id: int | None = None
     status: str = "landed"
     content_hash: str | None = None
@@ -374,9 +401,11 @@ def _land_batch(
         try:
             _read_incoming(connection, file_index, offered.feed.path)
         except duckdb.Error as error:
-            offered.problem, offered.content = _salvage(connection, file_index, offered.feed.path, error)
+            _salvage(connection, file_index, offered, error)
         except (OSError, EOFError) as error:
             offered.problem = f"cannot be opened: {error}"
+        if offered.problem is not None:
+            offered.content_hash = _file_hash(offered.feed.path)
     _check_items(connection)
     _decide(connection, batch, landed_at, report)
     with _transaction(connection):
@@ -417,7 +446,7 @@ def _land_batch(
             """
         )
         for offered in batch:
-            if offered.problem is not None:
+            if offered.problem is not None and offered.load_id is not None:
                 connection.execute(
                     """
                     insert into raw.quarantine
@@ -464,7 +493,8 @@ def _decide(
         ).fetchall()
     }
     empty_hash = "empty"
-    hashes = sorted({row[2] for row in stats.values()} | {empty_hash})
+    unreadable_hashes = {offered.content_hash for offered in batch if offered.content_hash is not None}
+    hashes = sorted({row[2] for row in stats.values()} | unreadable_hashes | {empty_hash})
     seen: dict[tuple[str, str, str], list[tuple[datetime, int]]] = {}
     for market, kind, content_hash, observed_at, load_id in connection.execute(
         "select market, kind, content_hash, observed_at, load_id from raw.loads"
@@ -476,9 +506,14 @@ def _decide(
     for file_index, offered in enumerate(batch):
         feed = offered.feed
         if offered.problem is not None:
+            report.problems.append(f"{feed.path}: {offered.problem}")
+            twins = seen.setdefault((feed.market, feed.kind, offered.content_hash or ""), [])
+            if any(observed_at == _naive_utc(feed.observed_at) for observed_at, _ in twins):
+                report.known += 1
+                continue
+            twins.append((_naive_utc(feed.observed_at), load_id))
             offered.load_id, offered.status, offered.reason = load_id, "unreadable", offered.problem
             offered.quarantined = 1
-            report.problems.append(f"{feed.path}: {offered.problem}")
             load_id += 1
             continue
         total, bad, content_hash, negative, reasons = stats.get(file_index, (0, 0, empty_hash, 0, None))
@@ -495,6 +530,8 @@ def _decide(
         notes = [f"{bad} of {total} items quarantined: {reasons}"] if bad else []
         if negative:
             notes.append(f"{negative} items have a negative count, which is read as not given")
+        if offered.mended is not None:
+            notes.append(offered.mended)
         offered.reason = "; ".join(notes) or offered.reason
         twins.append((_naive_utc(feed.observed_at), load_id))
         load_id += 1
@@ -531,21 +568,33 @@ def _read_incoming(connection: duckdb.DuckDBPyConnection, file_index: int, path:
         connection.execute(f"insert into incoming {select}")
 
 
-def _salvage(
-    connection: duckdb.DuckDBPyConnection, file_index: int, path: Path, error: duckdb.Error
-) -> tuple[str | None, str | None]:
-    """Second, slow look at a file that DuckDB refused: keeps the good lines of JSON lines, else says what it is.
+def _salvage(connection: duckdb.DuckDBPyConnection, file_index: int, offered: _Offered, error: duckdb.Error) -> None:
+    """Second, slow look at a file that DuckDB refused.
 
-    Returns:
-        (reason, content) for a file that stays unreadable; (None, None) when `incoming` now holds its items.
+    Broken text in it (bytes that are no UTF-8, half an emoji) is replaced, the good lines of JSON lines are kept.
+    Afterwards `incoming` holds the file's items, or `offered.problem` says why it cannot be read.
     """
+    path = offered.feed.path
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rb") as stream:
-            content = stream.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
-    except (OSError, EOFError) as unreadable:
-        return f"cannot be decompressed ({unreadable}): the download was cut off; export it again", None
+            original = stream.read()
+    except (OSError, EOFError, zlib.error) as unreadable:
+        offered.problem = f"cannot be decompressed ({unreadable}): the download was cut off; export it again"
+        return
     suffix = feed_suffix(path)
+    content, replaced = _mend_text(original, is_json=suffix != ".csv")
+    if replaced:
+        offered.mended = f"{replaced} broken characters were replaced by U+FFFD"
+        with tempfile.TemporaryDirectory() as directory:
+            copy = Path(directory) / f"feed{suffix}"
+            copy.write_text(content, encoding="utf-8", newline="")
+            try:
+                _read_incoming(connection, file_index, copy)
+            except duckdb.Error as second_error:
+                error = second_error
+            else:
+                return
     if suffix == ".jsonl":
         connection.execute(
             """
@@ -554,18 +603,50 @@ def _salvage(
             """,
             [file_index, content],
         )
-        return None, None
+        return
+    offered.content = content
     first_line = str(error).splitlines()[0]
     if suffix == ".csv":
-        return f"is no CSV export of a dataset ({first_line}): download it again from the console", content
+        offered.problem = f"is no CSV export of a dataset ({first_line}): download it again from the console"
+        return
     row = connection.execute("select case when json_valid(?) then json_type(?) end", [content, content]).fetchone()
     root = row[0] if row else None
     if root is not None and root != "ARRAY":
-        return (
-            f"is JSON but no list of items (its root is {root.lower()}): export the dataset's items",
-            content,
-        )
-    return f"is malformed or truncated JSON ({first_line}): export it again", content
+        offered.problem = f"is JSON but no list of items (its root is {root.lower()}): export the dataset's items"
+    else:
+        offered.problem = f"is malformed or truncated JSON ({first_line}): export it again"
+
+
+# One escape of a JSON text: a pair of surrogates, a surrogate alone, or any other.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+def _mend_text(original: bytes, *, is_json: bool) -> tuple[str, int]:
+    """Text of a file without its byte order mark, with U+FFFD for what is no character, and how many that were."""
+    content = original.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    replaced = content.count("\ufffd") - original.count("\ufffd".encode())
+    if not is_json:
+        return content, replaced
+
+    def mend(escape: re.Match[str]) -> str:
+        nonlocal replaced
+        if escape[1] is None:
+            return escape[0]
+        replaced += 1
+        return "\\ufffd"
+
+    return _ESCAPE.sub(mend, content), replaced
+
+
+def _file_hash(path: Path) -> str | None:
+    """MD5 of a file's bytes: what makes an unreadable file the same one under another name or date of change."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError:
+        return None
 
 
 def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
@@ -594,6 +675,7 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
                 nullif(trim({_VIDEO_ID}), '') as video_id,
                 nullif(trim({_SOUND_ID}), '') as sound_id,
                 coalesce({_COUNTS}) is not null as has_count,
+                {_HAS_MOMENTUM_COUNT} as has_momentum_count,
                 coalesce(least({_COUNTS}) < '0' and regexp_matches(concat_ws(' ', {_COUNTS}), '(^| )-'), false)
                     as has_negative_count
             from transformed
@@ -616,6 +698,8 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
                 when kind = 'videos' and video_id is null then 'no video id'
                 when kind = 'videos' and not has_count
                     then 'no counts: a ranking row without plays, likes, shares or comments'
+                when kind = 'videos' and not has_momentum_count
+                    then 'no usable counts: plays, likes and shares are missing, negative or no numbers'
                 -- A spreadsheet or a float parser on the way makes 7.6054e+18 of a 19-digit id: the digits are gone.
                 when regexp_matches(coalesce(video_id, sound_id), '^[0-9]+([.][0-9]+([eE][+]?[0-9]+)?|[eE][+][0-9]+)$')
                     then 'the id was rounded to a decimal number'

@@ -34,3 +34,8 @@
         cast([] as varchar[])
     )
 {%- endmacro %}
+
+{# Distinct values of a group in one text, in order; null where there is none. #}
+{% macro joined_distinct(value) -%}
+    string_agg(distinct {{ value }}, ', ' order by {{ value }})
+{%- endmacro %}

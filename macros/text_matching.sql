@@ -8,7 +8,7 @@
 
 {# Letters that continue a word, as the inside of a character class. #}
 {% macro word_letters() -%}
-a-zß-öø-ɏḀ-ỿѐ-ӿа-я
+a-zß-öø-ɏḀ-ỿѐ-ӿа-я𝐀-𝟋Ａ-ｚ
 {%- endmacro %}
 
 {# One term as a pattern without boundaries. Full stops, plus signs and the like stand for themselves. #}
@@ -29,7 +29,7 @@ a-zß-öø-ɏḀ-ỿѐ-ӿа-я
 {% macro any_term(terms) -%}
 {%- set patterns = [] -%}
 {%- for term in terms -%}{%- do patterns.append(term_pattern(term)) -%}{%- endfor -%}
-(?:{{ patterns | join('|') if patterns else '[^ -￿ ]' }})
+(?:{{ patterns | join('|') if patterns else 'a^' }})
 {%- endmacro %}
 
 {# A pattern between word boundaries, captured as the first group. #}
@@ -42,56 +42,46 @@ a-zß-öø-ɏḀ-ỿѐ-ӿа-я
 '{{ pattern | replace("'", "''") }}'
 {%- endmacro %}
 
-{# ---------- functions that differ between engines #}
+{# Texts as an SQL list; without any, one that equals nothing. #}
+{% macro text_literals(values) -%}
+{%- set literals = [] -%}
+{%- for value in values -%}{%- do literals.append(pattern_literal(value)) -%}{%- endfor -%}
+{{ literals | join(', ') if literals else 'null' }}
+{%- endmacro %}
+
+{# Fingerprint of word lists and weights: rows that other rules judged are judged anew. #}
+{% macro rules_fingerprint(rules) -%}
+    {{ return(local_md5(rules | string) if execute else '') }}
+{%- endmacro %}
+
+{# Whether all rows of an incremental model come from these rules, so that only new loads need a look. #}
+{% macro has_same_rules(relation, fingerprint) -%}
+    {%- if execute and is_incremental() -%}
+        {%- set rows = run_query('select count(*) from ' ~ relation ~ " where rules <> '" ~ fingerprint ~ "'").rows -%}
+        {{ return(rows[0][0] == 0) }}
+    {%- else -%}
+        {{ return(false) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# ---------- functions that differ between engines; the patterns do not #}
 
 {# Whether a pattern is found anywhere in a text. #}
 {% macro matches_pattern(value, pattern) -%}
-    {{ return(adapter.dispatch('matches_pattern')(value, pattern)) }}
-{%- endmacro %}
-
-{% macro default__matches_pattern(value, pattern) -%}
     regexp_matches({{ value }}, {{ pattern_literal(pattern) }})
-{%- endmacro %}
-
-{% macro spark__matches_pattern(value, pattern) -%}
-    {{ value }} rlike {{ pattern_literal(pattern | replace('\\', '\\\\')) }}
 {%- endmacro %}
 
 {# First group of the first match, null where there is none. #}
 {% macro first_match(value, pattern) -%}
-    {{ return(adapter.dispatch('first_match')(value, pattern)) }}
-{%- endmacro %}
-
-{% macro default__first_match(value, pattern) -%}
     nullif(regexp_extract({{ value }}, {{ pattern_literal(pattern) }}, 1), '')
-{%- endmacro %}
-
-{% macro spark__first_match(value, pattern) -%}
-    nullif(regexp_extract({{ value }}, {{ pattern_literal(pattern | replace('\\', '\\\\')) }}, 1), '')
 {%- endmacro %}
 
 {# The text with every match replaced. #}
 {% macro replace_matches(value, pattern, replacement) -%}
-    {{ return(adapter.dispatch('replace_matches')(value, pattern, replacement)) }}
-{%- endmacro %}
-
-{% macro default__replace_matches(value, pattern, replacement) -%}
     regexp_replace({{ value }}, {{ pattern_literal(pattern) }}, {{ pattern_literal(replacement) }}, 'g')
-{%- endmacro %}
-
-{% macro spark__replace_matches(value, pattern, replacement) -%}
-    regexp_replace({{ value }}, {{ pattern_literal(pattern | replace('\\', '\\\\')) }}, {{ pattern_literal(replacement) }})
 {%- endmacro %}
 
 {# Entries of a list joined to one text; an empty list gives the empty text. #}
 {% macro joined_list(values, separator) -%}
-    {{ return(adapter.dispatch('joined_list')(values, separator)) }}
-{%- endmacro %}
-
-{% macro default__joined_list(values, separator) -%}
     coalesce(array_to_string({{ values }}, '{{ separator }}'), '')
-{%- endmacro %}
-
-{% macro spark__joined_list(values, separator) -%}
-    coalesce(array_join({{ values }}, '{{ separator }}'), '')
 {%- endmacro %}

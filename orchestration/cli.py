@@ -249,7 +249,9 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
                 lines = [line for line in str(metadata[name].value).splitlines() if line != "none"]
                 print(*lines[:LINES_SHOWN], sep="\n", end="\n" if lines else "")
                 if len(lines) > LINES_SHOWN:
-                    print(f"- and {len(lines) - LINES_SHOWN} more: select file, reason from raw.loads where reason <> ''")
+                    print(
+                        f"- and {len(lines) - LINES_SHOWN} more: select file, reason from raw.loads where reason <> ''"
+                    )
         if "files" in metadata:
             for line in str(metadata["files"].value).splitlines():
                 print(f"wrote {line}")

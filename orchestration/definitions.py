@@ -23,7 +23,12 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
     dbt_models = models.build_dbt_assets(project_dir, manifest_path)
     marts = [key for key, spec in dbt_models.specs_by_key.items() if spec.group_name == "marts"]
     return dg.Definitions(
-        assets=[ingest.raw_feeds, dbt_models, publish.build_published_asset(marts, manifest_path), *exports.ASSETS],
+        assets=[
+            ingest.raw_feeds,
+            dbt_models,
+            publish.build_published_asset(marts, manifest_path),
+            *exports.build_export_assets(),
+        ],
         jobs=[jobs.daily, jobs.backfill],
         schedules=[jobs.daily_09_utc],
         resources={

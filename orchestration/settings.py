@@ -5,6 +5,7 @@ Belongs here: names, types and defaults of what a user can set. Must not be here
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from pydantic import SecretStr, field_validator
@@ -37,6 +38,10 @@ class Settings(BaseSettings):
 
     output_dir: Path | None = None
     cache_dir: Path | None = None
+
+    def output_of(self, as_of_date: date) -> Path:
+        """Directory of a date's files."""
+        return (self.output_dir or self.trends_home / "output") / as_of_date.isoformat()
 
     @field_validator("trends_home")
     @classmethod

@@ -38,9 +38,13 @@ create table if not exists meta.publication (
 comment on table meta.publication is
     'One row: which run published this file, when, as of when, and the rows of each table.';
 create table if not exists meta.builds (
-    as_of_date date primary key, run_id varchar not null, built_at timestamp not null
+    as_of_date date primary key, cutoff_at timestamp not null, run_id varchar not null, built_at timestamp not null
 );
-comment on table meta.builds is 'When each as-of date of the daily marts was last built, and by which run.';
+comment on table meta.builds is 'When each as-of date of the daily marts was last built, as of when, and by which run.';
+create table if not exists meta.check_results (
+    as_of_date date not null, check_name varchar not null, failing_rows bigint not null, message varchar
+);
+comment on table meta.check_results is 'Checks that warned when a date was built; one that fails keeps a build from here.';
 """
 
 
@@ -79,13 +83,38 @@ def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
     return [day for day in sorted(landed) if day in wanted or (day < max(wanted) and day not in built)]
 
 
-def record_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str], run_id: str) -> None:
-    """Notes in the build file that these dates (ISO) were built: publishing copies what is newer than its copy."""
+def published_dates(store: Store) -> list[date]:
+    """As-of dates of the published file, oldest first."""
+    with store.published_reader() as connection:
+        return [row[0] for row in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
+
+
+def record_builds(
+    connection: duckdb.DuckDBPyConnection,
+    as_of_dates: Sequence[str],
+    run_id: str,
+    warnings: Sequence[tuple[str, int, str]] = (),
+) -> None:
+    """Notes in the build file that these dates were built: publishing copies what is newer than its copy.
+
+    Args:
+        connection: A writer connection to the build file.
+        as_of_dates: ISO dates; each has a cut-off.
+        run_id: The run that built them.
+        warnings: Checks that warned: name, failing rows, message.
+    """
     connection.execute(PUBLICATION_DDL)
+    built_at = datetime.now(UTC).replace(tzinfo=None)
     connection.executemany(
-        "insert or replace into meta.builds values (?, ?, ?)",
-        [(as_of_date, run_id, datetime.now(UTC).replace(tzinfo=None)) for as_of_date in as_of_dates],
+        "insert or replace into meta.builds select as_of_date, cutoff_at, ?, ? from meta.cutoffs where as_of_date = ?",
+        [(run_id, built_at, as_of_date) for as_of_date in as_of_dates],
     )
+    connection.execute("delete from meta.check_results where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
+    if warnings:
+        connection.executemany(
+            "insert into meta.check_results values (?, ?, ?, ?)",
+            [(as_of_date, *warning) for as_of_date in as_of_dates for warning in warnings],
+        )
 
 
 def publish(
@@ -163,8 +192,7 @@ def _fill(
 ) -> Publication:
     connection.execute(PUBLICATION_DDL)
     latest = connection.execute(
-        "select builds.as_of_date, cutoffs.cutoff_at from build.meta.builds as builds"
-        " inner join build.meta.cutoffs as cutoffs using (as_of_date) order by 1 desc limit 1"
+        "select as_of_date, cutoff_at from build.meta.builds order by as_of_date desc limit 1"
     ).fetchone()
     if latest is None:
         message = f"nothing to publish: no date was built in {store.build_path}"
@@ -186,7 +214,10 @@ def _fill(
     connection.begin()
     for name in names:
         _copy_table(connection, name, changed, was_rewritten=was_rewritten)
-    connection.execute("delete from meta.builds; insert into meta.builds from build.meta.builds")
+    for bookkeeping in ("builds", "check_results"):
+        connection.execute(
+            f"delete from meta.{bookkeeping}; insert into meta.{bookkeeping} from build.meta.{bookkeeping}"
+        )
     tables = {}
     for name in names:
         row = connection.execute(f'select count(*) from marts."{name}"').fetchone()

@@ -12,12 +12,8 @@
 {% set lists = ai_word_lists(ref('ai_terms')) %}
 {% set weights = ai_weights(ref('ai_weights')) %}
 {% set patterns = ai_patterns(lists) %}
-{% set rules = local_md5(patterns ~ weights ~ var('ai_probability_threshold', 0.5)) %}
-{% set same_rules = false %}
-{% if execute and is_incremental() %}
-    {% set stored = run_query('select count(*) from ' ~ this ~ " where rules <> '" ~ rules ~ "'") %}
-    {% set same_rules = stored.rows[0][0] == 0 %}
-{% endif %}
+{% set rules = rules_fingerprint(patterns ~ weights ~ var('ai_probability_threshold', 0.5)) %}
+{% set same_rules = has_same_rules(this, rules) %}
 
 with
 
@@ -50,7 +46,8 @@ texts as (
         ai_label,
         template_id,
         {{ joined_list('effects', ' · ') }} as effect_names,
-        coalesce(caption, '') || ' #' || {{ joined_list('hashtags', ' #') }} as raw_text
+        coalesce(caption, '') || ' #' || {{ joined_list('hashtags', ' #') }} as raw_text,
+        lower(coalesce(caption, '') || ' #' || {{ joined_list('hashtags', ' #') }}) as lower_text
     from sightings
     where place = 1
 
@@ -60,13 +57,16 @@ screened as (
 
     select
         *,
-        (
-            {{ matches_pattern('lower(raw_text)', ai_candidate_pattern(lists)) }}
-            or {{ matches_pattern('raw_text', '[𝐀-𝟋Ａ-ｚ]') }}
-            or ai_label is not null
-            or template_id is not null
-            or effect_names <> ''
-        ) as is_candidate
+        -- Two cheap passes for most captions; the dear patterns run on what is left.
+        case
+            when ai_label is not null or template_id is not null or effect_names <> '' then true
+            when {{ matches_pattern('lower_text', ai_candidate_pattern(lists)) }} then true
+            when {{ matches_pattern('lower_text', '#[^ #]*(?:ai|ia)|#ki') }}
+                then
+                    {{ matches_pattern('lower_text', patterns['compound']) }}
+                    or {{ matches_pattern('lower_text', patterns['infix']) }}
+            else {{ matches_pattern('raw_text', '[𝐀-𝟋Ａ-ｚ]|[a-z]{2}IA(?:$|[^A-Za-z])') }}
+        end as is_candidate
     from texts
 
 ),
@@ -80,7 +80,7 @@ cleaned as (
         ai_label,
         template_id,
         lower(effect_names) as effect_names,
-        lower(raw_text) as lower_text,
+        lower_text,
         {{ replace_matches(
             replace_matches(
                 plain_ai_letters('raw_text'),
@@ -102,6 +102,20 @@ prepared as (
 
 ),
 
+placed as (
+
+    select
+        *,
+        -- In these languages the small word ai is a verb, an article or "who".
+        {{ matches_pattern('clean_text', patterns['romance']) }}
+        or {{ matches_pattern('clean_text', patterns['vietnamese']) }} as is_ai_ambiguous,
+        {{ matches_pattern('clean_text', patterns['ia_language']) }} as is_ia_language,
+        {{ matches_pattern('clean_text', patterns['de_language']) }} as is_german,
+        {{ matches_pattern('clean_text', patterns['other_sora']) }} as is_other_sora
+    from prepared
+
+),
+
 found as (
 
     select
@@ -111,10 +125,7 @@ found as (
         lower_text,
         clean_text,
         {{ first_match('effect_names', patterns['effect']) }} as effect,
-        case
-            when template_id in ({% for id in lists.get('template', []) + [''] %}'{{ id }}'{% if not loop.last %}, {% endif %}{% endfor %})
-                then template_id
-        end as template,
+        case when template_id in ({{ text_literals(lists.get('template', [])) }}) then template_id end as template,
         {{ first_match('clean_text', patterns['phrase']) }} as phrase,
         {{ first_match('clean_text', patterns['product']) }} as product,
         coalesce(
@@ -126,10 +137,7 @@ found as (
         ) as compound,
         coalesce(
             {{ first_match('clean_text', patterns['generator']) }},
-            case
-                when not {{ matches_pattern('clean_text', patterns['other_sora']) }}
-                    then {{ first_match('clean_text', patterns['generator_tag']) }}
-            end
+            case when not is_other_sora then {{ first_match('clean_text', patterns['generator_tag']) }} end
         ) as generator,
         {{ first_match('clean_text', patterns['product_near']) }} as product_near,
         case
@@ -138,15 +146,10 @@ found as (
         end as photo_motion,
         coalesce(
             {{ first_match('clean_text', patterns['tag']) }},
-            case
-                when {{ matches_pattern('clean_text', patterns['de_language']) }}
-                    then {{ first_match('clean_text', patterns['ki_tag']) }}
-            end
+            case when is_german then {{ first_match('clean_text', patterns['ki_tag']) }} end
         ) as tag,
         case
-            when
-                {{ matches_pattern('clean_text', patterns['context']) }}
-                and not {{ matches_pattern('clean_text', patterns['other_sora']) }}
+            when {{ matches_pattern('clean_text', patterns['context']) }} and not is_other_sora
                 then {{ first_match('clean_text', patterns['generator_in_context']) }}
         end as generator_in_context,
         coalesce(
@@ -155,48 +158,28 @@ found as (
         ) as compound_unknown,
         coalesce(
             {{ first_match('cased_text', patterns['token_cased']) }},
-            case
-                -- In these languages the small word ai is a verb, an article or "who".
-                when not (
-                    {{ matches_pattern('clean_text', patterns['romance']) }}
-                    or {{ matches_pattern('clean_text', patterns['vietnamese']) }}
-                )
-                    then {{ first_match('clean_text', patterns['token']) }}
-            end,
+            case when not is_ai_ambiguous then {{ first_match('clean_text', patterns['token']) }} end,
             {{ first_match('cased_text', patterns['ia_cased']) }},
-            case
-                when {{ matches_pattern('clean_text', patterns['ia_language']) }}
-                    then {{ first_match('clean_text', patterns['ia_article']) }}
-            end,
-            case
-                when {{ matches_pattern('clean_text', patterns['de_language']) }}
-                    then coalesce(
-                        {{ first_match('clean_text', patterns['ki_phrase']) }},
-                        {{ first_match('cased_text', patterns['ki_cased']) }}
-                    )
-            end
+            case when is_ia_language then {{ first_match('clean_text', patterns['ia_article']) }} end,
+            case when is_german then {{ first_match('clean_text', patterns['ki_phrase']) }} end,
+            case when is_german then {{ first_match('cased_text', patterns['ki_cased']) }} end
         ) as token,
         {{ first_match('clean_text', patterns['word']) }} as word,
         case
             when {{ matches_pattern('clean_text', patterns['template_context']) }}
                 then {{ first_match('clean_text', patterns['dancing_thing']) }}
         end as dancing_template
-    from prepared
+    from placed
 
 ),
 
 counted as (
 
+    -- #ai is a hashtag and holds the word: one mention, not two kinds.
     select
         *,
-        {% for kind in ai_evidence_kinds() -%}
-        case when {{ kind }} is not null then 1 else 0 end{% if not loop.last %} + {% endif %}
-        {% endfor %} as kinds_found,
-        greatest(
-            {% for kind in ai_evidence_kinds() -%}
-            case when {{ kind }} is not null then {{ weights.get(kind, 0) }} else 0 end{% if not loop.last %},{% endif %}
-            {% endfor %}
-        ) as strongest
+        {{ ai_kinds_found(['tag', 'token', 'word']) }} as kinds_found,
+        {{ ai_strongest_weight(weights) }} as strongest
     from found
 
 ),
@@ -206,27 +189,44 @@ opposed as (
     -- Only what has evidence for AI can lose it.
     select
         *,
-        case when kinds_found > 0 then {{ first_match('clean_text', patterns['negation']) }} end as negation,
         {% for kind in ai_counter_kinds() -%}
-        case when kinds_found > 0 then {{ first_match('lower_text', patterns[kind]) }} end as {{ kind }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+        {{ first_match('lower_text', patterns[kind]) }} as {{ kind }},
+        {% endfor -%}
+        {{ first_match('clean_text', patterns['negation']) }} as negation
     from counted
+    where kinds_found > 0
+
+),
+
+labelled as (
+
+    select
+        video_id,
+        {{ weights.get('base', 0) + weights.get('label', 0) }} as log_odds,
+        'label by ' || ai_label as ai_evidence
+    from cleaned
+    where ai_label is not null
 
 ),
 
 scored as (
 
     select
-        *,
-        {{ weights.get('base', 0) }}
-        + case when ai_label is not null then {{ weights.get('label', 0) }} else
-            strongest
-            + {{ weights.get('further', 0) }} * greatest(kinds_found - 1, 0)
-            {% for kind in ['negation'] + ai_counter_kinds() -%}
-            + case when {{ kind }} is not null then {{ weights.get(kind, 0) }} else 0 end
-            {% endfor %}
-        end as log_odds
+        video_id,
+        {{ weights.get('base', 0) }} + strongest
+        + {{ weights.get('further', 0) }} * (kinds_found - 1)
+        + {{ ai_counter_weight(weights) }} as log_odds,
+        {{ ai_evidence_text() }} as ai_evidence
     from opposed
+    where ai_label is null
+
+    union all
+
+    select
+        video_id,
+        log_odds,
+        ai_evidence
+    from labelled
 
 ),
 
@@ -235,7 +235,7 @@ judged as (
     select
         video_id,
         1 / (1 + exp(-log_odds)) as ai_probability,
-        {{ ai_evidence_text() }} as ai_evidence
+        ai_evidence
     from scored
 
 )

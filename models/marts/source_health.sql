@@ -35,6 +35,7 @@ expected as (
         batch.as_of_date,
         batch.cutoff_at,
         markets.market,
+        markets.display_order,
         kinds.kind
     from batch
     cross join markets
@@ -49,6 +50,9 @@ fed as (
         expected.cutoff_at,
         expected.market,
         expected.kind,
+        min(expected.display_order) as market_order,
+        {{ joined_distinct('loads.run_id') }} as run_ids,
+        {{ joined_distinct('loads.dataset_id') }} as dataset_ids,
         max_by(loads.source, loads.observed_at) as source,
         count(*) filter (where loads.status in ('landed', 'repeat', 'empty')) as feeds,
         count(*) filter (where loads.status = 'repeat') as repeated_feeds,
@@ -132,6 +136,9 @@ select
     {{ hours_between('last_observed_at', 'cutoff_at') }} as age_hours,
     is_missing,
     is_stale,
+    market_order,
+    run_ids,
+    dataset_ids,
     case
         when is_missing and kind = 'music' then 'no music feed: sounds are taken from the video feeds'
         when is_missing then 'no feed this day: the market is missing'

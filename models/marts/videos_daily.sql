@@ -26,6 +26,12 @@ markets as (
 
     select * from {{ ref('markets') }}
 
+),
+
+categories as (
+
+    select * from {{ ref('int_video_ai') }}
+
 )
 
 select
@@ -81,6 +87,14 @@ select
     metrics.stop_reason,
     metrics.opportunity_score,
     metrics.confidence,
+    categories.ai_category,
+    categories.ai_probability,
+    categories.ai_evidence,
+    cast(null as varchar) as trend_key,
+    cast(null as double) as score,
+    cast(null as double) as gain_24h_p10,
+    cast(null as double) as gain_24h_p50,
+    cast(null as double) as gain_24h_p90,
     metrics.reading_count,
     attributes.music_id,
     attributes.music_name,
@@ -94,5 +108,7 @@ inner join attributes
         and metrics.video_id = attributes.video_id
 inner join markets
     on metrics.market = markets.market
+inner join categories
+    on metrics.video_id = categories.video_id
 left join accounts
     on attributes.author_handle = accounts.handle

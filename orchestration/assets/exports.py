@@ -1,5 +1,109 @@
-"""Export assets: the day's files."""
+"""Export assets: one per kind of file of the day, so that one can be made again alone.
+
+Belongs here: wiring of `exports.daily_files` to the graph. Must not be here: contents of files.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
 
 import dagster as dg
 
-ASSETS: list[dg.AssetsDefinition] = []
+from exports.build_today import build_today
+from exports.daily_files import ExportedFile, write_file, write_manifest
+from exports.full_market import full_market
+from exports.published import Day
+from exports.summary import summary
+from orchestration.assets.publish import PUBLISHED
+from orchestration.feeds import configured_markets
+from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
+from orchestration.settings import Settings
+from warehouse.publish import published_dates
+from warehouse.store import Store
+
+
+def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], bytes]]]:
+    """Asset name to file name pattern and the function that makes the file, in the order users know."""
+    files: dict[str, tuple[str, Callable[[Day], bytes]]] = {
+        "build_today_top20": ("BUILD_TODAY_TOP20_<date>.xlsx", lambda day: build_today(day, 20)),
+        "build_today_top100": ("BUILD_TODAY_TOP100_<date>.xlsx", lambda day: build_today(day, 100)),
+    }
+    for market in markets:
+        files[f"trend_system_{market.lower()}"] = (
+            f"TikTok_Trend_System_{market}_<date>.xlsx",
+            lambda day, market=market: full_market(day, market),
+        )
+    files["summary_report"] = ("SUMMARY_REPORT_<date>.txt", summary)
+    return files
+
+
+def build_export_assets(markets: Sequence[str] | None = None) -> list[dg.AssetsDefinition]:
+    """The file assets and the manifest that lists them all."""
+    files = daily_files(markets or configured_markets())
+    assets = [_file_asset(name, pattern, make) for name, (pattern, make) in files.items()]
+    return [*assets, _manifest_asset(files)]
+
+
+def _file_asset(name: str, pattern: str, make: Callable[[Day], bytes]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["exports", name],
+        deps=[PUBLISHED],
+        group_name="exports",
+        kinds={"excel" if pattern.endswith(".xlsx") else "text"},
+        partitions_def=DAILY,
+        backfill_policy=SINGLE_RUN,
+        description=f"`{pattern}` from the published marts.",
+    )
+    def export(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+    ) -> dg.MaterializeResult:
+        started = time.monotonic()
+        files = [
+            write_file(store.published_path, day, settings.output_of(day), pattern, make)
+            for day in _exported_dates(context, store)
+        ]
+        return _result(files, started)
+
+    return export
+
+
+def _manifest_asset(files: dict[str, tuple[str, Callable[[Day], bytes]]]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["exports", "manifest"],
+        deps=[["exports", name] for name in files],
+        group_name="exports",
+        kinds={"json"},
+        partitions_def=DAILY,
+        backfill_policy=SINGLE_RUN,
+        description="`manifest_<date>.json`: hash, size and rows of each file, and the feeds they come from.",
+    )
+    def manifest(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+    ) -> dg.MaterializeResult:
+        started = time.monotonic()
+        written = []
+        for day in _exported_dates(context, store):
+            directory = settings.output_of(day)
+            paths = [directory / pattern.replace("<date>", day.isoformat()) for pattern, _ in files.values()]
+            written.append(write_manifest(store.published_path, day, directory, paths))
+        return _result(written, started)
+
+    return manifest
+
+
+def _exported_dates(context: dg.AssetExecutionContext, store: Store) -> list[date]:
+    """The run's dates that are published: a range may hold days without any feed."""
+    published = set(published_dates(store))
+    return [day for day in map(date.fromisoformat, run_dates(context)) if day in published]
+
+
+def _result(files: Sequence[ExportedFile], started: float) -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        metadata={
+            "files": "\n".join(str(file.path) for file in files),
+            "sha256": files[-1].sha256,
+            "bytes": sum(file.size for file in files),
+            "changed": sum(file.changed for file in files),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )

@@ -106,7 +106,12 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
             if failure:
                 break
             with store.writer() as connection:
-                record_builds(connection, batch, context.run.run_id)
+                warnings = [
+                    (result.unique_id.split(".")[2], result.failures or 0, result.message)
+                    for result in done
+                    if result.status == "warn"
+                ]
+                record_builds(connection, batch, context.run.run_id, warnings)
         yield from _events(context, by_unique_id, results)
         if failure:
             raise dg.Failure(str(failure), allow_retries=False)

@@ -1,0 +1,204 @@
+"""BUILD_TODAY_TOP20 and TOP100: eight tabs that users open every day.
+
+Belongs here: tabs, columns and labels of these two files, to the letter of what users know; new columns stand at the
+right. Must not be here: which rows qualify (`published`), how cells are written (`workbook`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from openpyxl.styles import PatternFill
+from openpyxl.workbook import Workbook
+
+from exports import published
+from exports.published import Day
+from exports.text_safety import write_text
+from exports.workbook import (
+    CYAN,
+    GOLD,
+    LABEL_FONT,
+    LIGHT_YELLOW,
+    ORANGE,
+    STATUS_FILLS,
+    TITLE_FONT,
+    Column,
+    add_table,
+    new_workbook,
+    to_bytes,
+    write_cell,
+)
+
+# Users know the UK first.
+MARKET_ORDER = ("UK", "US")
+TREND_CHARACTERS = 80
+_WHITE_SPACE = re.compile(r"\s+")
+
+
+def one_line(text: str | None, characters: int = TREND_CHARACTERS) -> str:
+    """A caption on one line, cut to a number of characters."""
+    return _WHITE_SPACE.sub(" ", text or "").strip()[:characters]
+
+
+def age_label(hours: float | None) -> str | None:
+    """Hours as users read them: `12.3h`."""
+    return None if hours is None else f"{hours:.1f}h"
+
+
+VIDEO_COLUMNS = (
+    Column("#", lambda row: row["place"], 5),
+    Column("Market", lambda row: row["market_label"], 13),
+    Column("Status", lambda row: row["status"], 13),
+    Column("Trend", lambda row: one_line(row["caption"]), 60),
+    Column("Creator", lambda row: row["author_handle"], 20),
+    Column("Age", lambda row: age_label(row["age_hours"]), 9),
+    Column("Momentum", lambda row: row["momentum_score"], 12, "#,##0.0"),
+    Column("Shares/h", lambda row: row["shares_per_hour"], 10, "#,##0.0"),
+    Column("Views/h", lambda row: row["views_per_hour"], 11, "#,##0"),
+    Column("URL", lambda row: row["video_url"], 40, is_link=True),
+    Column("Live Momentum", lambda row: row["live_momentum"], 12, "#,##0.0"),
+    Column("Score (0-100)", lambda row: row["score"], 9, "0"),
+    Column("Next 24h Views (p50)", lambda row: row["gain_24h_p50"], 13, "#,##0"),
+    Column("p10", lambda row: row["gain_24h_p10"], 11, "#,##0"),
+    Column("p90", lambda row: row["gain_24h_p90"], 11, "#,##0"),
+    Column("Trend Key", lambda row: row["trend_key"], 28),
+    Column("Readings", lambda row: row["reading_count"], 9, "0"),
+)
+
+AUDIO_COLUMNS = (
+    Column("#", lambda row: row["place"], 5),
+    Column("Status", lambda row: row["status"], 13),
+    Column("Music Name", lambda row: row["sound_name"], 42),
+    Column("Artist", lambda row: row["artist"], 26),
+    Column("Type", lambda row: "Original" if row["is_original"] else "Sound", 10),
+    Column("Used By", lambda row: f"{row['used_by']:,} videos", 16),
+    Column("Play URL", lambda row: row["play_url"], 44, is_link=True),
+    Column("Videos 24h", lambda row: row["videos_24h"], 10, "#,##0"),
+    Column("Creators 24h", lambda row: row["creators_24h"], 11, "#,##0"),
+    Column("Videos previous 24h", lambda row: row["videos_previous_24h"], 12, "#,##0"),
+)
+
+MY_PERFORMANCE_COLUMNS = (
+    Column("Date", lambda row: row["as_of_date"].isoformat(), 12),
+    Column("Account", lambda row: row["account"], 20),
+    Column("Trend", lambda row: one_line(row["trend"]), 50),
+    Column("Age", lambda row: age_label(row["age_hours"]), 10),
+    Column("Momentum", lambda row: row["momentum_score"], 12, "#,##0.0"),
+    Column("Status", lambda row: row["status"], 13),
+    Column("Market", lambda row: row["market_label"], 13),
+    Column("Views/h", lambda row: row["views_per_hour"], 11, "#,##0"),
+    Column("Shares/h", lambda row: row["shares_per_hour"], 10, "#,##0.0"),
+    Column("BUILD_NOW", lambda row: row["build_now"], 12),
+    Column("TikTok URL", lambda row: row["url"], 40, is_link=True),
+    Column("TUTORIAL_TRIGGER", lambda row: row["tutorial_trigger"], 18),
+    Column("URGENCY", lambda row: row["urgency"], 12),
+    Column("Trigger Reason", lambda row: row["trigger_reason"], 34),
+    Column("Competitor Count", lambda row: row["competitor_count_7d"], 12, "0", fill=LIGHT_YELLOW),
+    Column("Tutorial Link", lambda row: row["tutorial_link"], 24, is_link=True, fill=LIGHT_YELLOW),
+    Column("Template Link", lambda row: row["template_link"], 24, is_link=True, fill=LIGHT_YELLOW),
+    Column("Revenue", lambda row: row["revenue"], 12, "$#,##0.00", fill=LIGHT_YELLOW),
+    Column("Notes", lambda row: row["notes"], 30, fill=LIGHT_YELLOW),
+)
+
+
+def build_today(day: Day, top: int) -> bytes:
+    """The workbook with the top videos and sounds of each market.
+
+    Args:
+        day: The published day.
+        top: Rows per video and audio tab, also the tabs' suffix.
+
+    Returns:
+        The file; byte-identical for equal marts.
+    """
+    book = new_workbook()
+    _start_here(book, day)
+    known = [market for market in MARKET_ORDER if market in day.markets]
+    for market in (*known, *(market for market in day.markets if market not in MARKET_ORDER)):
+        for tab, category in (("AI", "AI"), ("NON_AI", "NON-AI")):
+            rows = published.category_tab(day, market, category, top).dicts()
+            add_table(
+                book, f"{market}_{tab}_TOP{top}", VIDEO_COLUMNS, rows, cell_fill=_video_fill,
+                empty_note=f"no fresh {category} video in the {market} feeds of {day.as_of_date}",
+            )  # fmt: skip
+        add_table(
+            book, f"{market}_AUDIO_TOP{top}", AUDIO_COLUMNS, published.audio_tab(day, market, top).dicts(),
+            cell_fill=_status_fill, empty_note=f"no sound in the {market} feeds of {day.as_of_date}",
+        )  # fmt: skip
+    add_table(
+        book, "MY_PERFORMANCE", MY_PERFORMANCE_COLUMNS, published.my_performance(day).dicts(),
+        cell_fill=_status_fill, empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
+    )  # fmt: skip
+    return to_bytes(book)
+
+
+def headline(day: Day) -> list[tuple[str, int]]:
+    """Labels and counts that START_HERE, the summary and the daily message share, in their order."""
+    totals = published.counts(day)
+    markets = {row["market"]: row for row in published.market_counts(day)}
+    order = [*(market for market in ("US", "UK") if market in markets), *(m for m in markets if m not in MARKET_ORDER)]
+    return [
+        ("Your Posts", totals["own_posts"]),
+        ("Competitor Posts", totals["competitor_posts"]),
+        ("🔥 URGENT", totals["urgent"]),
+        ("⚡ HIGH", totals["high"]),
+        ("🟡 WATCH", totals["watch"]),
+        ("🚀 SPIKING", totals["spiking"]),
+        *((f"{market} Fresh (72h)", markets[market]["fresh_videos"]) for market in order),
+        *((f"{market} Unique", markets[market]["unique_videos"]) for market in order),
+    ]
+
+
+def health_lines(day: Day) -> list[tuple[str, str]]:
+    """What a reader must know of the data behind the numbers: source, observation time, age, and what is wrong."""
+    lines = []
+    for source in published.health(day):
+        label = f"{source['market']} {source['kind']}"
+        if source["is_missing"]:
+            lines.append((label, f"MISSING: {source['message']}"))
+            continue
+        origin = "SIMULATED sample" if source["source"] == "sample" else source["source"]
+        observed = f"{source['last_observed_at']:%Y-%m-%d %H:%M} UTC"
+        text = f"{origin}, observed {observed}, {source['age_hours']:.1f} h before the cut-off"
+        lines.append((label, text if source["message"] == "ok" else f"{text}. {source['message']}"))
+    return lines
+
+
+def _start_here(book: Workbook, day: Day) -> None:
+    sheet = book.create_sheet("START_HERE")
+    write_text(sheet["A1"], f"TikTok Trend System - {day.as_of_date}")
+    sheet["A1"].font = TITLE_FONT
+    write_text(sheet["A2"], f"as of {day.cutoff_at:%Y-%m-%d %H:%M} UTC")
+    row = 4
+    for label, value in headline(day):
+        _line(sheet, row, label, value)
+        row += 1
+    row += 1
+    lines: list[tuple[str, Any]] = list(health_lines(day))
+    lines.append(("Revenue", "no revenue source is connected"))
+    lines.extend(("Check", warning) for warning in published.warnings(day))
+    for label, text in lines:
+        _line(sheet, row, label, text)
+        row += 1
+    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 24, 90
+    sheet.freeze_panes = "A4"
+
+
+def _line(sheet: Any, row: int, label: str, value: Any) -> None:
+    write_text(sheet.cell(row=row, column=1), label)
+    sheet.cell(row=row, column=1).font = LABEL_FONT
+    write_cell(sheet.cell(row=row, column=2), value, "#,##0")
+
+
+def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:
+    # Labels first: a whole-row colour would hide the status of own and competitor posts.
+    if column == "Status":
+        return STATUS_FILLS.get(row["status"])
+    if column == "Market" and row["market_label"] == "🌐 BOTH":
+        return GOLD
+    return {"own": CYAN, "competitor": ORANGE}.get(row["author_role"])
+
+
+def _status_fill(row: dict[str, Any], column: str) -> PatternFill | None:
+    return STATUS_FILLS.get(row["status"]) if column == "Status" else None

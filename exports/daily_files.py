@@ -1,0 +1,98 @@
+"""Writing the files of a day, and the manifest that lists them.
+
+Belongs here: putting bytes in place, hashes, the manifest. Must not be here: contents of the other files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from exports import published
+from exports.published import Day
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A written file.
+
+    Attributes:
+        path: Where it is.
+        sha256: Hash of its bytes.
+        size: Bytes.
+        changed: Whether its bytes differ from what stood there before.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    changed: bool
+
+
+def write_file(
+    published_path: Path, as_of_date: date, directory: Path, pattern: str, make: Callable[[Day], bytes]
+) -> ExportedFile:
+    """Makes one file of a date and puts it in place at once.
+
+    Raises:
+        LookupError: The date is not published.
+    """
+    with published.open_day(published_path, as_of_date) as day:
+        content = make(day)
+    return _put(directory / pattern.replace("<date>", as_of_date.isoformat()), content)
+
+
+def write_manifest(published_path: Path, as_of_date: date, directory: Path, files: list[Path]) -> ExportedFile:
+    """Lists the day's files with hash, size and tabs, and the feeds they come from."""
+    with published.open_day(published_path, as_of_date) as day:
+        about: dict[str, Any] = published.sources(day)
+    about["files"] = [_describe(path) for path in files]
+    text = json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    return _put(directory / f"manifest_{as_of_date.isoformat()}.json", text.encode("utf-8"))
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    described: dict[str, Any] = {
+        "name": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content),
+    }  # fmt: skip
+    if path.suffix == ".xlsx":
+        described["rows"] = _rows_per_tab(content)
+    else:
+        described["rows"] = content.count(b"\n")
+    return described
+
+
+def _rows_per_tab(content: bytes) -> dict[str, int]:
+    """Data rows of each tab (header left out), counted in the file itself."""
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(content), read_only=True)
+    try:
+        names = book.sheetnames
+    finally:
+        book.close()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {
+            name: max(archive.read(f"xl/worksheets/sheet{index}.xml").count(b"<row ") - 1, 0)
+            for index, name in enumerate(names, start=1)
+        }
+
+
+def _put(path: Path, content: bytes) -> ExportedFile:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(content).hexdigest()
+    changed = not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
+    if changed:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    return ExportedFile(path, digest, len(content), changed)

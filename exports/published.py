@@ -1,0 +1,243 @@
+"""Rows for the exports: the only place in this room with SQL, and it reads the published marts only.
+
+Belongs here: which rows and columns an export shows, in which order. Must not be here: formulas of metrics (models),
+layout (the workbook modules).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.store import connect
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with their column names, in display order."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows by column name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A published file opened for one as-of date.
+
+    Attributes:
+        connection: Read-only connection to the published file.
+        as_of_date: The date.
+        cutoff_at: Its cut-off (naive UTC).
+        markets: Market codes that have rows on the date, in the order of the seed.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    as_of_date: date
+    cutoff_at: datetime
+    markets: tuple[str, ...]
+
+    def table(self, sql: str, **parameters: Any) -> Table:
+        """Runs a query; `$as_of_date` is always there."""
+        used = {"as_of_date": self.as_of_date} | parameters
+        cursor = self.connection.execute(sql, {name: value for name, value in used.items() if f"${name}" in sql})
+        return Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())
+
+    def value(self, sql: str, **parameters: Any) -> Any:
+        """The first value of a query, None without a row."""
+        rows = self.table(sql, **parameters).rows
+        return rows[0][0] if rows else None
+
+
+@contextmanager
+def open_day(published: Path, as_of_date: date) -> Iterator[Day]:
+    """Opens the published file for a date.
+
+    Raises:
+        LookupError: The date is not in the file; the message says which are.
+    """
+    connection = connect(published, read_only=True)
+    try:
+        row = connection.execute("select cutoff_at from meta.builds where as_of_date = ?", [as_of_date]).fetchone()
+        if row is None:
+            known = connection.execute("select min(as_of_date), max(as_of_date) from meta.builds").fetchone()
+            message = f"{published} has no {as_of_date}: it holds {known[0] if known else '-'} to {known[1] if known else '-'}"
+            raise LookupError(message)
+        markets = connection.execute(
+            "select market from marts.source_health where as_of_date = ? group by market order by min(market_order)",
+            [as_of_date],
+        ).fetchall()
+        yield Day(connection, as_of_date, row[0], tuple(market for (market,) in markets))
+    finally:
+        connection.close()
+
+
+def category_tab(day: Day, market: str, category: str, limit: int) -> Table:
+    """The fresh videos of a market and AI category by momentum, ties by video id."""
+    return day.table(
+        """
+        select
+            row_number() over (order by momentum_score desc, video_id) as place,
+            market_label, status, caption, author_handle, age_hours, momentum_score, shares_per_hour, views_per_hour,
+            video_url, live_momentum, score, gain_24h_p50, gain_24h_p10, gain_24h_p90, trend_key, reading_count,
+            author_role
+        from marts.videos_daily
+        where as_of_date = $as_of_date and market = $market and ai_category = $category and is_fresh
+        order by momentum_score desc, video_id
+        limit $rows
+        """,
+        market=market,
+        category=category,
+        rows=limit,
+    )
+
+
+def audio_tab(day: Day, market: str, limit: int) -> Table:
+    """The market's sounds by distinct videos in 24 hours; those of a music feed first, where there is one."""
+    return day.table(
+        """
+        select
+            row_number() over (order by feed = 'music' desc, sound_rank) as place,
+            status, sound_name, artist, is_original, used_by, play_url, videos_24h, creators_24h, videos_previous_24h
+        from marts.sounds_daily
+        where as_of_date = $as_of_date and market = $market
+        order by feed = 'music' desc, sound_rank
+        limit $rows
+        """,
+        market=market,
+        rows=limit,
+    )
+
+
+def my_performance(day: Day) -> Table:
+    """Own posts, hottest first."""
+    return day.table(
+        """
+        select
+            as_of_date, account, trend, age_hours, momentum_score, status, market_label, views_per_hour,
+            shares_per_hour, build_now, url, tutorial_trigger, urgency, trigger_reason, competitor_count_7d,
+            tutorial_link, template_link, revenue, notes
+        from marts.my_performance
+        where as_of_date = $as_of_date
+        order by momentum_score desc, video_id, market
+        """
+    )
+
+
+def counts(day: Day) -> dict[str, int]:
+    """The headline counts; own and competitor posts, triggers and statuses count a video once."""
+    names = (
+        "own_posts, competitor_posts, urgent, high, watch, spiking, raw_items, unique_videos, both_markets,"
+        " own_videos, competitor_videos"
+    )
+    row = day.table(
+        """
+        with videos as (select * from marts.videos_daily where as_of_date = $as_of_date)
+        select
+            count(*) filter (author_role = 'own'),
+            count(*) filter (author_role = 'competitor'),
+            count(distinct video_id) filter (urgency = '🔥 URGENT'),
+            count(distinct video_id) filter (urgency = '⚡ HIGH'),
+            count(distinct video_id) filter (urgency = '🟡 WATCH'),
+            count(distinct video_id) filter (status = '🚀 SPIKING'),
+            (select coalesce(sum(items), 0) from marts.source_health
+                where as_of_date = $as_of_date and kind = 'videos'),
+            count(distinct video_id),
+            count(distinct video_id) filter (is_cross_market),
+            count(distinct video_id) filter (author_role = 'own'),
+            count(distinct video_id) filter (author_role = 'competitor')
+        from videos
+        """
+    ).rows[0]
+    return {name.strip(): int(value) for name, value in zip(names.split(","), row, strict=True)}
+
+
+def market_counts(day: Day) -> list[dict[str, Any]]:
+    """Items, unique and fresh videos per market, in the order of the markets."""
+    return day.table(
+        """
+        select
+            health.market,
+            any_value(health.items) as items,
+            count(videos.video_id) as unique_videos,
+            count(videos.video_id) filter (videos.is_fresh) as fresh_videos
+        from marts.source_health as health
+        left join marts.videos_daily as videos
+            on health.as_of_date = videos.as_of_date and health.market = videos.market
+        where health.as_of_date = $as_of_date and health.kind = 'videos'
+        group by health.market
+        order by min(health.market_order)
+        """
+    ).dicts()
+
+
+def health(day: Day) -> list[dict[str, Any]]:
+    """What each source delivered, by market and kind."""
+    return day.table(
+        """
+        select
+            market, kind, source, feeds, repeated_feeds, unreadable_files, items, quarantined_items, last_observed_at,
+            age_hours, is_missing, is_stale, message, run_ids, dataset_ids
+        from marts.source_health
+        where as_of_date = $as_of_date
+        order by market_order, kind desc
+        """
+    ).dicts()
+
+
+def warnings(day: Day) -> list[str]:
+    """Checks that warned when the date was built: the ones that fail keep a build from being published."""
+    rows = day.table(
+        "select check_name, failing_rows from meta.check_results where as_of_date = $as_of_date order by check_name"
+    ).rows
+    return [f"{name}: {failing} rows" for name, failing in rows]
+
+
+def actions(day: Day, limit: int) -> list[dict[str, Any]]:
+    """The videos most worth acting on: not own or a competitor's, fresh, no stop rule, by opportunity score."""
+    return day.table(
+        """
+        with ranked as (
+            select *, row_number() over (partition by video_id order by market) as copy
+            from marts.videos_daily
+            where as_of_date = $as_of_date and author_role = 'other' and is_fresh and not stop_building
+        )
+        select * from ranked where copy = 1
+        order by opportunity_score desc, video_id
+        limit $rows
+        """,
+        rows=limit,
+    ).dicts()
+
+
+def all_columns(day: Day, market: str) -> Table:
+    """Every video of a market's feeds of the date, every column, by momentum."""
+    return day.table(
+        """
+        select * from marts.videos_daily
+        where as_of_date = $as_of_date and market = $market
+        order by momentum_score desc, video_id
+        """,
+        market=market,
+    )
+
+
+def sources(day: Day) -> dict[str, Any]:
+    """What the manifest says of the data behind the files."""
+    return {
+        "as_of_date": day.as_of_date.isoformat(),
+        "cutoff_at": f"{day.cutoff_at.isoformat()}Z",
+        "feeds": json.loads(json.dumps(health(day), default=str)),
+    }

@@ -1,0 +1,174 @@
+"""Receipts of outward effects: what was done outside, under which key, and what came back.
+
+Belongs here: the receipt, the protocol the delivery rooms are written against, and its DuckDB table. Must not
+be here: knowledge of any service. A receipt without a ``remote_id`` or ``digest`` is an intent: the effect was
+about to happen. Rooms write the intent before the effect where the effect can't be found by looking.
+
+The table is ``meta.receipts``. It is bookkeeping about the outside world, not a mart: it is never published.
+"""
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import duckdb
+
+from ingest.apify import RunRecord
+
+DDL = """
+create schema if not exists meta;
+
+create table if not exists meta.receipts (
+    idempotency_key varchar primary key,
+    effect varchar not null,
+    target varchar not null,
+    remote_id varchar,
+    digest varchar,
+    detail json not null,
+    as_of_date date,
+    created_at timestamp not null
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One outward effect.
+
+    Attributes:
+        idempotency_key: Names the effect; equal for every repeat of it.
+        effect: Kind, for example ``drive_file``, ``sheet_rows``, ``discord_message``, ``apify_run``.
+        target: Where it went, without secrets (a folder id, a tab name).
+        remote_id: The service's id of it; ``None`` while it isn't known.
+        digest: Checksum of what was sent (md5 for Drive, else sha256); ``None`` while it isn't done.
+        detail: Anything worth showing, JSON-serialisable, without secrets.
+        as_of_date: The day it is about.
+        created_at: When the receipt was written first, aware UTC; set by the store.
+    """
+
+    idempotency_key: str
+    effect: str
+    target: str
+    remote_id: str | None = None
+    digest: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    as_of_date: dt.date | None = None
+    created_at: dt.datetime | None = None
+
+
+class Receipts(Protocol):
+    """Where receipts are kept. A receipt is durable when ``save`` has returned."""
+
+    def find(self, idempotency_key: str) -> Receipt | None:
+        """Returns the receipt of a key, or ``None``."""
+
+    def save(self, receipt: Receipt) -> None:
+        """Writes a receipt, replacing an earlier one of the same key; its first ``created_at`` stays."""
+
+    def of_date(self, as_of_date: dt.date) -> list[Receipt]:
+        """Returns all receipts of a day, ordered by key."""
+
+
+class DuckDBReceipts:
+    """Receipts in ``meta.receipts`` of the build database; safe to share between threads.
+
+    Args:
+        connect: Opens a writing connection as a context manager. It is called for each operation, so that no
+            lock on the database is held while a service is being waited for.
+        clock: The present, aware UTC.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._is_prepared = False
+
+    def find(self, idempotency_key: str) -> Receipt | None:
+        """Returns the receipt of a key, or ``None``."""
+        found = self._read("idempotency_key = ?", idempotency_key)
+        return found[0] if found else None
+
+    def save(self, receipt: Receipt) -> None:
+        """Writes a receipt, replacing an earlier one of the same key; its first ``created_at`` stays."""
+        with self._lock, self._connect() as connection:
+            self._prepare(connection)
+            connection.execute(
+                """
+                insert into meta.receipts values (?, ?, ?, ?, ?, ?, ?, ?)
+                on conflict (idempotency_key) do update set
+                    effect = excluded.effect,
+                    target = excluded.target,
+                    remote_id = excluded.remote_id,
+                    digest = excluded.digest,
+                    detail = excluded.detail,
+                    as_of_date = excluded.as_of_date
+                """,
+                [
+                    receipt.idempotency_key,
+                    receipt.effect,
+                    receipt.target,
+                    receipt.remote_id,
+                    receipt.digest,
+                    json.dumps(dict(receipt.detail), ensure_ascii=False, sort_keys=True),
+                    receipt.as_of_date,
+                    self._clock().astimezone(dt.UTC).replace(tzinfo=None),
+                ],
+            )
+
+    def of_date(self, as_of_date: dt.date) -> list[Receipt]:
+        """Returns all receipts of a day, ordered by key."""
+        return self._read("as_of_date = ?", as_of_date)
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if not self._is_prepared:
+            connection.execute(DDL)
+            self._is_prepared = True
+
+    def _read(self, condition: str, value: object) -> list[Receipt]:
+        with self._lock, self._connect() as connection:
+            self._prepare(connection)
+            # The condition is one of the two literals above, the value is bound.
+            query = (
+                "select idempotency_key, effect, target, remote_id, digest, detail, as_of_date, created_at "
+                f"from meta.receipts where {condition} order by idempotency_key"
+            )
+            rows = connection.execute(query, [value]).fetchall()
+        return [
+            Receipt(key, effect, target, remote_id, digest, json.loads(detail), date, made.replace(tzinfo=dt.UTC))
+            for key, effect, target, remote_id, digest, detail, date, made in rows
+        ]
+
+
+class RunReceipts:
+    """Apify run ids kept as receipts: the ledger that ``ingest.apify.fetch_runs`` asks for.
+
+    Args:
+        receipts: Where they are kept.
+        as_of_date: The day the runs are for.
+    """
+
+    def __init__(self, receipts: Receipts, as_of_date: dt.date | None) -> None:
+        self._receipts = receipts
+        self._as_of_date = as_of_date
+
+    def find(self, key: str) -> RunRecord | None:
+        """Returns the record of a key, or ``None``."""
+        receipt = self._receipts.find(key)
+        if receipt is None:
+            return None
+        intended_at = dt.datetime.fromisoformat(receipt.detail["intended_at"])
+        return RunRecord(key, receipt.remote_id, intended_at, receipt.detail["status"])
+
+    def save(self, record: RunRecord) -> None:
+        """Writes a record, replacing the one of the same key."""
+        detail = {"intended_at": record.intended_at.isoformat(), "status": record.status}
+        self._receipts.save(Receipt(record.key, "apify_run", "apify", record.run_id, None, detail, self._as_of_date))

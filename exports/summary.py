@@ -1,0 +1,78 @@
+"""SUMMARY_REPORT: the day in plain text, counts first, then what to do and why.
+
+Belongs here: the sections and their words. A further section is a function in `SECTIONS`. Must not be here: SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from exports import published
+from exports.build_today import age_label, headline, health_lines, one_line
+from exports.published import Day
+from exports.text_safety import plain_text
+
+IMMEDIATE_ACTIONS = 5
+_RULE = "=" * 78
+
+
+def summary(day: Day) -> bytes:
+    """The report as UTF-8 text; byte-identical for equal marts."""
+    parts = [f"TIKTOK TREND SYSTEM - DAILY SUMMARY - {day.as_of_date}", f"as of {day.cutoff_at:%Y-%m-%d %H:%M} UTC"]
+    for title, section in SECTIONS:
+        parts += ["", _RULE, title, _RULE, *section(day)]
+    return ("\n".join(parts) + "\n").encode("utf-8")
+
+
+def _counts(day: Day) -> list[str]:
+    totals = published.counts(day)
+    lines = [
+        f"{row['market']}: {row['items']:,} items, {row['unique_videos']:,} unique videos,"
+        f" {row['fresh_videos']:,} fresh (72h)"
+        for row in published.market_counts(day)
+    ]
+    lines += [f"🌐 BOTH: {totals['both_markets']:,} videos", ""]
+    return lines + [f"{label}: {value:,}" for label, value in headline(day)]
+
+
+def _health(day: Day) -> list[str]:
+    lines = [f"{label}: {text}" for label, text in health_lines(day)]
+    lines.append("Revenue: no revenue source is connected")
+    return lines + [f"Check: {warning}" for warning in published.warnings(day)]
+
+
+def _actions(day: Day) -> list[str]:
+    rows = published.actions(day, IMMEDIATE_ACTIONS)
+    if not rows:
+        return ["nothing to build: no fresh video passes the stop rules"]
+    lines: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        lines += [
+            f"{number}. {plain_text(one_line(row['caption'])) or '(no caption)'}",
+            f"   creator @{plain_text(row['author_handle'])} | {row['market_label']} | {row['video_url'] or 'no link'}",
+            f"   momentum {row['momentum_score']:,.0f} | shares/h {row['shares_per_hour'] or 0:,.1f}"
+            f" | age {age_label(row['age_hours'])} | window {row['action_window']} | velocity {_signed(row['velocity'])}",
+            f"   next 24 h: {_forecast(row)}",
+            f"   action: {row['tutorial_trigger']} ({row['urgency']}), {row['recommended_variants']} variants",
+            f"   why: {row['trigger_reason']}; status {row['status']}; trend key {row['trend_key']}",
+            "",
+        ]
+    return lines[:-1]
+
+
+def _forecast(row: dict[str, Any]) -> str:
+    if row["gain_24h_p50"] is None:
+        return "no forecast yet"
+    return f"+{row['gain_24h_p50']:,.0f} views (80 %: {row['gain_24h_p10']:,.0f} to {row['gain_24h_p90']:,.0f})"
+
+
+def _signed(value: float | None) -> str:
+    return "unknown (one day of readings)" if value is None else f"{value:+,.0f} a day"
+
+
+SECTIONS: tuple[tuple[str, Callable[[Day], list[str]]], ...] = (
+    ("COUNTS", _counts),
+    ("DATA BEHIND THE NUMBERS", _health),
+    ("🔴 IMMEDIATE ACTIONS", _actions),
+)

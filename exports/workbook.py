@@ -1,0 +1,167 @@
+"""Workbook building blocks: sheets, cells, fills and bytes that depend on their input alone.
+
+Belongs here: how a table becomes a sheet and a workbook becomes a file. Must not be here: which columns a file has
+(`build_today`, `full_market`), what makes text safe (`text_safety`).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.writer.excel import ExcelWriter
+
+from exports.text_safety import safe_link, write_text
+
+# Equal input gives equal bytes: neither the document's properties nor the archive's entries say when it was made.
+_FIXED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_FIXED_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def fill(rgb: str) -> PatternFill:
+    """A solid fill of an RGB colour such as `FFD700`."""
+    return PatternFill("solid", fgColor=rgb)
+
+
+HEADER_FILL, HEADER_FONT = fill("1F2937"), Font(bold=True, color="FFFFFF")
+LINK_FONT = Font(color="0563C1", underline="single")
+TITLE_FONT = Font(bold=True, size=16)
+LABEL_FONT = Font(bold=True)
+GOLD, CYAN, ORANGE, LIGHT_YELLOW = fill("FFD700"), fill("B2EBF2"), fill("FFD8A8"), fill("FFFDE7")
+STATUS_FILLS = {
+    "🆕 NEW": fill("E3F2FD"),
+    "🚀 SPIKING": fill("FFCDD2"),
+    "📈 RISING": fill("C8E6C9"),
+    "📉 COOLING": fill("ECEFF1"),
+    "❄️ DYING": fill("CFD8DC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a sheet.
+
+    Attributes:
+        title: Header text, part of the users' interface.
+        value: Takes a row's values by name and gives the cell's value.
+        width: Width in characters.
+        number_format: Excel number format of a numeric cell.
+        is_link: Whether the value is a URL to be linked (only known https hosts are).
+        fill: Fill of every cell of the column.
+    """
+
+    title: str
+    value: Callable[[dict[str, Any]], Any]
+    width: float = 14
+    number_format: str | None = None
+    is_link: bool = False
+    fill: PatternFill | None = None
+
+
+def new_workbook(*, write_only: bool = False) -> Workbook:
+    """An empty workbook with fixed properties and no sheet; write-only for big tabs."""
+    book = Workbook(write_only=write_only)
+    for sheet in list(book.worksheets):
+        book.remove(sheet)
+    book.properties.creator = "TikTok Trend System"
+    book.properties.created = _FIXED_MOMENT
+    book.properties.modified = _FIXED_MOMENT
+    return book
+
+
+def write_cell(cell: Cell, value: Any, number_format: str | None = None) -> None:
+    """Writes a number, date or boolean as such, everything else as text that can never be a formula."""
+    if value is None:
+        return
+    if isinstance(value, bool | int | float | date) and not isinstance(value, str):
+        cell.value = value
+        if number_format:
+            cell.number_format = number_format
+    else:
+        write_text(cell, value)
+
+
+def add_table(
+    book: Workbook,
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[dict[str, Any]],
+    *,
+    cell_fill: Callable[[dict[str, Any], str], PatternFill | None] = lambda row, column: None,
+    empty_note: str = "no rows for this date",
+) -> Worksheet:
+    """Adds a sheet with a header row, frozen, filterable, one row per entry.
+
+    Args:
+        book: The workbook.
+        title: Tab name.
+        columns: The columns, left to right.
+        rows: Values by name, in display order.
+        cell_fill: Fill of a cell by its row's values and column title; wins over the column's own.
+        empty_note: Said in the first row under the header where there are no rows.
+    """
+    sheet = book.create_sheet(title)
+    for index, column in enumerate(columns, start=1):
+        cell = sheet.cell(row=1, column=index)
+        write_text(cell, column.title)
+        cell.fill, cell.font = HEADER_FILL, HEADER_FONT
+        cell.alignment = Alignment(vertical="center", wrap_text=True)
+        sheet.column_dimensions[get_column_letter(index)].width = column.width
+    for row_index, row in enumerate(rows, start=2):
+        for index, column in enumerate(columns, start=1):
+            cell = sheet.cell(row=row_index, column=index)
+            value = column.value(row)
+            write_cell(cell, value, column.number_format)
+            link = safe_link(value) if column.is_link else None
+            if link:
+                cell.hyperlink = link
+                cell.font = LINK_FONT
+            colour = cell_fill(row, column.title) or column.fill
+            if colour:
+                cell.fill = colour
+    if not rows:
+        write_text(sheet.cell(row=2, column=1), empty_note)
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{max(len(rows), 1) + 1}"
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    return sheet
+
+
+def to_bytes(book: Workbook) -> bytes:
+    """The finished file; equal workbooks give equal bytes."""
+    stream = io.BytesIO()
+    with _TimelessZip(stream, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
+        # Workbook.save() would stamp the present into the properties.
+        ExcelWriter(book, archive).write_data()
+    return stream.getvalue()
+
+
+class _TimelessZip(zipfile.ZipFile):
+    """A zip file whose entries carry no time and no permissions of this machine."""
+
+    def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **kwargs: Any) -> None:
+        name = zinfo_or_arcname.filename if isinstance(zinfo_or_arcname, zipfile.ZipInfo) else zinfo_or_arcname
+        super().writestr(_entry(name), data, *args, **kwargs)
+
+    def write(self, filename: Any, arcname: Any = None, *args: Any, **kwargs: Any) -> None:
+        entry = _entry(str(arcname or filename))
+        with open(filename, "rb") as source, self.open(entry, "w", force_zip64=True) as target:  # noqa: PTH123
+            while chunk := source.read(1 << 20):
+                target.write(chunk)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, date_time=_FIXED_ZIP_TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry

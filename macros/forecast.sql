@@ -1,0 +1,152 @@
+{#
+  Parts that the forecasting models share. Engine-specific functions stay here: another engine needs these macros and
+  macros/engine.sql only.
+#}
+
+{#
+  Settings of the forecasts; a dbt variable `forecast_<name>` overrides one.
+
+  lookback_days: how far back a video's own pace is looked for. Unseen for longer, it starts cold.
+  pace_hours: a pace is taken over the last day where readings allow it; shorter gaps show the hour, not the video.
+  target_tolerance_hours: how far from target_at a reading may lie and still score; its gain is brought to the horizon.
+  sample_size: rows per market and date that curves, fits and intervals learn from; above it a stable sample is taken.
+  retention_shrinkage: rows at which a group's own retention counts as much as that of the wider group.
+  pooled_rows: rows at which a market's own log-linear fit counts as much as that of all markets.
+  ridge: rows' worth of firmness with which the log-linear fit stays at its prior, the retention rule.
+  shift_prior: what that prior says of a feed's shift: half of it reverts the next day.
+  minimum_scored: scored forecasts before the challenger may replace the retention rule in a market and horizon.
+  score_half_life_days: age at which a scored forecast counts half when the models are compared.
+  interval_days: days of scored forecasts that intervals are drawn from.
+  interval_shrinkage: scored forecasts at which a group's own interval counts as much as that of the wider group.
+  interval_prior: half of an 80 % interval in logs while nothing was scored: a factor of three either way.
+  top_gainers: gainers a day that precision is counted over; days with fewer than twice as many videos give none.
+  rank_sample: videos per market and day whose order is compared pair by pair (pairs grow with the square).
+#}
+{% macro forecast_setting(name) -%}
+    {%- set defaults = {
+        'lookback_days': 8,
+        'pace_hours': 30,
+        'target_tolerance_hours': 6,
+        'sample_size': 20000,
+        'retention_shrinkage': 30,
+        'pooled_rows': 1000,
+        'ridge': 5,
+        'shift_prior': -0.5,
+        'minimum_scored': 100,
+        'score_half_life_days': 7,
+        'interval_days': 14,
+        'interval_shrinkage': 100,
+        'interval_prior': 1.1,
+        'top_gainers': 20,
+        'rank_sample': 200,
+    } -%}
+    {{ return(var('forecast_' ~ name, defaults[name])) }}
+{%- endmacro %}
+
+{# Horizons that are forecast, in hours. #}
+{% macro forecast_horizons() -%}
+    {{ return([24, 48, 168]) }}
+{%- endmacro %}
+
+{# Age buckets of 24 h that the retention curve tells apart; the last one is open. #}
+{% macro forecast_age_buckets() -%}
+    {{ return(8) }}
+{%- endmacro %}
+
+{# The models that compete, and the naive forecasts they are shown beside. #}
+{% macro forecast_models() -%}
+    {{ return(['retention', 'log_linear']) }}
+{%- endmacro %}
+
+{% macro forecast_baselines() -%}
+    {{ return(['persistence', 'lifetime_rate', 'last_gain']) }}
+{%- endmacro %}
+
+{# The inputs of the log-linear model, columns of int_forecast_features. The first is the intercept. #}
+{% macro forecast_inputs() -%}
+    {{ return([
+        'x_intercept', 'x_single_interval', 'x_feed_shift', 'x_age', 'x_acceleration', 'x_maturity',
+        'x_maturity_single', 'x_like_ratio', 'x_level',
+    ]) }}
+{%- endmacro %}
+
+{# A quantile by linear interpolation, null over no rows. #}
+{% macro quantile(value, share) -%}
+    quantile_cont({{ value }}, {{ share }})
+{%- endmacro %}
+
+{# Whole number 0 .. buckets - 1 that depends on the text alone: the same in every run and on every engine. #}
+{% macro stable_bucket(value, buckets) -%}
+    cast(md5_number_lower({{ value }}) % {{ buckets }} as integer)
+{%- endmacro %}
+
+{#
+  A sum that does not depend on the order of its rows: a replay gives the same bits. Whole millionths are added.
+  Nulls are left out; no rows give null.
+#}
+{% macro exact_sum(value) -%}
+    cast(sum(cast(round(({{ value }}) * 1000000) as bigint)) as double) / 1000000
+{%- endmacro %}
+
+{# Natural logarithm of a count or rate that may be zero. #}
+{% macro log_of_count(value) -%}
+    ln(greatest({{ value }}, 0) + 1)
+{%- endmacro %}
+
+{# A value held between two bounds; null stays null. #}
+{% macro held_between(value, low, high) -%}
+    case when {{ value }} < {{ low }} then {{ low }} when {{ value }} > {{ high }} then {{ high }} else {{ value }} end
+{%- endmacro %}
+
+{# Age bucket of an age in hours. #}
+{% macro forecast_age_bucket(age_hours) -%}
+    cast(least(floor(greatest({{ age_hours }}, 0) / 24), {{ forecast_age_buckets() - 1 }}) as integer)
+{%- endmacro %}
+
+{# A statistic of n rows drawn towards what a wider group says: n / (n + strength). #}
+{% macro shrunk(own, wider, n, strength) -%}
+    (
+        (coalesce({{ own }}, 0) * coalesce({{ n }}, 0) + {{ wider }} * {{ strength }})
+        / (coalesce({{ n }}, 0) + {{ strength }})
+    )
+{%- endmacro %}
+
+{#
+  CTEs that solve symmetric positive definite systems, one per row of `source`: columns g_<i>_<j> (i <= j) and c_<i>
+  become the columns b_<i> of the CTE `solved`; `keys` are carried along. Gaussian elimination written out column by
+  column, since SQL has no matrices; the ridge that the caller adds keeps every pivot above zero.
+#}
+{% macro solve_systems(source, size, keys) -%}
+{%- set carried = keys | join(', ') -%}
+{%- for k in range(size - 1) %}
+eliminated_{{ k }} as (
+
+    select
+        {{ carried }},
+        {%- for i in range(k + 1) %}
+        {% for j in range(i, size) %}g_{{ i }}_{{ j }}, {% endfor %}c_{{ i }},
+        {%- endfor %}
+        {%- for i in range(k + 1, size) %}
+        {%- for j in range(i, size) %}
+        g_{{ i }}_{{ j }} - g_{{ k }}_{{ i }} * g_{{ k }}_{{ j }} / g_{{ k }}_{{ k }} as g_{{ i }}_{{ j }},
+        {%- endfor %}
+        c_{{ i }} - g_{{ k }}_{{ i }} * c_{{ k }} / g_{{ k }}_{{ k }} as c_{{ i }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ source if k == 0 else 'eliminated_' ~ (k - 1) }}
+
+),
+{% endfor %}
+{%- for i in range(size - 1, -1, -1) %}
+{{ 'solved' if i == 0 else 'substituted_' ~ i }} as (
+
+    select
+        *,
+        (
+            c_{{ i }}
+            {%- for j in range(i + 1, size) %} - g_{{ i }}_{{ j }} * b_{{ j }}{% endfor %}
+        ) / g_{{ i }}_{{ i }} as b_{{ i }}
+    from {{ 'eliminated_' ~ (size - 2) if i == size - 1 else 'substituted_' ~ (i + 1) }}
+
+){{ ',' if i > 0 }}
+{% endfor %}
+{%- endmacro %}

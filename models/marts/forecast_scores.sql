@@ -1,0 +1,230 @@
+-- noqa: disable=LT02,LT05
+{#- The linter cannot place the lines that the loops below write. -#}
+{%- set measures = ['chosen'] + forecast_models() + forecast_baselines() %}
+{%- set top = forecast_setting('top_gainers') | int %}
+{#- Pairs for the rank correlation grow with the square of the videos: it is taken over a stable sample. -#}
+{%- set ranked_sample = forecast_setting('rank_sample') %}
+
+with
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+outcomes as (
+
+    select * from {{ ref('int_forecast_outcomes') }}
+    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+
+),
+
+published as (
+
+    select * from {{ ref('forecasts') }}
+    where as_of_date >= {{ window_start((forecast_horizons() | max) // 24 + 1) }}
+
+),
+
+scored as (
+
+    select
+        outcomes.as_of_date,
+        outcomes.forecast_date,
+        outcomes.market,
+        outcomes.video_id,
+        outcomes.horizon_hours,
+        outcomes.base_plays,
+        outcomes.actual_gain,
+        outcomes.pace * outcomes.horizon_hours / 24 as gain_so_far,
+        outcomes.is_cold_start,
+        published.p50 as gain_chosen,
+        {%- for model in forecast_models() + forecast_baselines() %}
+        outcomes.gain_{{ model }},
+        {%- endfor %}
+        outcomes.actual_gain between published.p10 and published.p90 as is_covered
+    from outcomes
+    inner join published
+        on
+            outcomes.forecast_date = published.as_of_date
+            and outcomes.market = published.market
+            and outcomes.video_id = published.video_id
+            and outcomes.horizon_hours = published.horizon_hours
+
+),
+
+placed as (
+
+    -- Places among all forecasts of a market and among those with a measured pace; equal values by video id.
+    select
+        *,
+        row_number() over (of_market order by actual_gain desc, video_id) as actual_place_any,
+        row_number() over (of_kind order by actual_gain desc, video_id) as actual_place,
+        {%- for measure in measures %}
+        row_number() over (of_market order by gain_{{ measure }} desc nulls last, video_id) as place_any_{{ measure }},
+        row_number() over (of_kind order by gain_{{ measure }} desc nulls last, video_id) as place_{{ measure }},
+        {%- endfor %}
+        row_number() over (of_kind order by {{ stable_bucket('video_id', 1000000) }}, video_id) as sample_place
+    from scored
+    window
+        of_market as (partition by as_of_date, market, horizon_hours),
+        of_kind as (partition by as_of_date, market, horizon_hours, is_cold_start)
+
+),
+
+pairs as (
+
+    -- +1 for a pair told in its right order, -1 for the reverse, 0 for a forecast tie.
+    select
+        first_video.as_of_date,
+        first_video.market,
+        first_video.horizon_hours,
+        count(*) as n_pairs,
+        {%- for measure in measures %}
+        sum(
+            sign(first_video.actual_gain - second_video.actual_gain)
+            * sign(first_video.gain_{{ measure }} - second_video.gain_{{ measure }})
+        ) as agreement_{{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from placed as first_video
+    inner join placed as second_video
+        on
+            first_video.as_of_date = second_video.as_of_date
+            and first_video.market = second_video.market
+            and first_video.horizon_hours = second_video.horizon_hours
+            and first_video.sample_place < second_video.sample_place
+            and first_video.actual_gain <> second_video.actual_gain
+    where
+        not first_video.is_cold_start
+        and not second_video.is_cold_start
+        and first_video.sample_place <= {{ ranked_sample }}
+        and second_video.sample_place <= {{ ranked_sample }}
+    group by first_video.as_of_date, first_video.market, first_video.horizon_hours
+
+),
+
+market_sums as (
+
+    {% for measure in measures -%}
+    {%- set gain = 'placed.gain_' ~ measure -%}
+    {%- set warm = 'case when not placed.is_cold_start then ' -%}
+    select
+        placed.as_of_date,
+        placed.market,
+        placed.horizon_hours,
+        '{{ measure }}' as model,
+        count(*) as n_any,
+        count({{ warm }} 1 end) as n,
+        {{ exact_sum('placed.actual_gain') }} as actual_any,
+        {{ exact_sum(warm ~ 'placed.actual_gain end') }} as actual,
+        {{ exact_sum('abs(coalesce(' ~ gain ~ ', 0) - placed.actual_gain)') }} as error_any,
+        {{ exact_sum(warm ~ 'abs(' ~ gain ~ ' - placed.actual_gain) end') }} as error,
+        {{ exact_sum(warm ~ gain ~ ' - placed.actual_gain end') }} as signed_error,
+        {{ exact_sum(
+            warm ~ 'abs(' ~ gain ~ ' - placed.actual_gain) / greatest(placed.base_plays + placed.actual_gain, 1) end'
+        ) }} as relative_error,
+        count(
+            {{ warm }} case
+                when ({{ gain }} > placed.gain_so_far) = (placed.actual_gain > placed.gain_so_far) then 1
+            end end
+        ) as right_direction,
+        {% if measure == 'chosen' -%}
+        count({{ warm }} case when placed.is_covered then 1 end end) as covered,
+        count(case when placed.is_covered then 1 end) as covered_any,
+        {%- else -%}
+        cast(null as bigint) as covered,
+        cast(null as bigint) as covered_any,
+        {%- endif %}
+        {% if measure == 'persistence' -%}
+        -- It expects the same of all videos, so it ranks none.
+        cast(null as double) as precision_at_top,
+        cast(null as double) as precision_at_top_any,
+        cast(null as double) as kendall_tau
+        {%- else -%}
+        case
+            when count({{ warm }} 1 end) >= {{ 2 * top }}
+                then
+                    count(
+                        {{ warm }} case
+                            when placed.actual_place <= {{ top }} and placed.place_{{ measure }} <= {{ top }} then 1
+                        end end
+                    ) / {{ top }}.0
+        end as precision_at_top,
+        case
+            when count(*) >= {{ 2 * top }}
+                then
+                    count(
+                        case
+                            when
+                                placed.actual_place_any <= {{ top }} and placed.place_any_{{ measure }} <= {{ top }}
+                                then 1
+                        end
+                    ) / {{ top }}.0
+        end as precision_at_top_any,
+        cast(max(pairs.agreement_{{ measure }}) as double) / max(pairs.n_pairs) as kendall_tau
+        {%- endif %}
+    from placed
+    left join pairs
+        on
+            placed.as_of_date = pairs.as_of_date
+            and placed.market = pairs.market
+            and placed.horizon_hours = pairs.horizon_hours
+    group by placed.as_of_date, placed.market, placed.horizon_hours
+    {% if not loop.last %}
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+all_sums as (
+
+    -- Errors add up over markets; rankings are made within a market, so the markets' values are averaged.
+    select * from market_sums
+
+    union all
+
+    select
+        as_of_date,
+        'ALL' as market,
+        horizon_hours,
+        model,
+        sum(n_any) as n_any,
+        sum(n) as n,
+        {%- for total in ['actual_any', 'actual', 'error_any', 'error', 'signed_error', 'relative_error'] %}
+        {{ exact_sum(total) }} as {{ total }},
+        {%- endfor %}
+        sum(right_direction) as right_direction,
+        sum(covered) as covered,
+        sum(covered_any) as covered_any,
+        {%- for share in ['precision_at_top', 'precision_at_top_any', 'kendall_tau'] %}
+        {{ exact_sum(share) }} / nullif(count({{ share }}), 0) as {{ share }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from market_sums
+    group by as_of_date, horizon_hours, model
+
+)
+
+select
+    as_of_date,
+    market,
+    cast(horizon_hours as integer) as horizon_hours,
+    model,
+    model in ('{{ forecast_baselines() | join("', '") }}') as is_baseline,
+    cast(n as bigint) as n,
+    cast(n_any - n as bigint) as n_cold_start,
+    actual as actual_gain,
+    error as absolute_error,
+    round(error / nullif(actual, 0), 9) as wape_gain,
+    round(error_any / nullif(actual_any, 0), 9) as wape_gain_with_cold_start,
+    round(relative_error / nullif(n, 0), 9) as mape_total,
+    round(signed_error / nullif(actual, 0), 9) as bias,
+    round(cast(right_direction as double) / nullif(n, 0), 9) as direction_accuracy,
+    round(precision_at_top, 9) as precision_at_20,
+    round(precision_at_top_any, 9) as precision_at_20_with_cold_start,
+    round(kendall_tau, 9) as kendall_tau,
+    round(cast(covered as double) / nullif(n, 0), 9) as coverage_80,
+    round(cast(covered_any as double) / nullif(n_any, 0), 9) as coverage_80_with_cold_start
+from all_sums

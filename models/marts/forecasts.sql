@@ -1,0 +1,196 @@
+-- noqa: disable=LT02,LT05
+{#- The linter cannot place the lines that the loops below write. -#}
+{%- set strength = forecast_setting('interval_shrinkage') %}
+{%- set prior_width = forecast_setting('interval_prior') %}
+
+with
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+candidates as (
+
+    select * from {{ ref('int_forecast_candidates') }}
+    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+
+),
+
+outcomes as (
+
+    select * from {{ ref('int_forecast_outcomes') }}
+    where
+        as_of_date > {{ window_start(var('history_days')) }}
+        and is_sampled
+
+),
+
+trailing_outcomes as (
+
+    select
+        batch.as_of_date as known_on,
+        power(
+            0.5, cast(batch.as_of_date - outcomes.as_of_date as double) / {{ forecast_setting('score_half_life_days') }}
+        ) as recency,
+        outcomes.*
+    from batch
+    inner join outcomes
+        on
+            outcomes.as_of_date <= batch.as_of_date
+            and outcomes.as_of_date > batch.as_of_date - {{ var('history_days') }}
+
+),
+
+trailing_scores as (
+
+    -- Older forecasts count less: the challenger's first ones were made from a fit to a few days.
+    select
+        known_on,
+        market,
+        horizon_hours,
+        is_cold_start,
+        count(*) as n,
+        {%- for model in forecast_models() %}
+        {{ exact_sum('recency * abs(gain_' ~ model ~ ' - actual_gain)') }}
+        / nullif({{ exact_sum('recency * actual_gain') }}, 0) as wape_{{ model }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from trailing_outcomes
+    group by known_on, market, horizon_hours, is_cold_start
+
+),
+
+misses as (
+
+    {% for model in forecast_models() -%}
+    select
+        known_on,
+        market,
+        horizon_hours,
+        segment,
+        age_bucket,
+        '{{ model }}' as model,
+        log_miss_{{ model }} as log_miss
+    from trailing_outcomes
+    where as_of_date > known_on - {{ forecast_setting('interval_days') }}
+    {% if not loop.last %}
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+wide_intervals as (
+
+    select
+        known_on,
+        horizon_hours,
+        model,
+        segment,
+        count(*) as n,
+        {{ quantile('log_miss', 0.1) }} as q10,
+        {{ quantile('log_miss', 0.9) }} as q90
+    from misses
+    group by known_on, horizon_hours, model, segment
+
+),
+
+own_intervals as (
+
+    select
+        known_on,
+        horizon_hours,
+        model,
+        segment,
+        market,
+        age_bucket,
+        count(*) as n,
+        {{ quantile('log_miss', 0.1) }} as q10,
+        {{ quantile('log_miss', 0.9) }} as q90
+    from misses
+    group by known_on, horizon_hours, model, segment, market, age_bucket
+
+),
+
+chosen as (
+
+    select
+        candidates.*,
+        trailing_scores.n as scored,
+        trailing_scores.wape_retention,
+        trailing_scores.wape_log_linear,
+        case
+            when
+                trailing_scores.n >= {{ forecast_setting('minimum_scored') }}
+                and trailing_scores.wape_log_linear < trailing_scores.wape_retention
+                then 'log_linear'
+            else 'retention'
+        end as model
+    from candidates
+    left join trailing_scores
+        on
+            candidates.as_of_date = trailing_scores.known_on
+            and candidates.market = trailing_scores.market
+            and candidates.horizon_hours = trailing_scores.horizon_hours
+            and candidates.is_cold_start = trailing_scores.is_cold_start
+
+),
+
+ranged as (
+
+    select
+        chosen.*,
+        case chosen.model when 'log_linear' then chosen.gain_log_linear else chosen.gain_retention end as gain,
+        {%- set wide_low = shrunk('wide_intervals.q10', '(-' ~ prior_width ~ ')', 'wide_intervals.n', strength) %}
+        {%- set wide_high = shrunk('wide_intervals.q90', prior_width, 'wide_intervals.n', strength) %}
+        least({{ shrunk('own_intervals.q10', wide_low, 'own_intervals.n', strength) }}, 0) as log_low,
+        greatest({{ shrunk('own_intervals.q90', wide_high, 'own_intervals.n', strength) }}, 0) as log_high
+    from chosen
+    left join wide_intervals
+        on
+            chosen.as_of_date = wide_intervals.known_on
+            and chosen.horizon_hours = wide_intervals.horizon_hours
+            and chosen.model = wide_intervals.model
+            and chosen.segment = wide_intervals.segment
+    left join own_intervals
+        on
+            chosen.as_of_date = own_intervals.known_on
+            and chosen.horizon_hours = own_intervals.horizon_hours
+            and chosen.model = own_intervals.model
+            and chosen.segment = own_intervals.segment
+            and chosen.market = own_intervals.market
+            and chosen.age_bucket = own_intervals.age_bucket
+
+)
+
+select
+    as_of_date,
+    market,
+    video_id,
+    horizon_hours,
+    base_at as made_at,
+    target_at,
+    model,
+    base_plays,
+    round(greatest((gain + 1) * exp(log_low) - 1, 0), 3) as p10,
+    gain as p50,
+    round((gain + 1) * exp(log_high) - 1, 3) as p90,
+    is_cold_start,
+    is_stale,
+    case
+        when coalesce(scored, 0) < {{ forecast_setting('minimum_scored') }}
+            then
+                'retention: only ' || coalesce(scored, 0)
+                || ' scored forecasts, the challenger needs {{ forecast_setting("minimum_scored") }}'
+        else
+            model || ': trailing error (WAPE) retention ' || round(wape_retention, 3)
+            || ', log_linear ' || round(wape_log_linear, 3) || ' over ' || scored || ' scored forecasts'
+    end as chosen_because,
+    gain_retention,
+    gain_log_linear,
+    gain_persistence,
+    gain_lifetime_rate,
+    gain_last_gain
+from ranged
