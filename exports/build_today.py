@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from openpyxl.styles import PatternFill
+from openpyxl.styles import Alignment, PatternFill
 from openpyxl.workbook import Workbook
 
 from exports import published
@@ -25,6 +25,7 @@ from exports.workbook import (
     TITLE_FONT,
     Column,
     add_table,
+    fit_to_page,
     new_workbook,
     to_bytes,
     write_cell,
@@ -182,13 +183,16 @@ def _start_here(book: Workbook, day: Day) -> None:
         _line(sheet, row, label, text)
         row += 1
     sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 24, 90
+    sheet.row_dimensions[1].height = 26
     sheet.freeze_panes = "A4"
+    fit_to_page(sheet)
 
 
 def _line(sheet: Any, row: int, label: str, value: Any) -> None:
     write_text(sheet.cell(row=row, column=1), label)
     sheet.cell(row=row, column=1).font = LABEL_FONT
     write_cell(sheet.cell(row=row, column=2), value, "#,##0")
+    sheet.cell(row=row, column=2).alignment = Alignment(horizontal="left")
 
 
 def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:

@@ -73,7 +73,8 @@ def open_day(published: Path, as_of_date: date) -> Iterator[Day]:
         row = connection.execute("select cutoff_at from meta.builds where as_of_date = ?", [as_of_date]).fetchone()
         if row is None:
             known = connection.execute("select min(as_of_date), max(as_of_date) from meta.builds").fetchone()
-            message = f"{published} has no {as_of_date}: it holds {known[0] if known else '-'} to {known[1] if known else '-'}"
+            first, last = known or (None, None)
+            message = f"{published} has no {as_of_date}: it holds {first} to {last}"
             raise LookupError(message)
         markets = connection.execute(
             "select market from marts.source_health where as_of_date = ? group by market order by min(market_order)",

@@ -52,7 +52,8 @@ def _actions(day: Day) -> list[str]:
             f"{number}. {plain_text(one_line(row['caption'])) or '(no caption)'}",
             f"   creator @{plain_text(row['author_handle'])} | {row['market_label']} | {row['video_url'] or 'no link'}",
             f"   momentum {row['momentum_score']:,.0f} | shares/h {row['shares_per_hour'] or 0:,.1f}"
-            f" | age {age_label(row['age_hours'])} | window {row['action_window']} | velocity {_signed(row['velocity'])}",
+            f" | age {age_label(row['age_hours'])} | window {row['action_window']}"
+            f" | velocity {_signed(row['velocity'])}",
             f"   next 24 h: {_forecast(row)}",
             f"   action: {row['tutorial_trigger']} ({row['urgency']}), {row['recommended_variants']} variants",
             f"   why: {row['trigger_reason']}; status {row['status']}; trend key {row['trend_key']}",

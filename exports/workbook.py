@@ -130,12 +130,18 @@ def add_table(
                 cell.fill = colour
     if not rows:
         write_text(sheet.cell(row=2, column=1), empty_note)
+    sheet.row_dimensions[1].height = 32
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{max(len(rows), 1) + 1}"
+    fit_to_page(sheet)
+    return sheet
+
+
+def fit_to_page(sheet: Worksheet) -> None:
+    """Prints landscape, all columns on one page."""
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    return sheet
 
 
 def to_bytes(book: Workbook) -> bytes:

@@ -40,11 +40,13 @@ comment on table meta.publication is
 create table if not exists meta.builds (
     as_of_date date primary key, cutoff_at timestamp not null, run_id varchar not null, built_at timestamp not null
 );
-comment on table meta.builds is 'When each as-of date of the daily marts was last built, as of when, and by which run.';
+comment on table meta.builds is
+    'When each as-of date of the daily marts was last built, as of when, and by which run.';
 create table if not exists meta.check_results (
     as_of_date date not null, check_name varchar not null, failing_rows bigint not null, message varchar
 );
-comment on table meta.check_results is 'Checks that warned when a date was built; one that fails keeps a build from here.';
+comment on table meta.check_results is
+    'Checks that warned when a date was built; one that fails keeps a build from here.';
 """
 
 

@@ -6,6 +6,7 @@ Belongs here: wiring of `exports.daily_files` to the graph. Must not be here: co
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 
 import dagster as dg
 
@@ -31,7 +32,7 @@ def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], 
     for market in markets:
         files[f"trend_system_{market.lower()}"] = (
             f"TikTok_Trend_System_{market}_<date>.xlsx",
-            lambda day, market=market: full_market(day, market),
+            partial(full_market, market=market),
         )
     files["summary_report"] = ("SUMMARY_REPORT_<date>.txt", summary)
     return files
