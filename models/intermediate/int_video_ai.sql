@@ -45,7 +45,7 @@ texts as (
         load_id,
         ai_label,
         template_id,
-        {{ joined_list('effects', ' · ') }} as effect_names,
+        lower({{ joined_list('effects', ' · ') }}) as effect_names,
         coalesce(caption, '') || ' #' || {{ joined_list('hashtags', ' #') }} as raw_text,
         lower(coalesce(caption, '') || ' #' || {{ joined_list('hashtags', ' #') }}) as lower_text
     from sightings
@@ -57,15 +57,17 @@ screened as (
 
     select
         *,
-        -- Two cheap passes for most captions; the dear patterns run on what is left.
+        -- A few cheap passes for most captions; the dear patterns run on what is left.
         case
-            when ai_label is not null or template_id is not null or effect_names <> '' then true
+            when ai_label is not null or template_id in ({{ text_literals(lists.get('template', [])) }}) then true
+            when effect_names <> '' and {{ matches_pattern('effect_names', patterns['effect']) }} then true
             when {{ matches_pattern('lower_text', ai_candidate_pattern(lists)) }} then true
+            when {{ matches_pattern('raw_text', '[𝐀-𝟋Ａ-ｚ]|[a-z]{2}IA(?:$|[^A-Za-z])') }} then true
             when {{ matches_pattern('lower_text', '#[^ #]*(?:ai|ia)|#ki') }}
                 then
                     {{ matches_pattern('lower_text', patterns['compound']) }}
                     or {{ matches_pattern('lower_text', patterns['infix']) }}
-            else {{ matches_pattern('raw_text', '[𝐀-𝟋Ａ-ｚ]|[a-z]{2}IA(?:$|[^A-Za-z])') }}
+            else false
         end as is_candidate
     from texts
 
@@ -79,7 +81,7 @@ cleaned as (
         load_id,
         ai_label,
         template_id,
-        lower(effect_names) as effect_names,
+        effect_names,
         lower_text,
         {{ replace_matches(
             replace_matches(

@@ -32,6 +32,15 @@ categories as (
 
     select * from {{ ref('int_video_ai') }}
 
+),
+
+next_day as (
+
+    select * from {{ ref('forecasts') }}
+    where
+        as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+        and horizon_hours = 24
+
 )
 
 select
@@ -92,9 +101,9 @@ select
     categories.ai_evidence,
     cast(null as varchar) as trend_key,
     cast(null as double) as score,
-    cast(null as double) as gain_24h_p10,
-    cast(null as double) as gain_24h_p50,
-    cast(null as double) as gain_24h_p90,
+    next_day.p10 as gain_24h_p10,
+    next_day.p50 as gain_24h_p50,
+    next_day.p90 as gain_24h_p90,
     metrics.reading_count,
     attributes.music_id,
     attributes.music_name,
@@ -110,5 +119,10 @@ inner join markets
     on metrics.market = markets.market
 inner join categories
     on metrics.video_id = categories.video_id
+left join next_day
+    on
+        metrics.as_of_date = next_day.as_of_date
+        and metrics.market = next_day.market
+        and metrics.video_id = next_day.video_id
 left join accounts
     on attributes.author_handle = accounts.handle
