@@ -2,13 +2,10 @@
 
 import dagster as dg
 
-from orchestration.partitions import DAILY
-
 # In one process: a multiprocess step costs 8-9 s of imports, the work of a whole small day less than one of them.
 daily = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.all(),
-    partitions_def=DAILY,
     executor_def=dg.in_process_executor,
     description="Lands the day's feeds, builds and checks the models, publishes, writes the day's files.",
 )
@@ -16,7 +13,6 @@ daily = dg.define_asset_job(
 backfill = dg.define_asset_job(
     "backfill",
     selection=dg.AssetSelection.all(),
-    partitions_def=DAILY,
     executor_def=dg.in_process_executor,
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",
 )

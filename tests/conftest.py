@@ -1,0 +1,43 @@
+"""Fixtures and settings that hold for every test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import Settings
+from warehouse.store import Store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """No test sees the user's secrets or home: neither `.env` nor variables reach the settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Settings.model_config, "env_file", None)
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        # The command line sets it for Dagster; it must not outlive the test run's home.
+        patch.setenv("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", ""))
+        yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A home of its own for one test."""
+    return Store(tmp_path / "home")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is installed (`TRENDS_FAIL_ON_SKIP`), a skipped test is a hole: it fails the run."""
+    report = yield
+    if report.skipped and os.environ.get("TRENDS_FAIL_ON_SKIP") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and TRENDS_FAIL_ON_SKIP is set: {reason}"
+    return report

@@ -1,0 +1,206 @@
+"""The files of a day: tabs and columns to the letter, hostile text as text, equal input as equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+from openpyxl.workbook import Workbook
+
+from exports.build_today import build_today
+from exports.full_market import full_market
+from exports.published import open_day
+from exports.summary import summary
+from tests import support
+from warehouse.store import Store
+
+DAY = "2026-01-05"
+HOSTILE = {
+    "formula": '=HYPERLINK("http://x")',
+    "plus": "+1 for everyone",
+    "error": "#N/A",
+    "escape": "_x0041_ stays",
+    "control": "bell \x07 and \x1b escape",
+    "flag": "🇬🇧 made in the UK 🏴󠁧󠁢󠁳󠁣󠁴󠁿",
+    "long": "long " + "ä" * 40_000,
+    "bidi": "\u202egnp.exe",
+}
+VIDEO_HEADER = [
+    "#", "Market", "Status", "Trend", "Creator", "Age", "Momentum", "Shares/h", "Views/h", "URL",
+    "Live Momentum", "Score (0-100)", "Next 24h Views (p50)", "p10", "p90", "Trend Key", "Readings",
+]  # fmt: skip
+MY_PERFORMANCE_HEADER = [
+    "Date", "Account", "Trend", "Age", "Momentum", "Status", "Market", "Views/h", "Shares/h", "BUILD_NOW", "TikTok URL",
+    "TUTORIAL_TRIGGER", "URGENCY", "Trigger Reason", "Competitor Count", "Tutorial Link", "Template Link", "Revenue",
+    "Notes",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A home in which one day of hostile captions was run; US and UK share one video, one account is own."""
+    root = tmp_path_factory.mktemp("exports")
+    posted = "2026-01-05T00:00"
+    items = [
+        support.video(
+            id=str(7591500000000000000 + number),
+            text=text,
+            createTimeISO=f"{posted}:00.000Z",
+            playCount=1_000_000 - number,
+            diggCount=90_000,
+            shareCount=4_000,
+            authorMeta={"name": "sim.own.editor" if name == "plus" else f"invented.{number}"},
+            webVideoUrl=f"https://www.tiktok.com/@invented.{number}/video/{7591500000000000000 + number}",
+        )
+        for number, (name, text) in enumerate(HOSTILE.items())
+    ]
+    support.write_feed(root / "in", f"{DAY}T08:00", items, market="us")
+    support.write_feed(root / "in", f"{DAY}T08:05", items[:1], market="uk")
+    outcome = support.trends("run", "--source", root / "in", "--date", DAY, "--home", root / "home")
+    assert outcome.code == 0, outcome.err
+    return Store(root / "home")
+
+
+def output(home: Store, name: str) -> Path:
+    return home.output / DAY / name
+
+
+def book(path: Path) -> Workbook:
+    return load_workbook(path)
+
+
+def test_files_of_the_day_stand_under_their_names(home: Store) -> None:
+    assert sorted(path.name for path in (home.output / DAY).iterdir()) == [
+        f"BUILD_TODAY_TOP100_{DAY}.xlsx",
+        f"BUILD_TODAY_TOP20_{DAY}.xlsx",
+        f"SUMMARY_REPORT_{DAY}.txt",
+        f"TikTok_Trend_System_UK_{DAY}.xlsx",
+        f"TikTok_Trend_System_US_{DAY}.xlsx",
+        f"manifest_{DAY}.json",
+    ]
+
+
+@pytest.mark.parametrize("top", [20, 100])
+def test_build_workbook_has_the_known_tabs_and_columns(home: Store, top: int) -> None:
+    sheets = book(output(home, f"BUILD_TODAY_TOP{top}_{DAY}.xlsx"))
+    assert sheets.sheetnames == [
+        "START_HERE",
+        *(f"{market}_{tab}_TOP{top}" for market in ("UK", "US") for tab in ("AI", "NON_AI", "AUDIO")),
+        "MY_PERFORMANCE",
+    ]
+    for market in ("UK", "US"):
+        for tab in ("AI", "NON_AI"):
+            assert [cell.value for cell in sheets[f"{market}_{tab}_TOP{top}"][1]] == VIDEO_HEADER
+        audio = [cell.value for cell in sheets[f"{market}_AUDIO_TOP{top}"][1]]
+        assert audio[:7] == ["#", "Status", "Music Name", "Artist", "Type", "Used By", "Play URL"]
+    assert [cell.value for cell in sheets["MY_PERFORMANCE"][1]] == MY_PERFORMANCE_HEADER
+
+
+def test_start_here_says_the_counts_and_where_the_data_is_from(home: Store) -> None:
+    sheet = book(output(home, f"BUILD_TODAY_TOP20_{DAY}.xlsx"))["START_HERE"]
+    rows = {row[0].value: row[1].value for row in sheet.iter_rows(min_row=4, max_col=2) if row[0].value}
+    assert list(rows)[:10] == [
+        "Your Posts", "Competitor Posts", "🔥 URGENT", "⚡ HIGH", "🟡 WATCH", "🚀 SPIKING",
+        "US Fresh (72h)", "UK Fresh (72h)", "US Unique", "UK Unique",
+    ]  # fmt: skip
+    # 4,000 shares in 8 hours are far over every threshold: all eight videos are urgent, each counted once.
+    assert (rows["Your Posts"], rows["🔥 URGENT"], rows["US Unique"], rows["UK Unique"]) == (1, len(HOSTILE), 8, 1)
+    assert "2026-01-05 08:00 UTC" in rows["US videos"]
+    assert "MISSING" in rows["US music"]
+
+
+def test_video_tab_ranks_by_momentum_and_links(home: Store) -> None:
+    sheet = book(output(home, f"BUILD_TODAY_TOP20_{DAY}.xlsx"))["US_NON_AI_TOP20"]
+    rows = list(sheet.iter_rows(min_row=2))
+    momentum = [row[6].value for row in rows]
+    assert len(rows) == len(HOSTILE)
+    assert momentum == sorted(momentum, reverse=True)
+    assert all(isinstance(value, float) for value in momentum)
+    assert [row[0].value for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[0][5].value == "8.1h"  # seen in both feeds: the later reading, of 08:05, is the one shown
+    assert rows[0][1].value == "🌐 BOTH"
+    assert rows[0][1].fill.fgColor.rgb == "00FFD700"
+    assert rows[0][9].hyperlink.target.startswith("https://www.tiktok.com/@invented.0/video/75915")
+
+
+def test_hostile_captions_are_text_in_every_workbook(home: Store) -> None:
+    for name in (f"BUILD_TODAY_TOP100_{DAY}.xlsx", f"TikTok_Trend_System_US_{DAY}.xlsx"):
+        for sheet in book(output(home, name)):
+            for row in sheet.iter_rows(min_row=2):
+                for cell in row:
+                    assert cell.data_type != "f", f"{name} {sheet.title} {cell.coordinate}: a live formula"
+                    assert cell.data_type != "e", f"{name} {sheet.title} {cell.coordinate}: an error value"
+    sheet = book(output(home, f"TikTok_Trend_System_US_{DAY}.xlsx"))["US"]
+    header = [cell.value for cell in sheet[1]]
+    captions = {str(row[header.index("caption")].value) for row in sheet.iter_rows(min_row=2)}
+    ids = {row[header.index("video_id")].value for row in sheet.iter_rows(min_row=2)}
+    assert HOSTILE["formula"] in captions
+    assert HOSTILE["error"] in captions
+    assert HOSTILE["flag"] in captions
+    assert ids == {str(7591500000000000000 + number) for number in range(len(HOSTILE))}
+    assert max(len(caption) for caption in captions) <= 32_767
+
+
+def test_libreoffice_opens_the_workbooks_and_keeps_hostile_text(home: Store, tmp_path: Path) -> None:
+    office = shutil.which("soffice")
+    if office is None:
+        pytest.skip("LibreOffice (soffice) is not installed")
+    source = output(home, f"TikTok_Trend_System_US_{DAY}.xlsx")
+    subprocess.run(
+        [office, f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", "ods", "--outdir",
+         str(tmp_path), str(source)],
+        check=True, capture_output=True, timeout=180,
+    )  # fmt: skip
+    subprocess.run(
+        [office, f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML",
+         "--outdir", str(tmp_path), str(tmp_path / f"{source.stem}.ods")],
+        check=True, capture_output=True, timeout=180,
+    )  # fmt: skip
+    sheet = load_workbook(tmp_path / source.name)["US"]
+    header = [cell.value for cell in sheet[1]]
+    captions = {str(row[header.index("caption")].value) for row in sheet.iter_rows(min_row=2)}
+    assert {HOSTILE["formula"], HOSTILE["plus"], HOSTILE["error"], HOSTILE["flag"]} <= captions
+    assert any(caption.startswith("long ä") for caption in captions)
+
+
+def test_equal_marts_give_equal_bytes(home: Store) -> None:
+    for make in (lambda day: build_today(day, 20), lambda day: full_market(day, "US"), summary):
+        digests = set()
+        for _ in range(2):
+            with open_day(home.published_path, date.fromisoformat(DAY)) as day:
+                digests.add(hashlib.sha256(make(day)).hexdigest())
+        assert len(digests) == 1
+
+
+def test_manifest_lists_every_file_with_hash_and_rows(home: Store) -> None:
+    manifest = json.loads(output(home, f"manifest_{DAY}.json").read_text(encoding="utf-8"))
+    listed = {entry["name"]: entry for entry in manifest["files"]}
+    others = [path for path in (home.output / DAY).iterdir() if not path.name.startswith("manifest")]
+    assert sorted(listed) == sorted(path.name for path in others)
+    for path in others:
+        assert listed[path.name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert listed[f"TikTok_Trend_System_US_{DAY}.xlsx"]["rows"] == {"US": len(HOSTILE)}
+    assert {(feed["market"], feed["kind"]) for feed in manifest["feeds"]} == {
+        (market, kind) for market in ("US", "UK") for kind in ("videos", "music")
+    }
+
+
+def test_summary_names_missing_sources_and_the_actions(home: Store) -> None:
+    text = output(home, f"SUMMARY_REPORT_{DAY}.txt").read_text(encoding="utf-8")
+    assert "US: 8 items, 8 unique videos, 8 fresh (72h)" in text
+    assert "🌐 BOTH: 1 videos" in text
+    assert "UK music: MISSING" in text
+    assert "🔴 IMMEDIATE ACTIONS" in text
+    assert "\x07" not in text
+
+
+def test_a_date_that_is_not_published_is_named(home: Store) -> None:
+    with pytest.raises(LookupError, match="it holds 2026-01-05 to 2026-01-05"):
+        with open_day(home.published_path, date(2026, 1, 6)):
+            pytest.fail("an unpublished date was opened")

@@ -1,0 +1,374 @@
+"""The classic family of metrics once more, in plain Python over the JSON of an export folder.
+
+Belongs here: a second, independent way from raw items to the numbers of a date. It knows the definitions of the
+metrics and nothing of the models, their SQL or their tables, and it is slow and simple on purpose.
+
+Ground rules it follows: equal counts as at the previous sighting in a market are the old reading; counters never
+fall; a video has one momentum over the markets that hold it on a date: its latest reading there, of several at the
+same moment the one with more plays; what happened before stays with the market; a date sees what was observed up to
+its cut-off.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+COUNTS = ("playCount", "diggCount", "shareCount", "commentCount", "collectCount")
+LABELS = {"US": "🇺🇸 US ONLY", "UK": "🇬🇧 UK ONLY"}
+
+# The shipped prior of the retention curve: pace falls with age to this power until a curve is learned.
+RETENTION_EXPONENT = 0.7
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A video in a feed."""
+
+    market: str
+    observed_at: datetime
+    video_id: str
+    posted_at: datetime
+    counts: tuple[int | None, ...]
+
+
+@dataclass
+class Reading:
+    """A distinct reading of a video in a market, with counts that never fall."""
+
+    market: str
+    observed_at: datetime
+    posted_at: datetime
+    given: tuple[int | None, ...]
+    counts: tuple[int | None, ...]
+    earlier: Reading | None = None
+    number: int = 1
+
+    @property
+    def day(self) -> date:
+        return self.observed_at.date()
+
+    @property
+    def age(self) -> float:
+        return max(hours(self.posted_at, self.observed_at), 0.1)
+
+    @property
+    def gap(self) -> float | None:
+        return None if self.earlier is None else hours(self.earlier.observed_at, self.observed_at)
+
+    @property
+    def rates(self) -> tuple[float | None, ...]:
+        """Views, likes and shares per hour of life."""
+        return tuple(None if count is None else count / self.age for count in self.counts[:3])
+
+    @property
+    def momentum(self) -> float:
+        return weighted(self.rates)
+
+    @property
+    def live_rates(self) -> tuple[float | None, ...]:
+        """Views, likes and shares gained per hour since the previous reading."""
+        if self.earlier is None or self.gap is None or self.gap < 0.75:
+            return (None, None, None)
+        pairs = zip(self.counts[:3], self.earlier.counts[:3], strict=True)
+        return tuple(None if now is None or before is None else (now - before) / self.gap for now, before in pairs)
+
+    @property
+    def live_momentum(self) -> float | None:
+        return None if self.live_rates == (None, None, None) else weighted(self.live_rates)
+
+    @property
+    def expected_live_momentum(self) -> float | None:
+        """The pace that the previous reading lets one expect in the middle of the last interval."""
+        if self.earlier is None or self.gap is None or self.gap < 0.75:
+            return None
+        middle = max(self.age - self.gap / 2, 0.1)
+        before = self.earlier
+        if before.live_momentum is not None and before.gap is not None:
+            middle_before = max(before.age - before.gap / 2, 0.1)
+            return before.live_momentum * (middle / middle_before) ** -RETENTION_EXPONENT
+        return (1 - RETENTION_EXPONENT) * before.momentum * (middle / before.age) ** -RETENTION_EXPONENT
+
+
+@dataclass
+class Day:
+    """The last reading of a day that had one, and that of the day before."""
+
+    reading: Reading
+    earlier: Day | None = None
+
+    @property
+    def velocity(self) -> float | None:
+        """Momentum gained per day since the day before."""
+        if self.earlier is None:
+            return None
+        days = (self.reading.day - self.earlier.reading.day).days
+        return (self.reading.momentum - self.earlier.reading.momentum) / days
+
+    @property
+    def number(self) -> int:
+        return 1 if self.earlier is None else self.earlier.number + 1
+
+
+@dataclass
+class History:
+    """Everything seen of a video in a market, oldest first."""
+
+    readings: list[Reading] = field(default_factory=list)
+    seen_at: list[datetime] = field(default_factory=list)
+
+    def add(self, sighting: Sighting) -> None:
+        self.seen_at.append(sighting.observed_at)
+        before = self.readings[-1] if self.readings else None
+        if before is not None and before.given == sighting.counts:
+            return
+        counts = sighting.counts
+        if before is not None:
+            pairs = zip(counts, before.counts, strict=True)
+            counts = tuple(max((count for count in pair if count is not None), default=None) for pair in pairs)
+        number = 1 if before is None else before.number + 1
+        self.readings.append(
+            Reading(sighting.market, sighting.observed_at, sighting.posted_at, sighting.counts, counts, before, number)
+        )
+
+    def days(self) -> list[Day]:
+        closing = {reading.day: reading for reading in self.readings}
+        days: list[Day] = []
+        for reading in closing.values():
+            days.append(Day(reading, days[-1] if days else None))
+        return days
+
+
+def hours(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() / 3600
+
+
+def weighted(rates: Sequence[float | None]) -> float:
+    views, likes, shares = (rate or 0.0 for rate in rates)
+    return 10 * shares + 3 * likes + 0.01 * views
+
+
+def post_time(item: Mapping[str, Any]) -> datetime:
+    """Stated as ISO text, else in seconds, else the upload second that a TikTok id carries."""
+    if item.get("createTimeISO"):
+        return datetime.fromisoformat(item["createTimeISO"])
+    seconds = item.get("createTime") or int(item["id"]) >> 32
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def sightings(folder: Path) -> Iterator[Sighting]:
+    """All video sightings of an export folder of plain JSON arrays, by time."""
+    files = []
+    for path in folder.glob("*/videos/*.json"):
+        observed_at = datetime.strptime(path.stem, "%Y-%m-%dT%H-%M-%SZ").replace(tzinfo=UTC)
+        files.append((observed_at, path.parts[-3].upper(), path))
+    for observed_at, market, path in sorted(files):
+        first_of_id = {}
+        for item in json.loads(path.read_text(encoding="utf-8")):
+            first_of_id.setdefault(item["id"], item)
+        for video_id, item in first_of_id.items():
+            yield Sighting(market, observed_at, video_id, post_time(item), tuple(item.get(name) for name in COUNTS))
+
+
+def videos_daily(folder: Path, as_of_date: date, cutoff_at: datetime | None = None) -> dict[tuple[str, str], dict[str, Any]]:
+    """The metrics of every video in a date's feeds, by market and video id.
+
+    Args:
+        folder: An export folder of plain JSON arrays.
+        as_of_date: The date.
+        cutoff_at: What was observed later is not known; default: the day's end.
+    """
+    end = cutoff_at or datetime.combine(as_of_date, datetime.min.time(), UTC) + timedelta(days=1, microseconds=-1)
+    histories: dict[tuple[str, str], History] = {}
+    for sighting in sightings(folder):
+        if sighting.observed_at <= end:
+            histories.setdefault((sighting.market, sighting.video_id), History()).add(sighting)
+    present = {key: history for key, history in histories.items() if history.seen_at[-1].date() == as_of_date}
+    result = {}
+    for market, video_id in present:
+        markets = sorted(other for other, other_id in present if other_id == video_id)
+        newest = max(
+            (present[other, video_id].readings[-1] for other in markets),
+            key=lambda reading: (reading.observed_at, reading.counts[0] or 0),
+        )
+        result[market, video_id] = describe(present[market, video_id], newest, markets, as_of_date)
+    return result
+
+
+def describe(own: History, now: Reading, markets: Sequence[str], as_of_date: date) -> dict[str, Any]:
+    """One row: the metrics of the shown reading, compared with the market's own earlier days."""
+    last_day = own.days()[-1]
+    day = last_day if last_day.reading.day == now.day else Day(now, last_day)
+    before = day.earlier
+    momentum, age, velocity = now.momentum, now.age, None
+    if before is not None:
+        velocity = (momentum - before.reading.momentum) / (now.day - before.reading.day).days
+    acceleration = None if velocity is None or before is None or before.velocity is None else velocity - before.velocity
+    is_new = now.number == 1 and before is None or (now.number == 1 and last_day.reading.day == now.day)
+    delta = velocity
+    if delta is None and now.earlier is not None:
+        delta = momentum - now.earlier.momentum
+    views, likes, shares = now.rates
+    live_views, live_likes, live_shares = now.live_rates
+    predicted = {name: predict(momentum, velocity, acceleration, days) for name, days in HORIZONS.items()}
+    status_classic = "🆕 NEW" if is_new else classic_status(delta)
+    status = "🆕 NEW" if is_new else measured_status(now, delta)
+    build_now = "BUILD NOW" if age <= 72 and (shares or 0) >= 5 and (views or 0) >= 1000 else "NO"
+    trigger, urgency, rule = triggered(momentum, shares or 0, status, build_now)
+    trajectory = trajectory_of(velocity)
+    window = action_window(momentum, age, velocity, predicted["predicted_momentum_24h"])
+    reason = stop_reason(trajectory, window, age, velocity, None if before is None else before.velocity)
+    return {
+        "observed_at": now.observed_at.replace(tzinfo=None),
+        "posted_at": now.posted_at.replace(tzinfo=None),
+        "last_seen_at": own.seen_at[-1].replace(tzinfo=None),
+        "is_stale": now.day < as_of_date,
+        "age_hours": age,
+        **dict(zip(("plays", "likes", "shares", "comments", "saves"), now.counts, strict=True)),
+        "counter_regressed": now.given != now.counts,
+        "views_per_hour": views,
+        "likes_per_hour": likes,
+        "shares_per_hour": shares,
+        "momentum_score": momentum,
+        "live_views_per_hour": live_views,
+        "live_likes_per_hour": live_likes,
+        "live_shares_per_hour": live_shares,
+        "live_momentum": now.live_momentum,
+        "expected_live_momentum": now.expected_live_momentum,
+        "status": status,
+        "status_classic": status_classic,
+        "status_measured": status,
+        "build_now": build_now,
+        "tutorial_trigger": trigger,
+        "urgency": urgency,
+        "trigger_rule": rule,
+        "market_label": "🌐 BOTH" if len(markets) > 1 else LABELS[markets[0]],
+        "is_cross_market": len(markets) > 1,
+        "is_fresh": age <= 72,
+        "velocity": velocity,
+        "acceleration": acceleration,
+        **predicted,
+        "trajectory": trajectory,
+        "action_window": window,
+        "recommended_variants": variants(window, trajectory, age, momentum),
+        "stop_building": reason is not None,
+        "stop_reason": reason,
+        "opportunity_score": (
+            0.4 * momentum
+            + 2 * max(velocity or 0, 0)
+            + 0.3 * (momentum if velocity is None else predicted["predicted_momentum_24h"] or 0)
+            + 1000 * min(max(72 - age, 0), 72) / 72
+        ),
+        "confidence": {1: "LOW", 2: "MEDIUM"}.get(day.number, "HIGH"),
+        "reading_count": now.number,
+    }
+
+
+HORIZONS = {"predicted_momentum_6h": 0.25, "predicted_momentum_12h": 0.5, "predicted_momentum_24h": 1.0}
+
+
+def predict(momentum: float, velocity: float | None, acceleration: float | None, days: float) -> float | None:
+    if velocity is None:
+        return None
+    clipped = min(max(acceleration or 0, -50), 50)
+    return max(momentum + velocity * days + 0.5 * clipped * days**2, 0)
+
+
+def classic_status(delta: float | None) -> str:
+    if delta is None or delta <= -100:
+        return "❄️ DYING"
+    if delta > 100:
+        return "🚀 SPIKING"
+    return "📈 RISING" if delta > 0 else "📉 COOLING"
+
+
+def measured_status(now: Reading, delta: float | None) -> str:
+    live, expected = now.live_momentum, now.expected_live_momentum
+    if live is None or expected is None:  # the gap is too short for a pace
+        return classic_status(delta)
+    if live >= 1.5 * expected and live >= expected + 100:
+        return "🚀 SPIKING"
+    if live > 0 and live >= expected:
+        return "📈 RISING"
+    return "📉 COOLING" if live > 0 and live >= 0.5 * expected else "❄️ DYING"
+
+
+def triggered(momentum: float, shares: float, status: str, build_now: str) -> tuple[str, str, str]:
+    """Action, urgency, and how the reason begins."""
+    urgent, high, watch = ("🔴 MAKE_NOW", "🔥 URGENT"), ("🔴 MAKE_NOW", "⚡ HIGH"), ("🟡 WATCH", "🟡 WATCH")
+    spiking, rising = status == "🚀 SPIKING", status == "📈 RISING"
+    ladder = [
+        (momentum >= 3000, urgent, "momentum", 3000),
+        (shares >= 100, urgent, "shares/h", 100),
+        (spiking and momentum >= 2000, urgent, "spiking, momentum", 2000),
+        (momentum >= 2000, high, "momentum", 2000),
+        (shares >= 60, high, "shares/h", 60),
+        (spiking and momentum >= 1500, high, "spiking, momentum", 1500),
+        (momentum >= 1000, watch, "momentum", 1000),
+        (shares >= 25, watch, "shares/h", 25),
+        (rising and momentum >= 800, watch, "rising, momentum", 800),
+    ]
+    for holds, (action, urgency), measure, limit in ladder:
+        if holds:
+            value = shares if measure == "shares/h" else momentum
+            return action, urgency, f"{measure} {value:.1f} >= {limit}"
+    return (*watch, "BUILD NOW") if build_now == "BUILD NOW" else ("NONE", "NONE", "no rule matched")
+
+
+def trajectory_of(velocity: float | None) -> str | None:
+    if velocity is None:
+        return None
+    steps = ((200, "🚀 EXPLOSIVE"), (100, "📈 STRONG"), (50, "↗️ MODERATE"), (0, "➡️ FLAT"), (-50, "↘️ DECLINING"))
+    return next((label for least, label in steps if velocity >= least), "📉 CRASHING")
+
+
+def action_window(momentum: float, age: float, velocity: float | None, predicted_24h: float | None) -> str:
+    if age > 60:
+        return "⚠️ WINDOW CLOSING"
+    if velocity is None:
+        steps = ((3000, 24, "🔴 ACT NOW"), (2000, 36, "🟠 6-12H"), (1000, 48, "🟡 12-24H"), (500, 60, "🟢 MONITOR"))
+        return next((label for least, oldest, label in steps if momentum >= least and age <= oldest), "❌ TOO LATE")
+    if velocity >= 200 and momentum >= 1000:
+        return "🔴 ACT NOW"
+    if velocity >= 100 and momentum >= 500:
+        return "🟠 6-12H"
+    if velocity >= 50 and (predicted_24h or 0) >= 2000:
+        return "🟡 12-24H"
+    if velocity <= 0:
+        return "⚠️ PEAKED" if momentum >= 2000 else "❌ TOO LATE"
+    return "🟢 MONITOR"
+
+
+def variants(window: str, trajectory: str | None, age: float, momentum: float) -> int:
+    over = window in ("⚠️ PEAKED", "❌ TOO LATE", "⚠️ WINDOW CLOSING")
+    if over or trajectory in ("↘️ DECLINING", "📉 CRASHING") or age >= 72:
+        return 0
+    if age >= 60:
+        strong = window in ("🔴 ACT NOW", "🟠 6-12H") and trajectory in ("🚀 EXPLOSIVE", "📈 STRONG")
+        return 1 if strong and momentum >= 5000 else 0
+    if window == "🔴 ACT NOW":
+        young = 7 if age <= 24 else 5
+        return {"🚀 EXPLOSIVE": young, "📈 STRONG": 5, "↗️ MODERATE": 3}.get(trajectory or "", 0)
+    if window == "🟠 6-12H":
+        return {"🚀 EXPLOSIVE": 5, "📈 STRONG": 3, "↗️ MODERATE": 3}.get(trajectory or "", 0)
+    if window == "🟡 12-24H":
+        return {"📈 STRONG": 3, "↗️ MODERATE": 2, "➡️ FLAT": 1}.get(trajectory or "", 0)
+    return 0
+
+
+def stop_reason(
+    trajectory: str | None, window: str, age: float, velocity: float | None, velocity_before: float | None
+) -> str | None:
+    if trajectory in ("↘️ DECLINING", "📉 CRASHING"):
+        return "DECLINING_TRAJECTORY"
+    if window in ("⚠️ PEAKED", "❌ TOO LATE"):
+        return "WINDOW_OVER"
+    if age >= 72:
+        return "AGE_OVER_72H"
+    if velocity is not None and velocity_before is not None and velocity <= 0 and velocity_before <= 0:
+        return "VELOCITY_NONPOS_2_RUNS"
+    return None
