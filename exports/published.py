@@ -206,6 +206,25 @@ def warnings(day: Day) -> list[str]:
     return [f"{name}: {failing} rows" for name, failing in rows]
 
 
+def seasonal(day: Day) -> list[dict[str, Any]]:
+    """Seasonal events whose time it is, one row per event and phase, nearest first; markets are joined in a text."""
+    return day.table(
+        """
+        select
+            phase, emoji, name, event_date, days_until, tone,
+            string_agg(market, ' + ' order by market desc) as markets,
+            string_agg(distinct rung, ', ') as rungs,
+            any_value(window_text) as window_text,
+            any_value(template_ideas) as template_ideas,
+            max(keyword_lift) as keyword_lift
+        from marts.seasonal_alerts
+        where as_of_date = $as_of_date and is_newest
+        group by phase, emoji, name, event_date, days_until, tone
+        order by days_until, event_date, name
+        """
+    ).dicts()
+
+
 def actions(day: Day, limit: int) -> list[dict[str, Any]]:
     """The videos most worth acting on: not own or a competitor's, fresh, no stop rule, by opportunity score."""
     return day.table(

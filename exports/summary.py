@@ -62,6 +62,29 @@ def _actions(day: Day) -> list[str]:
     return lines[:-1]
 
 
+def _seasonal(day: Day) -> list[str]:
+    rows = published.seasonal(day)
+    if not rows:
+        return ["no event within its lead time"]
+    lines: list[str] = []
+    for phase in dict.fromkeys(row["phase"] for row in rows):
+        lines.append(f"{phase}:")
+        for row in (row for row in rows if row["phase"] == phase):
+            rung = f" [{row['rungs']}]" if row["rungs"] else ""
+            lines.append(
+                f"  {row['emoji']} {row['name']} - {row['event_date']} ({row['markets']}), {row['window_text']}{rung}"
+            )
+            if row["tone"] == "sombre":
+                lines.append("     sombre: no commercial templates")
+            elif row["template_ideas"]:
+                lines.append(f"     ideas: {row['template_ideas'].replace('|', ', ')}")
+            if row["keyword_lift"] is not None:
+                lines.append(
+                    f"     its keywords: {row['keyword_lift']:.1f} x the same weekdays of the four weeks before"
+                )
+    return lines
+
+
 def _forecast(row: dict[str, Any]) -> str:
     if row["gain_24h_p50"] is None:
         return "no forecast yet"
@@ -76,4 +99,5 @@ SECTIONS: tuple[tuple[str, Callable[[Day], list[str]]], ...] = (
     ("COUNTS", _counts),
     ("DATA BEHIND THE NUMBERS", _health),
     ("🔴 IMMEDIATE ACTIONS", _actions),
+    ("SEASONAL CALENDAR ALERTS", _seasonal),
 )

@@ -62,7 +62,7 @@ create table if not exists raw.loads (
 );
 comment on table raw.loads is 'One row per feed file that was offered: what it was, what became of it, and why.';
 comment on column raw.loads.status is
-    'landed | repeat (same items as repeats_load_id, kept as a further feed) | empty | unreadable';
+    'landed | repeat (same items as repeats_load_id, kept as a further feed) | empty | unreadable | missing';
 
 create table if not exists raw.tiktok_videos (
     load_id bigint not null,
@@ -184,6 +184,15 @@ class Refusal:
     """A file or folder that is no feed at all, with the reason and the remedy."""
 
     path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A reading that was tried and failed; kept as a load of status `missing`, so that the day can say why."""
+
+    market: str
+    kind: str
     reason: str
 
 
@@ -311,6 +320,28 @@ def land(
         if progress:
             progress(len(batch))
     return report
+
+
+def record_missing(
+    connection: duckdb.DuckDBPyConnection, missing: Sequence[Missing], *, source: str, at: datetime
+) -> None:
+    """Records readings that failed: one load row each, without items.
+
+    Args:
+        connection: A writer connection.
+        missing: Market, kind and reason of each.
+        source: Source name of the envelope.
+        at: Aware time of the attempt.
+    """
+    ensure_tables(connection)
+    moment = _naive_utc(at)
+    with _transaction(connection):
+        for item in missing:
+            connection.execute(
+                "insert into raw.loads (load_id, source, market, kind, file, observed_at, landed_at, item_count,"
+                " quarantined_count, status, reason) values (?, ?, ?, ?, '', ?, ?, 0, 0, 'missing', ?)",
+                [_next_load_id(connection), source, item.market, item.kind, moment, moment, item.reason],
+            )
 
 
 def cutoff_for(

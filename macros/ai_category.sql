@@ -95,7 +95,8 @@
         'effect': whole_word(any_term(lists.get('effect', []))),
         'negation': whole_word(any_term(lists.get('negation', []))),
         'romance': '(?s)(?:^|[^' ~ letters ~ '])' ~ any_term(lists.get('romance', []))
-            ~ '[^' ~ letters ~ '](?:.*[^' ~ letters ~ '])?' ~ any_term(lists.get('romance', [])) ~ '(?:$|[^' ~ letters ~ '])',
+            ~ '[^' ~ letters ~ '](?:.*[^' ~ letters ~ '])?'
+            ~ any_term(lists.get('romance', [])) ~ '(?:$|[^' ~ letters ~ '])',
         'vietnamese': '[ơưđạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]',
         'ia_language': whole_word(any_term(lists.get('ia_language', []))),
         'de_language': whole_word(any_term(lists.get('de_language', []))),
@@ -136,7 +137,8 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(
-        out ~ '(?:ai|a[.]i|ia|ki)(?:$|[^' ~ letters ~ '])|' ~ out ~ 'ai[a-z_]{3}|[' ~ letters ~ ']ai(?:$|[^' ~ letters ~ '])'
+        out ~ '(?:ai|a[.]i|ia|ki)(?:$|[^' ~ letters ~ '])|' ~ out ~ 'ai[a-z_]{3}'
+        ~ '|[' ~ letters ~ ']ai(?:$|[^' ~ letters ~ '])'
         ~ '|' ~ out ~ any_term(terms + phrases)
     ) }}
 {%- endmacro %}
@@ -180,9 +182,11 @@
         'effect': 'effect', 'template': 'template', 'phrase': 'phrase', 'product': 'AI product', 'compound': 'hashtag',
         'generator': 'generator', 'product_near': 'AI product', 'photo_motion': 'one photo set in motion:',
         'tag': 'hashtag', 'generator_in_context': 'generator', 'compound_unknown': 'compound', 'token': 'token',
-        'word': 'word', 'dancing_template': 'dance template', 'negation': 'against: says so', 'about_news': 'against: news',
+        'word': 'word', 'dancing_template': 'dance template', 'negation': 'against: says so',
+        'about_news': 'against: news',
         'about_debate': 'against: debate', 'about_work': 'against: work', 'about_robot': 'against: robots',
-        'about_tech': 'against: AI tools', 'about_learning': 'against: learning', 'about_discourse': 'against: about AI',
+        'about_tech': 'against: AI tools', 'about_learning': 'against: learning',
+        'about_discourse': 'against: about AI',
         'about_weak': 'against: technology', 'other_ai': 'against: another AI',
     } -%}
     nullif(concat_ws(

@@ -104,7 +104,7 @@
 {%- endmacro %}
 
 {# A statistic of n rows drawn towards what a wider group says: n / (n + strength). #}
-{% macro shrunk(own, wider, n, strength) -%}
+{% macro shrunk(own, wider, n, strength=var('trend_prior_cases', 10)) -%}
     (
         (coalesce({{ own }}, 0) * coalesce({{ n }}, 0) + {{ wider }} * {{ strength }})
         / (coalesce({{ n }}, 0) + {{ strength }})

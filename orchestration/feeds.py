@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import csv
 import logging
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from tqdm import tqdm
+
+from exports.receipts import DuckDBReceipts, RunReceipts
 from ingest import export_folder, landing
-from ingest.landing import FeedFile, Refusal
+from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_runs
+from ingest.landing import KINDS, FeedFile, Missing, Refusal
+from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
 from ingest.simulator import sample_config, simulate, write_export_folder
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
@@ -30,11 +36,19 @@ class MixedDataError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a source offers: feed files, and what looks like feeds but is none."""
+    """What a source offers.
+
+    Attributes:
+        name: The envelope's source name.
+        feeds: Feed files, oldest first.
+        refusals: Paths that look like feeds but are none.
+        missing: Readings that were tried and failed, with reasons.
+    """
 
     name: str
     feeds: list[FeedFile]
     refusals: list[Refusal]
+    missing: list[Missing] = field(default_factory=list)
 
 
 def default_source(settings: Settings) -> str:
@@ -48,7 +62,9 @@ def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:
         return [row["market"].strip().upper() for row in csv.DictReader(stream)]
 
 
-def offer(source: str, settings: Settings, store: Store, *, until: datetime | None = None) -> Offer:
+def offer(
+    source: str, settings: Settings, store: Store, *, until: datetime | None = None, run_for: date | None = None
+) -> Offer:
     """The feed files of a source.
 
     Args:
@@ -56,6 +72,7 @@ def offer(source: str, settings: Settings, store: Store, *, until: datetime | No
         settings: For tokens and task ids.
         store: For where downloads and the sample are kept.
         until: Feeds observed later than this aware time are left out.
+        run_for: As-of date for which Apify tasks are run; without it only what was downloaded before is offered.
 
     Raises:
         FileNotFoundError: The folder does not exist.
@@ -63,14 +80,64 @@ def offer(source: str, settings: Settings, store: Store, *, until: datetime | No
     """
     markets = configured_markets()
     if source == APIFY:
-        message = "source apify is not available: set APIFY_TOKEN and the task ids, or give --source DIR"
-        raise ValueError(message)
+        return _offer_apify(settings, store, markets, until, run_for)
     if source == SAMPLE:
         directory = ensure_sample(store)
         feeds, refusals = export_folder.scan(directory, markets, source=SAMPLE, until=until)
         return Offer(SAMPLE, feeds, refusals)
     feeds, refusals = export_folder.scan(Path(source).expanduser(), markets, until=until)
     return Offer("folder", feeds, refusals)
+
+
+def _offer_apify(
+    settings: Settings, store: Store, markets: Sequence[str], until: datetime | None, run_for: date | None
+) -> Offer:
+    if settings.apify_token is None:
+        message = "source apify needs APIFY_TOKEN: set it in .env, or give --source DIR"
+        raise ValueError(message)
+    tasks = [
+        ApifyTask(market, kind, task_id, item_floor=settings.apify_item_floor if kind == "videos" else 1)
+        for market in markets
+        for kind in KINDS
+        if (task_id := settings.task_id(market, kind)) is not None
+    ]
+    if not any(task.kind == "videos" for task in tasks):
+        names = ", ".join(f"{market}_VIDEO_TASK_ID" for market in markets)
+        message = f"source apify needs the id of at least one video task: set {names} in .env"
+        raise ValueError(message)
+    if run_for != datetime.now(UTC).date():
+        # The past cannot be scraped: an earlier date has what was landed on it.
+        return Offer(APIFY, [], [])
+    directory = (settings.cache_dir or store.data) / APIFY
+    config = ApifyConfig(
+        token=settings.apify_token,
+        base_url=settings.apify_base_url,
+        run_timeout=timedelta(minutes=settings.apify_run_timeout_minutes),
+        reuse_hours=settings.apify_reuse_hours,
+        max_charge_usd=settings.apify_max_charge_usd,
+    )
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    ledger = RunReceipts(DuckDBReceipts(store.writer, clock), run_for)
+    with tqdm(total=len(tasks), desc="apify", unit="task", disable=None) as bar:
+
+        def progress(state: RunProgress) -> None:
+            bar.set_postfix_str(f"{state.market} {state.kind} {state.status} {state.elapsed_seconds:.0f} s")
+            if state.status in ("DONE", "DEGRADED"):
+                bar.update()
+
+        result = fetch_runs(config, tasks, ledger, directory, run_for.isoformat(), clock=clock, progress=progress)
+    missing = [Missing(item.market, item.kind, item.reason) for item in result.degraded]
+    configured = {(task.market, task.kind) for task in tasks}
+    missing += [
+        Missing(market, "videos", f"no task: set {market}_VIDEO_TASK_ID")
+        for market in markets
+        if (market, "videos") not in configured
+    ]
+    feeds = sorted((item.feed for item in result.fetched), key=lambda feed: feed.observed_at)
+    return Offer(APIFY, [feed for feed in feeds if until is None or feed.observed_at <= until], [], missing)
 
 
 def ensure_sample(store: Store) -> Path:
@@ -117,3 +184,13 @@ def keep_apart(source: str, store: Store) -> Path | None:
         store.published_path.unlink(missing_ok=True)
     logger.warning("the simulated sample was set aside as %s: from here on this home holds real data", aside.name)
     return aside
+
+
+def seasonal_calendar(project_root: Path = PROJECT_ROOT) -> SeasonalCalendar:
+    """The dates of the seasonal events, from the seeds a user edits.
+
+    Raises:
+        SeasonalSeedError: A row cannot be used; the message names file, row and remedy.
+    """
+    check_windows(project_root / "seeds" / "content_windows.csv")
+    return resolve_calendar(read_events(project_root / "seeds" / "seasonal_events.csv"))

@@ -5,10 +5,12 @@ Belongs here: names, types and defaults of what a user can set. Must not be here
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
-from pydantic import SecretStr, field_validator
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +24,12 @@ class Settings(BaseSettings):
         trends_log_level: Python log level of the command line.
         lock_timeout_s: Seconds to wait for another writer before giving up.
         apify_token: Apify API token; without it the source defaults to the simulated sample.
+        apify_base_url: Root address of the Apify API.
+        apify_reuse_hours: Take a task's last succeeded run if it is at most so many hours old.
+        apify_max_charge_usd: Upper limit of the cost of each run.
+        apify_run_timeout_minutes: Minutes a run is waited for; it is resumed by the next attempt.
+        apify_item_floor: A run with fewer usable items counts as a failed reading.
+        task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
     """
@@ -35,6 +43,12 @@ class Settings(BaseSettings):
     lock_timeout_s: float = 60.0
 
     apify_token: SecretStr | None = None
+    apify_base_url: str = "https://api.apify.com"
+    apify_reuse_hours: float | None = None
+    apify_max_charge_usd: float | None = None
+    apify_run_timeout_minutes: float = 120.0
+    apify_item_floor: int = 20
+    task_ids: dict[str, str] = Field(default_factory=dict)
 
     output_dir: Path | None = None
     cache_dir: Path | None = None
@@ -42,6 +56,19 @@ class Settings(BaseSettings):
     def output_of(self, as_of_date: date) -> Path:
         """Directory of a date's files."""
         return (self.output_dir or self.trends_home / "output") / as_of_date.isoformat()
+
+    def task_id(self, market: str, kind: str) -> str | None:
+        """Task id of a market and kind (`videos` or `music`), if one is set."""
+        return self.task_ids.get(f"{market.upper()}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_task_ids(cls, values: dict[str, object]) -> dict[str, object]:
+        # Markets are data: their variables cannot be fields. A real variable wins over one in .env.
+        env_file = cls.model_config.get("env_file")
+        known = {**(dotenv_values(env_file) if isinstance(env_file, Path) else {}), **os.environ}
+        found = {name: value for name, value in known.items() if name.endswith("_TASK_ID") and value}
+        return {**values, "task_ids": found | dict(values.get("task_ids") or {})}  # type: ignore[call-overload]
 
     @field_validator("trends_home")
     @classmethod

@@ -57,6 +57,7 @@ fed as (
         count(*) filter (where loads.status in ('landed', 'repeat', 'empty')) as feeds,
         count(*) filter (where loads.status = 'repeat') as repeated_feeds,
         count(*) filter (where loads.status = 'unreadable') as unreadable_files,
+        max_by(loads.reason, loads.load_id) filter (where loads.status = 'missing') as failure,
         coalesce(sum(loads.item_count), 0) as items,
         coalesce(sum(loads.quarantined_count), 0) as quarantined_items,
         max(loads.observed_at) filter (where loads.status in ('landed', 'repeat')) as last_observed_at
@@ -140,6 +141,7 @@ select
     run_ids,
     dataset_ids,
     case
+        when is_missing and failure is not null then failure
         when is_missing and kind = 'music' then 'no music feed: sounds are taken from the video feeds'
         when is_missing then 'no feed this day: the market is missing'
         when is_stale then 'every feed repeats data that was known before: nothing new was observed'

@@ -34,6 +34,12 @@ categories as (
 
 ),
 
+seasonal as (
+
+    select * from {{ ref('int_video_seasonal') }}
+
+),
+
 next_day as (
 
     select * from {{ ref('forecasts') }}
@@ -99,6 +105,7 @@ select
     categories.ai_category,
     categories.ai_probability,
     categories.ai_evidence,
+    seasonal.seasonal_event,
     cast(null as varchar) as trend_key,
     cast(null as double) as score,
     next_day.p10 as gain_24h_p10,
@@ -119,6 +126,11 @@ inner join markets
     on metrics.market = markets.market
 inner join categories
     on metrics.video_id = categories.video_id
+left join seasonal
+    on
+        metrics.as_of_date = seasonal.as_of_date
+        and metrics.market = seasonal.market
+        and metrics.video_id = seasonal.video_id
 left join next_day
     on
         metrics.as_of_date = next_day.as_of_date

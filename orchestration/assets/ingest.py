@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from tqdm import tqdm
 
-from ingest import landing
+from ingest import landing, seasonal
 from orchestration import feeds
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
@@ -21,6 +22,7 @@ RAW_TABLES = {
     "tiktok_videos": "Video items as they came, append-only, one row per item of a feed.",
     "tiktok_music": "Items of music feeds as they came, append-only.",
     "loads": "One row per feed file that was offered: landed, repeat, empty or unreadable, and why.",
+    "seasonal_dates": "Dates of the seasonal events, resolved from seeds/seasonal_events.csv for many years.",
     "quarantine": "Items and files that could not be read, with the reason.",
 }
 CUTOFFS = dg.AssetKey(["meta", "cutoffs"])
@@ -68,10 +70,15 @@ def raw_feeds(
     source = config.source or feeds.default_source(settings)
     feeds.keep_apart(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
-    offered = feeds.offer(source, settings, store, until=day_end - timedelta(microseconds=1))
+    offered = feeds.offer(source, settings, store, until=day_end - timedelta(microseconds=1), run_for=last)
+    calendar = feeds.seasonal_calendar()
     now = datetime.now(UTC)
-    with store.writer() as connection:
-        report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name)
+    with store.writer() as connection, tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar:
+        report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name, progress=bar.update)
+        report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
+        landing.record_missing(connection, offered.missing, source=offered.name, at=now)
+        seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)
+        report.notes += calendar.warnings(last.year, last.year + 1)
         landed = landing.landed_dates(connection)
         missing = [day for day in dates if day not in landed]
         if len(missing) == len(dates):
@@ -105,4 +112,5 @@ def _nothing_for(dates: list[date], landed: list[date], source: str, report: lan
     wanted = dates[0].isoformat() if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     have = f"there is data from {landed[0]} to {landed[-1]}" if landed else "there is no data at all"
     problems = f" Unreadable: {'; '.join(report.problems)}." if report.problems else ""
-    return f"source {source} has no feed for {wanted}: {have}. Give another --date or --source.{problems}"
+    notes = f" {'; '.join(report.notes)}." if report.notes else ""
+    return f"source {source} has no feed for {wanted}: {have}. Give another --date or --source.{problems}{notes}"

@@ -123,10 +123,11 @@ def test_video_tab_ranks_by_momentum_and_links(home: Store) -> None:
     assert momentum == sorted(momentum, reverse=True)
     assert all(isinstance(value, float) for value in momentum)
     assert [row[0].value for row in rows] == list(range(1, len(rows) + 1))
-    assert rows[0][5].value == "8.1h"  # seen in both feeds: the later reading, of 08:05, is the one shown
-    assert rows[0][1].value == "🌐 BOTH"
-    assert rows[0][1].fill.fgColor.rgb == "00FFD700"
-    assert rows[0][9].hyperlink.target.startswith("https://www.tiktok.com/@invented.0/video/75915")
+    # Seen in both feeds: the later reading, of 08:05, is the one shown, and an older video has less momentum.
+    both = rows[-1]
+    assert [cell.value for cell in (both[1], both[5])] == ["🌐 BOTH", "8.1h"]
+    assert both[1].fill.fgColor.rgb == "00FFD700"
+    assert both[9].hyperlink.target == "https://www.tiktok.com/@invented.0/video/7591500000000000000"
 
 
 def test_hostile_captions_are_text_in_every_workbook(home: Store) -> None:
@@ -158,8 +159,8 @@ def test_libreoffice_opens_the_workbooks_and_keeps_hostile_text(home: Store, tmp
         check=True, capture_output=True, timeout=180,
     )  # fmt: skip
     subprocess.run(
-        [office, f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML",
-         "--outdir", str(tmp_path), str(tmp_path / f"{source.stem}.ods")],
+        [office, f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to",
+         "xlsx:Calc MS Excel 2007 XML", "--outdir", str(tmp_path), str(tmp_path / f"{source.stem}.ods")],
         check=True, capture_output=True, timeout=180,
     )  # fmt: skip
     sheet = load_workbook(tmp_path / source.name)["US"]

@@ -1,0 +1,114 @@
+"""Builds a few of the project's dbt models in a project of their own, with stand-ins for their parents.
+
+Belongs here: copying models, seeds and macros of this repository into a temporary dbt project and running dbt on it.
+Must not be here: assertions, knowledge of single models.
+
+The models under test are the repository's own files; only their parents are replaced, by SQL given by the test.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.factory import reset_adapters
+from dbt.cli.main import dbtRunner
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A temporary dbt project.
+
+    Attributes:
+        folder: Root of the project.
+        database: The DuckDB file that dbt builds.
+    """
+
+    folder: Path
+    database: Path
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-write connection, closed at the end; dbt must not run meanwhile."""
+        connection = duckdb.connect(str(self.database))
+        try:
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    def build(self, *arguments: str, variables: Mapping[str, object] | None = None) -> None:
+        """Runs `dbt build` with further arguments.
+
+        Raises:
+            RuntimeError: If a node failed, with dbt's messages.
+        """
+        result = dbtRunner().invoke(
+            [
+                "build", *arguments, "--quiet", "--no-version-check", "--no-partial-parse",
+                "--project-dir", str(self.folder), "--profiles-dir", str(self.folder),
+                "--vars", json.dumps({"trends_home": str(self.folder), **(variables or {})}),
+            ]
+        )  # fmt: skip
+        # dbt-duckdb keeps the file open after a run; nobody else could read it.
+        DuckDBConnectionManager.close_all_connections()
+        reset_adapters()
+        if not result.success:
+            outcomes: Any = result.result or []
+            messages = [
+                f"{node.node.name}: {node.message}" for node in outcomes if str(node.status) in ("error", "fail")
+            ]
+            raise RuntimeError("dbt build failed: " + ("; ".join(messages) or str(result.exception)))
+
+
+def create_subset(
+    folder: Path, *, models: Sequence[str], seeds: Sequence[str], parents: Mapping[str, str], sources: str = ""
+) -> Subset:
+    """Lays out the temporary project.
+
+    Args:
+        folder: An empty folder.
+        models: Paths below `models/`, without a suffix: the `.sql` and, where there is one, the `.yml` are copied.
+        seeds: Names of files in `seeds/`.
+        parents: SQL of stand-in models by model name.
+        sources: YAML of the sources that the models read.
+
+    Returns:
+        The project; its seeds may be edited before `build`.
+    """
+    (folder / "warehouse").mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(REPOSITORY / name, folder / name)
+    shutil.copytree(REPOSITORY / "macros", folder / "macros")
+    (folder / "seeds").mkdir()
+    for seed in seeds:
+        shutil.copy(REPOSITORY / "seeds" / seed, folder / "seeds" / seed)
+    shutil.copytree(REPOSITORY / "tests" / "dbt", folder / "tests" / "dbt")
+    (folder / "models").mkdir()
+    shutil.copy(REPOSITORY / "models" / "groups.yml", folder / "models" / "groups.yml")
+    for model in models:
+        for suffix in (".sql", ".yml"):
+            file = REPOSITORY / "models" / (model + suffix)
+            if file.exists():
+                target = folder / "models" / (model + suffix)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, target)
+    for name, sql in parents.items():
+        (folder / "models" / f"{name}.sql").write_text(sql, encoding="utf-8")
+    if sources:
+        (folder / "models" / "stand_in_sources.yml").write_text(sources, encoding="utf-8")
+    return Subset(folder, folder / "warehouse" / "build.duckdb")

@@ -1,0 +1,133 @@
+"""Signing in to Google with the real google-auth against the local service."""
+
+import base64
+import json
+import threading
+import webbrowser
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+
+from exports import drive
+from exports.google_auth import SCOPE_DRIVE, GoogleConfig, authorize_in_browser, sign_in
+from exports.receipts import DuckDBReceipts
+from ingest.retries import ServiceError
+from tests.service.faults import Fault, Kind
+from tests.service.helpers import AS_OF, QUICK, google_config
+from tests.service.server import Service
+
+pytest_plugins = ["tests.service.fixtures"]
+
+
+def service_account(service: Service, **changes: str) -> GoogleConfig:
+    """The other way to sign in, with a key made for this test."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    info = {
+        "type": "service_account",
+        "client_email": service.token.service_account,
+        "private_key": key.decode(),
+        "private_key_id": "key1",
+        "token_uri": "https://elsewhere.example/token",
+        **changes,
+    }
+    encoded = base64.b64encode(json.dumps(info).encode()).decode()
+    return GoogleConfig(service_account=SecretStr(encoded), token_uri=f"{service.url}/token", policy=QUICK)
+
+
+def test_a_service_account_delivers(service: Service, receipts: DuckDBReceipts, tmp_path: Path) -> None:
+    service.drive.add_folder("shared", "Trends")
+    session = sign_in(service_account(service), [SCOPE_DRIVE])
+    assert session.account == service.token.service_account
+    path = tmp_path / "a.txt"
+    path.write_text("content", encoding="utf-8")
+    delivery = drive.deliver(drive.DriveConfig("shared", endpoint=service.url), session, receipts, AS_OF, [path])
+    assert [file.name for file in delivery.files] == ["a.txt"]
+
+
+def test_oauth_is_preferred_when_both_are_set(service: Service) -> None:
+    both = replace(google_config(service), service_account=service_account(service).service_account)
+    assert sign_in(both, [SCOPE_DRIVE]).account == "OAuth user"
+
+
+def test_nothing_set_and_nonsense_set_name_the_remedy(service: Service) -> None:
+    with pytest.raises(ServiceError, match="or GOOGLE_CREDENTIALS"):
+        sign_in(GoogleConfig(), [SCOPE_DRIVE])
+    for nonsense in ("not base64!", base64.b64encode(b"{}").decode(), base64.b64encode(b"[1]").decode()):
+        with pytest.raises(ServiceError, match="base64 -w0"):
+            sign_in(GoogleConfig(service_account=SecretStr(nonsense)), [SCOPE_DRIVE])
+    with pytest.raises(ServiceError, match="base64 -w0"):
+        sign_in(service_account(service, private_key="-----BEGIN nonsense"), [SCOPE_DRIVE])
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [("refresh_token", "trends auth google"), ("client_secret", "don't belong together"), ("granted", "fewer rights")],
+)
+def test_refusals_are_one_message_and_no_retry(service: Service, change: str, remedy: str) -> None:
+    config = google_config(service)
+    setattr(service.token, change, set() if change == "granted" else "changed")
+    with pytest.raises(ServiceError, match=remedy):
+        sign_in(config, [SCOPE_DRIVE])
+    assert service.count("google.token") == 1
+
+
+@pytest.mark.parametrize("kind", ["drop_early", "drop_before", "drop_after", "stall"])
+def test_one_lost_answer_is_repeated(service: Service, elapsed: Callable[[], float], kind: Kind) -> None:
+    service.faults.add("google.token", Fault(kind))
+    assert sign_in(replace(google_config(service), timeout_seconds=0.5), [SCOPE_DRIVE]).account
+    assert elapsed() < 5
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "drop_before", "stall"])
+def test_an_endpoint_that_never_recovers_fails_in_bounded_time(
+    service: Service, elapsed: Callable[[], float], kind: Kind
+) -> None:
+    service.faults.add("google.token", Fault(kind, 503, times=1_000))
+    with pytest.raises(ServiceError, match="get a token failed"):
+        sign_in(replace(google_config(service), timeout_seconds=0.3), [SCOPE_DRIVE])
+    assert elapsed() < 12
+
+
+class Browser(webbrowser.BaseBrowser):
+    """A user who opens the address and allows everything."""
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        threading.Thread(target=httpx.get, args=(url,), kwargs={"follow_redirects": True}, daemon=True).start()
+        return True
+
+
+def test_consent_in_the_browser_gives_a_refresh_token(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the local service speaks plain http
+    webbrowser.register("local-test", None, Browser())
+    token = authorize_in_browser(
+        service.token.client_id,
+        SecretStr(service.token.client_secret),
+        auth_uri=f"{service.url}/o/oauth2/v2/auth",
+        token_uri=f"{service.url}/token",
+        browser="local-test",
+        timeout_seconds=10,
+    )
+    assert token.get_secret_value() == service.token.refresh_token
+
+
+def test_a_consent_that_fails_says_so_without_the_secret(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    webbrowser.register("local-test", None, Browser())
+    with pytest.raises(ServiceError, match="ask for consent failed") as caught:
+        authorize_in_browser(
+            service.token.client_id,
+            SecretStr("marker-secret"),
+            auth_uri=f"{service.url}/o/oauth2/v2/auth",
+            token_uri=f"{service.url}/token",
+            browser="local-test",
+            timeout_seconds=10,
+        )
+    assert "marker-secret" not in str(caught.value)

@@ -1,0 +1,433 @@
+"""The dbt project against a real DuckDB: its unit tests, and staging of every item shape and of real exports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest import landing
+from ingest.landing import FeedFile, LandingReport
+from tests.support import (
+    FIXTURES,
+    SHARED_DATA,
+    build,
+    compiled,
+    dbt,
+    land_folder,
+    moment,
+    prepare,
+    records,
+    shared_data,
+    video,
+    write_feed,
+)
+from warehouse.store import Store, connect
+
+SHAPES = FIXTURES / "item_shapes"
+EXPORTS = "apify_exports"
+
+
+# ---------- dbt unit tests
+
+
+@pytest.fixture(scope="module")
+def empty_models(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A home in which every relation exists and none has a row: what dbt's unit tests need."""
+    store = Store(tmp_path_factory.mktemp("empty"))
+    prepare(store, "2026-01-05")
+    dbt(store, "seed")
+    dbt(store, "run", "--empty")
+    return store
+
+
+def test_dbt_unit_tests(empty_models: Store) -> None:
+    """Every formula and threshold: see the files models/**/_unit_tests__*.yml."""
+    results = dbt(empty_models, "test", "--select", "test_type:unit")
+    assert {result.status for result in results} == {"pass"}
+    tested = {result.unique_id.split(".")[2] for result in results}
+    assert tested >= {
+        "int_feed_presence",
+        "int_video_metrics",
+        "int_video_readings",
+        "int_videos_as_of",
+        "sounds_daily",
+        "source_health",
+        "stg_tiktok__videos",
+        "videos_daily",
+    }
+
+
+# ---------- shapes of items
+
+
+SHAPE_TIMES = {path.name: f"2026-01-05T{hour:02}:00" for hour, path in enumerate(sorted(SHAPES.glob("*.[cj]s*")), 8)}
+
+
+class Staged:
+    """A home with the shapes (as video and as music feeds) and, where they are, the real exports, staged."""
+
+    def __init__(self, store: Store, shapes: LandingReport, exports: LandingReport | None) -> None:
+        self.store = store
+        self.shapes = shapes
+        self.exports = exports
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        with self.store.writer() as connection:
+            return records(connection, sql)
+
+    def video(self, shape: str) -> dict[str, Any]:
+        """The one staged video of a shape; of the nested file, the first."""
+        return self.rows(
+            "select * from staging.stg_tiktok__videos"
+            f" where observed_at = timestamp '{SHAPE_TIMES[shape]}' and video_id = '7573848409104960789'"
+        )[0]
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    folder = tmp_path_factory.mktemp("staged")
+    store = Store(folder / "home")
+    for name, observed_at in SHAPE_TIMES.items():
+        for kind in landing.KINDS:
+            path = folder / "feeds" / "uk" / kind / f"{moment(observed_at):%Y-%m-%dT%H-%M-%SZ}{Path(name).suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SHAPES / name, path)
+    shapes = land_folder(store, folder / "feeds")
+    exports = land_folder(store, SHARED_DATA / EXPORTS) if (SHARED_DATA / EXPORTS).is_dir() else None
+    prepare(store, "2026-01-05")
+    dbt(store, "run", "--select", "stg_tiktok__videos", "stg_tiktok__sound_uses")
+    return Staged(store, shapes, exports)
+
+
+CREATOR = {
+    "video_id": "7573848409104960789",
+    "author_handle": "example.creator",
+    "posted_at": datetime(2025, 11, 18),  # noqa: DTZ001 - the warehouse stores UTC without a zone
+    "posted_at_source": "iso",
+    "shares": 145,
+    "comments": 46,
+    "video_url": "https://www.tiktok.com/@example.creator/video/7573848409104960789",
+    "market": "UK",
+}
+CLOCKWORKS = {**CREATOR, "plays": 145900, "likes": 23400, "saves": 1637, "music_name": "original sound"}
+EXACT = {**CREATOR, "plays": 145912, "likes": 23388, "saves": 1637, "music_name": "original sound"}
+FULL = {**CLOCKWORKS, "hashtags": ["capcut", "capcuttemplate", "fyp"], "effects": ["green screen"], "duration_s": 15.0}
+SOUND = {"music_id": "7000000000000000002", "music_author": "Example ✨"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("clockworks_nested.json", {**FULL, **SOUND, "is_music_original": True, "location_created": "GB"}),
+        ("clockworks_csv_slashes.csv", {**FULL, **SOUND, "is_music_original": True, "location_created": "GB"}),
+        ("clockworks_sound_scraper.json", {**FULL, **SOUND, "author_followers": 12800}),
+        ("clockworks_overview_view_dots.json", {**CLOCKWORKS, "music_id": None, "duration_s": 15.0}),
+        (
+            "clockworks_explore_scraper.json",
+            {
+                **CLOCKWORKS,
+                **SOUND,
+                "saves": None,
+                "posted_at_source": "video_id",
+                "author_followers": 12800,
+            },
+        ),
+        ("apidojo.json", {**EXACT, **SOUND, "hashtags": ["capcut", "capcuttemplate", "fyp"], "duration_s": 15.02}),
+        (
+            "mobile_aweme_novi.json",
+            {
+                **EXACT,
+                **SOUND,
+                "posted_at_source": "epoch",
+                "template_id": "7400000000000000009",
+                "hashtags": ["capcut"],
+                "ai_label": None,
+                "is_ad": False,
+            },
+        ),
+        ("mu0i_trending.json", {**EXACT, **SOUND, "hashtags": ["capcut", "fyp"], "duration_s": 15.0}),
+    ],
+)
+def test_shape_is_resolved(staged: Staged, shape: str, expected: dict[str, Any]) -> None:
+    row = staged.video(shape)
+    assert {name: row[name] for name in expected} == expected
+    rounded = expected["plays"] == 145900
+    assert (row["plays_resolution"], row["likes_resolution"], row["shares_resolution"]) == (
+        (100, 100, 1) if rounded else (1, 1, 1)
+    )
+    assert row["caption"].startswith("POV: the 2026 recap template 🎬")
+
+
+def test_every_shape_is_resolved_or_quarantined_with_its_reason(staged: Staged) -> None:
+    assert len(SHAPE_TIMES) == 9
+    times = {moment(text).replace(tzinfo=None): name for name, text in SHAPE_TIMES.items()}
+    landed = Counter(
+        (times[row["observed_at"]], row["kind"])
+        for row in staged.rows(
+            "select observed_at, kind from raw.tiktok_videos where year(observed_at) = 2026"
+            " union all select observed_at, kind from raw.tiktok_music"
+        )
+    )
+    refused = Counter(
+        (times[row["observed_at"]], row["kind"], row["reason"])
+        for row in staged.rows("select observed_at, kind, reason from raw.quarantine where year(observed_at) = 2026")
+    )
+    trends = "clockworks_trends_scraper.json"
+    videos = {name: landed[name, "videos"] for name in SHAPE_TIMES}
+    assert {name for name, count in videos.items() if count == 0} == {trends}
+    assert refused == {
+        (trends, "videos", "a hashtag row of a trends list in a videos feed"): 1,
+        (trends, "videos", "a sound row of a trends list in a videos feed"): 1,
+        (trends, "videos", "no counts: a ranking row without plays, likes, shares or comments"): 1,
+        (trends, "music", "a hashtag row of a trends list in a music feed"): 1,
+        (trends, "music", "a video row of a trends list in a music feed"): 1,
+        ("clockworks_csv_slashes.csv", "videos", "error row: This profile/hashtag does not exist."): 1,
+        ("clockworks_csv_slashes.csv", "music", "error row: This profile/hashtag does not exist."): 1,
+        ("clockworks_overview_view_dots.json", "music", "no sound id"): 1,
+        **{
+            ("clockworks_nested.json", kind, reason): 1
+            for kind in landing.KINDS
+            for reason in (
+                "error row: This profile/hashtag does not exist.",
+                "error row: The profile is private.",
+                "empty item",
+            )
+        },
+    }
+    items = sum(len(json.loads(path.read_text(encoding="utf-8"))) for path in SHAPES.glob("*.json"))
+    csv_rows = 3
+    assert sum(landed.values()) + sum(refused.values()) == 2 * (items + csv_rows), "no item is lost"
+    assert staged.shapes.problems == []
+
+
+def test_music_feeds_know_their_sounds(staged: Staged) -> None:
+    rows = staged.rows("select * from staging.stg_tiktok__sound_uses order by observed_at, item_index")
+    by_time = {row["observed_at"].replace(tzinfo=UTC): row for row in rows}
+    sound = by_time[moment(SHAPE_TIMES["clockworks_sound_scraper.json"])]
+    assert {name: sound[name] for name in ("sound_id", "sound_name", "video_id", "platform_uses", "is_original")} == {
+        "sound_id": "7000000000000000002",
+        "sound_name": "original sound",
+        "video_id": "7573848409104960789",
+        "platform_uses": 80300,
+        "is_original": True,
+    }
+    ranked = by_time[moment(SHAPE_TIMES["clockworks_trends_scraper.json"])]
+    assert {name: ranked[name] for name in ("sound_id", "sound_name", "video_id", "platform_rank", "is_original")} == {
+        "sound_id": "7000000000000000002",
+        "sound_name": "Example Song",
+        "video_id": None,
+        "platform_rank": 3,
+        "is_original": None,
+    }
+
+
+# ---------- real exports
+
+
+@pytest.fixture(scope="module")
+def exports(staged: Staged) -> Iterator[Staged]:
+    shared_data(EXPORTS)
+    yield staged
+
+
+def test_export_of_1200_rows_is_1092_videos(exports: Staged) -> None:
+    (load,) = exports.rows("select * from raw.loads where file like '%2022-07-27T21-44-20Z.csv'")
+    assert (load["status"], load["item_count"], load["quarantined_count"]) == ("landed", 1200, 0)
+    (row,) = exports.rows(
+        f"""
+        select
+            count(*) as videos,
+            count(distinct video_id) as ids,
+            sum(times_in_load) as items,
+            max(times_in_load) as most,
+            min(length(video_id)) as shortest,
+            bool_and(regexp_matches(video_id, '^[0-9]+$')) as is_numeric,
+            bool_and(counts_rounded) as all_rounded,
+            count(*) filter (plays_resolution = 1 and plays >= 10000) as wrong_ones,
+            count(*) filter (plays_resolution = 100 and plays not between 10000 and 999999) as wrong_hundreds,
+            count(*) filter (plays_resolution = 100000 and plays < 1000000) as wrong_large,
+            count(*) filter (plays is null or likes is null or shares is null) as missing,
+            count(*) filter (plays_resolution is null) as unknown_resolution,
+            count(music_id) as music_ids,
+            count(posted_at) as post_times,
+            bool_and(len(found_by) >= 1) as all_found_by,
+            max(len(found_by)) as most_finders
+        from staging.stg_tiktok__videos where load_id = {load["load_id"]}
+        """
+    )
+    assert (row["videos"], row["ids"], row["items"], row["most"]) == (1092, 1092, 1200, 5)
+    assert (row["shortest"], row["is_numeric"], row["all_rounded"]) == (19, True, True)
+    assert (row["wrong_ones"], row["wrong_hundreds"], row["wrong_large"], row["missing"]) == (0, 0, 0, 0)
+    assert (row["unknown_resolution"], row["music_ids"], row["post_times"]) == (0, 0, 1092)
+    assert row["all_found_by"]
+    assert row["most_finders"] > 1
+
+
+def test_error_row_of_an_export_is_in_quarantine(exports: Staged) -> None:
+    rows = exports.rows("select item_index, reason, file from raw.quarantine where year(observed_at) < 2026")
+    assert [(row["reason"][:11], Path(row["file"]).name) for row in rows] == [
+        ("error row: ", "2024-09-04T12-00-00Z.csv")
+    ]
+    (load,) = exports.rows("select * from raw.loads where file like '%2024-09-04T12-00-00Z.csv'")
+    assert (load["item_count"], load["quarantined_count"]) == (68, 1)
+    slideshows = exports.rows(
+        f"select count(*) as n, max(duration_s) as longest from staging.stg_tiktok__videos"
+        f" where load_id = {load['load_id']} and is_slideshow"
+    )
+    assert slideshows == [{"n": 23, "longest": 0.0}]
+
+
+def test_nested_items_of_an_export_are_complete(exports: Staged) -> None:
+    path = shared_data(EXPORTS) / "us" / "videos" / "2025-07-07T18-00-00Z.json"
+    items = json.loads(path.read_text(encoding="utf-8"))
+    rows = {
+        row["video_id"]: row
+        for row in exports.rows("select * from staging.stg_tiktok__videos where year(observed_at) = 2025")
+    }
+    assert len(rows) == len(items) == 10
+    for item in items:
+        row = rows[item["id"]]
+        assert row["caption"] == item["text"]
+        assert row["author_handle"] == item["authorMeta"]["name"].lower()
+        assert row["author_name"] == item["authorMeta"]["nickName"]
+        assert row["author_followers"] == item["authorMeta"]["fans"]
+        assert (row["plays"], row["likes"], row["shares"]) == (
+            item["playCount"],
+            item["diggCount"],
+            item["shareCount"],
+        )
+        assert (row["comments"], row["saves"]) == (item["commentCount"], item["collectCount"])
+        assert row["music_id"] == item["musicMeta"]["musicId"]
+        assert row["music_name"] == item["musicMeta"]["musicName"]
+        assert row["posted_at"].replace(tzinfo=UTC) == datetime.fromisoformat(item["createTimeISO"])
+        assert row["hashtags"] == sorted({tag["name"].lower() for tag in item["hashtags"]} - {""})
+        assert row["is_slideshow"] == item["isSlideshow"]
+        assert row["duration_s"] == item["videoMeta"]["duration"]
+        assert row["posted_at_disagrees"] is False
+
+
+# ---------- any item, through landing and staging
+
+
+@pytest.fixture(scope="module")
+def staging_sql(staged: Staged) -> str:
+    """The staging query as dbt compiled it for a first run."""
+    return compiled(staged.store, "stg_tiktok__videos")
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database of the name that the compiled query knows."""
+    connection = connect(tmp_path_factory.mktemp("scratch") / "build.duckdb")
+    landing.ensure_tables(connection)
+    yield connection
+    connection.close()
+
+
+characters = st.characters(exclude_categories=("Cs",))
+counts = st.one_of(st.none(), st.integers(0, 2**62), st.integers(0, 2**62).map(str))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    items=st.dictionaries(
+        st.integers(10**17, 2**63 - 1).map(str),
+        st.fixed_dictionaries(
+            {
+                "text": st.text(characters, max_size=60),
+                "plays": counts,
+                "likes": st.integers(0, 2**62),
+                "tags": st.lists(st.text(characters, max_size=8), max_size=4),
+                "handle": st.text("abcXYZ._09", min_size=1, max_size=12),
+            }
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_any_item_comes_through_staging(
+    items: dict[str, dict[str, Any]],
+    staging_sql: str,
+    scratch: duckdb.DuckDBPyConnection,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = write_feed(
+        tmp_path_factory.mktemp("any"),
+        "2026-01-05T08:00",
+        [
+            video(
+                video_id,
+                plays=item["plays"],
+                likes=item["likes"],
+                text=item["text"],
+                hashtags=[{"name": tag} for tag in item["tags"]],
+                authorMeta={"name": item["handle"]},
+            )
+            for video_id, item in items.items()
+        ],
+    )
+    scratch.execute("delete from raw.loads; delete from raw.tiktok_videos; delete from raw.quarantine")
+    feed = FeedFile(path, "folder", "US", "videos", moment("2026-01-05T08:00"))
+    report = landing.land(scratch, [feed], landed_at=moment("2026-01-05T09:00"))
+    assert (report.items, report.quarantined, report.problems) == (len(items), 0, [])
+    rows = {row["video_id"]: row for row in records(scratch, staging_sql)}
+    assert set(rows) == set(items)
+    for video_id, item in items.items():
+        row = rows[video_id]
+        assert row["caption"] == item["text"]
+        assert row["plays"] == (None if item["plays"] is None else int(item["plays"]))
+        assert row["likes"] == item["likes"]
+        assert row["author_handle"] == item["handle"].lower()
+        assert row["video_url"] == f"https://www.tiktok.com/@{item['handle'].lower()}/video/{video_id}"
+        assert len(row["hashtags"]) <= len(item["tags"])
+        assert all(tag and tag == tag.strip(" ") for tag in row["hashtags"])
+
+
+# ---------- data tests hold what they say
+
+
+def test_data_tests_fail_on_bad_rows(empty_models: Store) -> None:
+    """The project's own generic tests: each finds the row that breaks it."""
+    with empty_models.writer() as connection:
+        connection.execute("begin")
+        connection.execute(
+            "insert into intermediate.int_video_readings (market, video_id, reading_number, age_hours, times_seen,"
+            " observed_at, last_seen_at) values ('US', '1', 1, 0.05, 1, '2026-01-05', '2026-01-05'),"
+            " ('US', '1', 1, 5, 1, '2026-01-05', '2026-01-05')"
+        )
+        connection.execute("insert into staging.stg_tiktok__videos (load_id, video_id) values (1, null)")
+        connection.execute("commit")
+    try:
+        from orchestration.dbt_runner import DbtFailedError
+
+        with pytest.raises(DbtFailedError) as failure:
+            dbt(
+                empty_models,
+                "test",
+                "--select",
+                "unique_grain_int_video_readings",
+                "holds_int_video_readings",
+                "never_null_stg_tiktok__videos",
+                "unique_grain_stg_tiktok__videos",
+            )
+        statuses = {result.unique_id.split(".")[2]: result.status for result in failure.value.results}
+    finally:
+        build(empty_models, "delete from intermediate.int_video_readings")
+        build(empty_models, "delete from staging.stg_tiktok__videos")
+    assert statuses == {
+        "unique_grain_int_video_readings": "fail",
+        "holds_int_video_readings": "fail",
+        "never_null_stg_tiktok__videos": "fail",
+        "unique_grain_stg_tiktok__videos": "pass",
+    }
+    assert "unique_grain_int_video_readings" in str(failure.value)

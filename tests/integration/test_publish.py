@@ -1,0 +1,303 @@
+"""Publishing: one atomic step that readers never notice, and one writer at a time. With real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from ingest import landing
+from tests.support import PROJECT, build, mart_checksums, moment, published
+from warehouse.publish import TableDescription, pending_dates, publish, record_builds
+from warehouse.store import Store, WarehouseBusyError
+
+DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
+
+
+@pytest.fixture
+def built(store: Store) -> Store:
+    """A home with marts of every form: daily partitions, keyed readings behind a view, a small table."""
+    with store.writer() as connection:
+        landing.ensure_tables(connection)
+        connection.execute(
+            """
+            create schema marts;
+            create schema intermediate;
+            create table marts.videos_daily as
+            select
+                day::date as as_of_date,
+                'US' as market,
+                number::varchar as video_id,
+                number * 1.5 as momentum_score
+            from unnest(['2026-01-01', '2026-01-02', '2026-01-03']) as days (day)
+            cross join range(500) as numbers (number);
+            create table intermediate.int_video_readings as
+            select
+                'US' as market,
+                number::varchar as video_id,
+                reading::integer as reading_number,
+                number + reading as plays,
+                reading::bigint as last_load_id
+            from range(100) as numbers (number) cross join range(1, 4) as readings (reading);
+            update intermediate.int_video_readings set last_load_id = 3;
+            create view marts.video_readings as select * from intermediate.int_video_readings;
+            create table marts.markets as select 'US' as market, 'label' as label;
+            """
+        )
+        for day in DAYS:
+            landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
+        record_builds(connection, DAYS, "run-0")
+    return store
+
+
+def change(store: Store, day: str, number: int) -> None:
+    """A further run: rebuilds one day with other values and another number of rows."""
+    with store.writer() as connection:
+        connection.execute(f"delete from marts.videos_daily where as_of_date = '{day}'")
+        connection.execute(
+            f"insert into marts.videos_daily select '{day}', 'UK', number::varchar, {number}"
+            f" from range({400 + number}) as numbers (number)"
+        )
+        landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
+        record_builds(connection, [day], f"run-{number}")
+
+
+# ---------- what is published
+
+
+def test_publication_describes_the_file(built: Store) -> None:
+    result = publish(built, run_id="run-0", git_sha="abc")
+    assert result.was_rewritten
+    assert result.as_of_date == "2026-01-03"
+    assert result.tables == {"markets": 1, "video_readings": 300, "videos_daily": 1500}
+    ((run_id, as_of_date, cutoff_at, sha, tables),) = published(
+        built, "select run_id, as_of_date, cutoff_at, git_sha, tables from meta.publication"
+    )
+    assert (run_id, str(as_of_date), str(cutoff_at), sha) == ("run-0", "2026-01-03", "2026-01-03 23:59:59.999999", "abc")
+    assert tables == '{"markets": 1, "video_readings": 300, "videos_daily": 1500}'
+    kinds = published(built, "select distinct table_type from information_schema.tables where table_schema = 'marts'")
+    assert kinds == [("BASE TABLE",)], "a view would name the build file"
+    assert mart_checksums(built.published_path)["videos_daily"] == mart_checksums(built.build_path)["videos_daily"]
+
+
+def test_extended_file_equals_a_rewritten_one(built: Store) -> None:
+    publish(built, run_id="run-0")
+    change(built, "2026-01-02", 7)
+    change(built, "2026-01-04", 8)
+    with built.writer() as connection:
+        connection.execute("delete from marts.videos_daily where as_of_date = '2026-01-03'")
+        record_builds(connection, ["2026-01-03"], "run-9")
+        connection.execute("update marts.markets set label = 'new label'")
+        # Load 4 touched one video: all its readings carry the load, one is new, one was merged away.
+        connection.execute("delete from intermediate.int_video_readings where video_id = '5' and reading_number = 2")
+        connection.execute("insert into intermediate.int_video_readings values ('US', '5', 4, 99, 4), ('US', 'new', 1, 1, 4)")
+        connection.execute("update intermediate.int_video_readings set last_load_id = 4 where video_id = '5'")
+    extended = publish(built, run_id="run-9")
+    assert not extended.was_rewritten
+    after = mart_checksums(built.published_path)
+    built.published_path.unlink()
+    rewritten = publish(built, run_id="run-9")
+    assert rewritten.was_rewritten
+    assert mart_checksums(built.published_path) == after
+    assert rewritten.tables == extended.tables == {"markets": 1, "video_readings": 301, "videos_daily": 500 + 407 + 408}
+    assert published(built, "select label from marts.markets") == [("new label",)]
+
+
+def test_only_days_that_were_built_since_are_copied(built: Store) -> None:
+    publish(built, run_id="run-0")
+    before = mart_checksums(built.published_path)
+    with built.writer() as connection:
+        connection.execute("update marts.videos_daily set momentum_score = -1 where as_of_date = '2026-01-01'")
+    publish(built, run_id="run-1")
+    assert mart_checksums(built.published_path) == before, "a build that was never recorded did not pass its checks"
+
+
+def test_other_columns_make_the_file_anew(built: Store) -> None:
+    publish(built, run_id="run-0")
+    build(built, "alter table marts.videos_daily add column score double default 5")
+    result = publish(built, run_id="run-1")
+    assert result.was_rewritten
+    assert published(built, "select distinct score from marts.videos_daily") == [(5.0,)]
+
+
+def test_descriptions_become_comments(built: Store) -> None:
+    described = {
+        "videos_daily": TableDescription("Every video's day.", {"market": "It's the market.", "momentum_score": "10 ·"})
+    }
+    for text in ("Every video's day.", "Another text."):
+        described["videos_daily"] = TableDescription(text, described["videos_daily"].columns)
+        publish(built, run_id="run", descriptions=described)
+        assert published(built, "select comment from duckdb_tables() where table_name = 'videos_daily'") == [(text,)]
+        comments = published(
+            built, "select column_name, comment from duckdb_columns() where table_name = 'videos_daily' order by column_index"
+        )
+        assert comments == [
+            ("as_of_date", None),
+            ("market", "It's the market."),
+            ("video_id", None),
+            ("momentum_score", "10 ·"),
+        ]
+
+
+def test_nothing_built_is_said(store: Store) -> None:
+    with store.writer() as connection:
+        landing.ensure_tables(connection)
+        pending_dates(connection, [], [moment("2026-01-01").date()])
+    with pytest.raises(LookupError, match="nothing to publish: no date was built"):
+        publish(store, run_id="run-0")
+    assert list(store.warehouse.glob(".publishing-*")) == []
+    assert not store.published_path.exists()
+
+
+def test_reading_before_the_first_publication_says_what_to_do(store: Store) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing is published yet"), store.published_reader():
+        pass
+
+
+def test_leftover_of_a_killed_publish_is_removed(built: Store) -> None:
+    leftover = built.warehouse / ".publishing-999999.duckdb"
+    leftover.write_bytes(b"half a file")
+    publish(built, run_id="run-0")
+    assert not leftover.exists()
+    assert published(built, "select count(*) from marts.markets") == [(1,)]
+
+
+# ---------- which dates a run builds
+
+
+def test_pending_dates_are_the_wanted_and_the_unbuilt_before_them(built: Store) -> None:
+    days = [moment(f"2026-01-0{day}").date() for day in range(1, 8)]
+    with built.writer() as connection:
+        # 1-3 are built; 5 is wanted, so 4 comes along; 6 and 7 are later.
+        assert pending_dates(connection, days, [days[4]]) == [days[3], days[4]]
+        assert pending_dates(connection, days, [days[1]]) == [days[1]], "a wanted date is built again"
+        assert pending_dates(connection, days[:2] + days[4:], [days[4]]) == [days[4]], "a date without data is none"
+
+
+# ---------- readers and writers in processes of their own
+
+
+@contextmanager
+def process(script: str, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A Python process of the project that speaks over its pipes; ended and checked at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def output(running: subprocess.Popen[str]) -> IO[str]:
+    """What a process prints. (`communicate` would lose what `readline` has buffered.)"""
+    assert running.stdout is not None
+    return running.stdout
+
+
+READER = """
+import json, sys, duckdb
+reads = torn = 0
+seen = []
+while True:
+    connection = duckdb.connect(sys.argv[1], read_only=True)
+    run_id, tables = connection.execute('select run_id, tables from meta.publication').fetchone()
+    counts = {
+        name: connection.execute(f'select count(*) from marts.{name}').fetchone()[0] for name in json.loads(tables)
+    }
+    days = connection.execute(
+        'select as_of_date, count(distinct momentum_score) from marts.videos_daily'
+        " where market = 'UK' group by 1 having count(distinct momentum_score) > 1"
+    ).fetchall()
+    connection.close()
+    reads += 1
+    torn += counts != json.loads(tables) or bool(days)
+    if run_id not in seen:
+        seen.append(run_id)
+        print(json.dumps({'run_id': run_id, 'reads': reads, 'torn': torn}), flush=True)
+    if run_id == 'run-20':
+        break
+"""
+
+
+def test_readers_notice_nothing_while_publishing(built: Store) -> None:
+    """Two processes read the published file in a loop during 20 publishes: no error, no half build."""
+    publish(built, run_id="run-0")
+    with process(READER, built.published_path) as one, process(READER, built.published_path) as other:
+        for reader in (one, other):
+            assert '"run-0"' in output(reader).readline(), "both are reading before the first publish"
+        for number in range(1, 21):
+            change(built, DAYS[number % 3], number)
+            publish(built, run_id=f"run-{number}")
+        for reader in (one, other):
+            last = output(reader).read().splitlines()[-1]
+            assert reader.wait(timeout=60) == 0
+            assert '"run_id": "run-20"' in last
+            assert '"torn": 0' in last
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from warehouse.store import Store
+with Store(Path(sys.argv[1])).lock():
+    print('held', flush=True)
+    sys.stdin.read()
+"""
+WAITER = """
+import sys
+from pathlib import Path
+from warehouse.publish import publish
+from warehouse.store import Store
+print('asking', flush=True)
+print(publish(Store(Path(sys.argv[1])), run_id='waited').as_of_date, flush=True)
+"""
+
+
+def test_second_writer_stops_with_a_clear_message(built: Store) -> None:
+    impatient = Store(built.home, lock_timeout_s=0.2)
+    with process(HOLDER, built.home) as holder:
+        assert output(holder).readline() == "held\n"
+        with pytest.raises(WarehouseBusyError) as failure:
+            publish(impatient, run_id="run-1")
+        assert f"another trends process (pid {holder.pid}) is writing {built.build_path}" in str(failure.value)
+        assert "Wait for it, or stop it" in str(failure.value)
+        with pytest.raises(WarehouseBusyError), impatient.writer():
+            pass
+
+
+def test_lock_of_a_killed_writer_is_free(built: Store) -> None:
+    with process(HOLDER, built.home) as holder:
+        assert output(holder).readline() == "held\n"
+        holder.kill()
+        holder.wait(timeout=30)
+    assert publish(Store(built.home, lock_timeout_s=5), run_id="run-1").as_of_date == "2026-01-03"
+
+
+def test_second_writer_waits_for_the_first(built: Store) -> None:
+    with process(HOLDER, built.home) as holder:
+        assert output(holder).readline() == "held\n"
+        with process(WAITER, built.home) as waiter:
+            assert output(waiter).readline() == "asking\n"
+            holder.communicate(timeout=60)
+            assert output(waiter).read() == "2026-01-03\n"
+            assert waiter.wait(timeout=60) == 0
+    assert published(built, "select run_id from meta.publication") == [("waited",)]
+
+
+def test_lock_is_reentrant_and_connections_are_closed(built: Store) -> None:
+    with built.lock(), built.writer() as connection:
+        assert connection.execute("select 1").fetchall() == [(1,)]
+    with pytest.raises(ZeroDivisionError), built.writer():
+        raise ZeroDivisionError
+    with built.writer() as connection:
+        assert connection.execute("select count(*) from marts.markets").fetchall() == [(1,)]
