@@ -174,7 +174,9 @@ def sightings(folder: Path) -> Iterator[Sighting]:
             yield Sighting(market, observed_at, video_id, post_time(item), tuple(item.get(name) for name in COUNTS))
 
 
-def videos_daily(folder: Path, as_of_date: date, cutoff_at: datetime | None = None) -> dict[tuple[str, str], dict[str, Any]]:
+def videos_daily(
+    folder: Path, as_of_date: date, cutoff_at: datetime | None = None
+) -> dict[tuple[str, str], dict[str, Any]]:
     """The metrics of every video in a date's feeds, by market and video id.
 
     Args:
@@ -208,7 +210,7 @@ def describe(own: History, now: Reading, markets: Sequence[str], as_of_date: dat
     if before is not None:
         velocity = (momentum - before.reading.momentum) / (now.day - before.reading.day).days
     acceleration = None if velocity is None or before is None or before.velocity is None else velocity - before.velocity
-    is_new = now.number == 1 and before is None or (now.number == 1 and last_day.reading.day == now.day)
+    is_new = (now.number == 1 and before is None) or (now.number == 1 and last_day.reading.day == now.day)
     delta = velocity
     if delta is None and now.earlier is not None:
         delta = momentum - now.earlier.momentum

@@ -2,34 +2,64 @@
 
 with
 
+recent as (
+
+    select * from {{ ref('videos_daily') }}
+    where as_of_date >= {{ window_start(6) }}
+
+),
+
 videos as (
 
     select * from {{ ref('videos_daily') }}
     where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
 
+),
+
+rivals as (
+
+    -- Competitors on the same trend key in the seven days up to the date.
+    select
+        videos.as_of_date,
+        videos.trend_key,
+        count(distinct recent.author_handle) as competitor_count
+    from videos
+    inner join recent
+        on
+            videos.trend_key = recent.trend_key
+            and recent.as_of_date between videos.as_of_date - 6 and videos.as_of_date
+    where
+        videos.author_role = 'own'
+        and recent.author_role = 'competitor'
+    group by videos.as_of_date, videos.trend_key
+
 )
 
 select
-    as_of_date,
-    market,
-    video_id,
-    author_handle as account,
-    caption as trend,
-    age_hours,
-    momentum_score,
-    status,
-    market_label,
-    views_per_hour,
-    shares_per_hour,
-    build_now,
-    video_url as url,
-    tutorial_trigger,
-    urgency,
-    trigger_reason,
-    cast(null as bigint) as competitor_count_7d,
+    videos.as_of_date,
+    videos.market,
+    videos.video_id,
+    videos.author_handle as account,
+    videos.caption as trend,
+    videos.age_hours,
+    videos.momentum_score,
+    videos.status,
+    videos.market_label,
+    videos.views_per_hour,
+    videos.shares_per_hour,
+    videos.build_now,
+    videos.video_url as url,
+    videos.tutorial_trigger,
+    videos.urgency,
+    videos.trigger_reason,
+    coalesce(rivals.competitor_count, 0) as competitor_count_7d,
     cast(null as varchar) as tutorial_link,
     cast(null as varchar) as template_link,
     cast(null as double) as revenue,
     cast(null as varchar) as notes
 from videos
-where author_role = 'own'
+left join rivals
+    on
+        videos.as_of_date = rivals.as_of_date
+        and videos.trend_key = rivals.trend_key
+where videos.author_role = 'own'

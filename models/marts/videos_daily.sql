@@ -34,6 +34,12 @@ categories as (
 
 ),
 
+trend_keys as (
+
+    select * from {{ ref('int_trend_keys') }}
+
+),
+
 seasonal as (
 
     select * from {{ ref('int_video_seasonal') }}
@@ -106,7 +112,9 @@ select
     categories.ai_probability,
     categories.ai_evidence,
     seasonal.seasonal_event,
-    cast(null as varchar) as trend_key,
+    trend_keys.trend_key,
+    trend_keys.trend_key_type,
+    trend_keys.trend_key_reason,
     cast(null as double) as score,
     next_day.p10 as gain_24h_p10,
     next_day.p50 as gain_24h_p50,
@@ -126,6 +134,10 @@ inner join markets
     on metrics.market = markets.market
 inner join categories
     on metrics.video_id = categories.video_id
+inner join trend_keys
+    on
+        metrics.as_of_date = trend_keys.as_of_date
+        and metrics.video_id = trend_keys.video_id
 left join seasonal
     on
         metrics.as_of_date = seasonal.as_of_date

@@ -66,9 +66,7 @@ class Run:
 
 def run(store: Store, *arguments: str | Path) -> Run:
     outcome = trends(*arguments, "--home", store.home)
-    return Run(
-        store, outcome, raw_sizes(store), mart_checksums(store.published_path), output_files(store.home)
-    )
+    return Run(store, outcome, raw_sizes(store), mart_checksums(store.published_path), output_files(store.home))
 
 
 # ---------- the real polls
@@ -191,7 +189,9 @@ def differences(store: Store, folder: Path, day: str, cutoff_at: datetime | None
 
 
 def test_every_row_of_every_day_equals_an_independent_computation(polls: Run, folder: Path) -> None:
-    days = [str(day) for (day,) in published(polls.store, "select distinct as_of_date from marts.videos_daily order by 1")]
+    days = [
+        str(day) for (day,) in published(polls.store, "select distinct as_of_date from marts.videos_daily order by 1")
+    ]
     assert len(days) == 20
     assert {day: differences(polls.store, folder, day) for day in days} == dict.fromkeys(days, [])
 
@@ -228,7 +228,9 @@ def test_source_health_tells_repeats_and_missing_music(polls: Run, folder: Path)
 
 
 def test_published_file_describes_itself(polls: Run) -> None:
-    ((as_of_date, sources, tables),) = published(polls.store, "select as_of_date, sources, tables from meta.publication")
+    ((as_of_date, sources, tables),) = published(
+        polls.store, "select as_of_date, sources, tables from meta.publication"
+    )
     assert (str(as_of_date), sources) == ("2026-03-03", "folder")
     assert json.loads(tables) == {name: rows for name, (rows, _) in polls.marts.items()}
     undescribed = published(
@@ -303,7 +305,9 @@ def test_cutoff_hides_what_was_observed_later(days: Days, polls: Run) -> None:
 
 def test_cutoff_is_stored_and_reused(days: Days) -> None:
     """The backfill after the run with `--as-of` was not told a time and found the stored one."""
-    assert published(days.store, "select cast(cutoff_at as varchar) from meta.publication") == [("2026-02-14 12:00:00",)]
+    assert published(days.store, "select cast(cutoff_at as varchar) from meta.publication") == [
+        ("2026-02-14 12:00:00",)
+    ]
     stored = build(days.store, "select cast(as_of_date as varchar), origin from meta.cutoffs order by 1")
     assert stored == [("2026-02-12", "day_end"), ("2026-02-13", "day_end"), ("2026-02-14", "override")]
 
@@ -352,10 +356,16 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 def test_unreadable_input_is_named_and_the_rest_is_published(small: Small) -> None:
     assert small.first.code == 1, "unreadable input is no success"
     assert "2 files: 1 landed" not in small.first.out
-    assert "3 files: 1 landed, 0 repeated an already known dataset, 0 already landed, 1 empty, 2 unreadable" in small.first.out
+    assert (
+        "3 files: 1 landed, 0 repeated an already known dataset, 0 already landed, 1 empty, 2 unreadable"
+        in small.first.out
+    )
     cut_off = small.folder / "uk" / "videos" / "2026-01-05T09-00-00Z.json"
     assert f"{cut_off}: is malformed or truncated JSON" in small.first.out
-    assert f"{small.folder / 'zz'}: unknown market folder: known are uk, us; add a row to seeds/markets.csv" in small.first.out
+    assert (
+        f"{small.folder / 'zz'}: unknown market folder: known are uk, us; add a row to seeds/markets.csv"
+        in small.first.out
+    )
     assert "2 of 6 items quarantined: error row: This profile does not exist.; no usable counts" in small.first.out
     rows = published(small.store, "select video_id, plays, likes, shares, caption from marts.videos_daily order by 1")
     assert [row[:4] for row in rows] == [
@@ -375,7 +385,9 @@ def test_unreadable_input_is_named_and_the_rest_is_published(small: Small) -> No
 
 
 def test_date_without_data_fails_and_says_what_there_is(small: Small) -> None:
-    outcome = trends("run", "--date", "2025-12-31", "--source", small.folder, "--home", small.store.home, "--no-deliver")
+    outcome = trends(
+        "run", "--date", "2025-12-31", "--source", small.folder, "--home", small.store.home, "--no-deliver"
+    )
     assert outcome.code == 1
     assert (
         f"raw_feeds failed: source {small.folder} has no feed for 2025-12-31: there is data from 2026-01-05 to 2026-01-05."
@@ -402,7 +414,9 @@ def test_second_run_at_the_same_time_stops_with_a_clear_message(small: Small, mo
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        run = trends("run", "--date", "2026-01-06", "--source", small.folder, "--home", small.store.home, "--no-deliver")
+        run = trends(
+            "run", "--date", "2026-01-06", "--source", small.folder, "--home", small.store.home, "--no-deliver"
+        )
         publish = trends("publish", "--home", small.store.home)
         holder.communicate(timeout=30)
     for outcome in (run, publish):
@@ -417,7 +431,10 @@ def test_failed_check_publishes_nothing_and_yesterday_stays(small: Small, tmp_pa
     home = tmp_path / "home"
     shutil.copytree(small.store.home, home)
     store = Store(home)
-    build(store, "insert into intermediate.int_video_readings from intermediate.int_video_readings where video_id like '%3'")
+    build(
+        store,
+        "insert into intermediate.int_video_readings from intermediate.int_video_readings where video_id like '%3'",
+    )
     outcome = trends("run", "--date", "2026-01-06", "--source", small.folder, "--home", home, "--no-deliver")
     assert outcome.code == 1
     assert "dbt_models failed: dbt: unique_grain_int_video_readings" in outcome.err
@@ -467,7 +484,9 @@ def test_cutoffs_follow_the_clock(store: Store) -> None:
         later = cutoff_for(connection, noon.date(), now=noon + timedelta(hours=3))
         yesterday = cutoff_for(connection, date(2026, 1, 4), now=noon)
         override = cutoff_for(connection, noon.date(), now=noon, override=noon + timedelta(hours=1))
-        stored = connection.execute("select cast(as_of_date as varchar), origin from meta.cutoffs order by 1").fetchall()
+        stored = connection.execute(
+            "select cast(as_of_date as varchar), origin from meta.cutoffs order by 1"
+        ).fetchall()
     assert (today, later, override) == (noon, noon, noon + timedelta(hours=1))
     assert yesterday == moment("2026-01-04T23:59:59.999999")
     assert stored == [("2026-01-04", "day_end"), ("2026-01-05", "override")]

@@ -112,7 +112,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
 CREATOR = {
     "video_id": "7573848409104960789",
     "author_handle": "example.creator",
-    "posted_at": datetime(2025, 11, 18),  # noqa: DTZ001 - the warehouse stores UTC without a zone
+    "posted_at": datetime(2025, 11, 18),
     "posted_at_source": "iso",
     "shares": 145,
     "comments": 46,

@@ -78,7 +78,12 @@ def test_publication_describes_the_file(built: Store) -> None:
     ((run_id, as_of_date, cutoff_at, sha, tables),) = published(
         built, "select run_id, as_of_date, cutoff_at, git_sha, tables from meta.publication"
     )
-    assert (run_id, str(as_of_date), str(cutoff_at), sha) == ("run-0", "2026-01-03", "2026-01-03 23:59:59.999999", "abc")
+    assert (run_id, str(as_of_date), str(cutoff_at), sha) == (
+        "run-0",
+        "2026-01-03",
+        "2026-01-03 23:59:59.999999",
+        "abc",
+    )
     assert tables == '{"markets": 1, "video_readings": 300, "videos_daily": 1500}'
     kinds = published(built, "select distinct table_type from information_schema.tables where table_schema = 'marts'")
     assert kinds == [("BASE TABLE",)], "a view would name the build file"
@@ -95,7 +100,9 @@ def test_extended_file_equals_a_rewritten_one(built: Store) -> None:
         connection.execute("update marts.markets set label = 'new label'")
         # Load 4 touched one video: all its readings carry the load, one is new, one was merged away.
         connection.execute("delete from intermediate.int_video_readings where video_id = '5' and reading_number = 2")
-        connection.execute("insert into intermediate.int_video_readings values ('US', '5', 4, 99, 4), ('US', 'new', 1, 1, 4)")
+        connection.execute(
+            "insert into intermediate.int_video_readings values ('US', '5', 4, 99, 4), ('US', 'new', 1, 1, 4)"
+        )
         connection.execute("update intermediate.int_video_readings set last_load_id = 4 where video_id = '5'")
     extended = publish(built, run_id="run-9")
     assert not extended.was_rewritten
@@ -134,7 +141,8 @@ def test_descriptions_become_comments(built: Store) -> None:
         publish(built, run_id="run", descriptions=described)
         assert published(built, "select comment from duckdb_tables() where table_name = 'videos_daily'") == [(text,)]
         comments = published(
-            built, "select column_name, comment from duckdb_columns() where table_name = 'videos_daily' order by column_index"
+            built,
+            "select column_name, comment from duckdb_columns() where table_name = 'videos_daily' order by column_index",
         )
         assert comments == [
             ("as_of_date", None),

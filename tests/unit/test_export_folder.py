@@ -52,13 +52,21 @@ def test_every_suffix_is_a_feed(tmp_path: Path, suffix: str) -> None:
         ("us/pictures/2026-01-05T10-00-00Z.json", "us/pictures", "unknown kind: the kinds are videos, music"),
         ("us/videos", "us/videos", "unknown kind: the kinds are videos, music"),
         ("notes.txt", "notes.txt", "stands beside the market folders"),
-        ("us/videos/today.json", "us/videos/today.json", "is not named as a feed: expected <YYYY-MM-DDTHH-MM-SSZ>.json"),
+        (
+            "us/videos/today.json",
+            "us/videos/today.json",
+            "is not named as a feed: expected <YYYY-MM-DDTHH-MM-SSZ>.json",
+        ),
         ("us/videos/2026-02-30T10-00-00Z.json", "us/videos/2026-02-30T10-00-00Z.json", "is not named as a feed"),
         ("us/videos/2026-01-05T10:00:00Z.json", "us/videos/2026-01-05T10:00:00Z.json", "is not named as a feed"),
         ("us/videos/2026-01-05T10-00-00Z.xlsx", "us/videos/2026-01-05T10-00-00Z.xlsx", "is not named as a feed"),
         ("us/videos/2026-01-05T10-00-00Z.gz", "us/videos/2026-01-05T10-00-00Z.gz", "is not named as a feed"),
         ("us/videos/2026-01-05T10-00-00Z", "us/videos/2026-01-05T10-00-00Z", "is not named as a feed"),
-        ("us/videos/2026-01-05T10-00-00Z.part.json", "us/videos/2026-01-05T10-00-00Z.part.json", "is not named as a feed"),
+        (
+            "us/videos/2026-01-05T10-00-00Z.part.json",
+            "us/videos/2026-01-05T10-00-00Z.part.json",
+            "is not named as a feed",
+        ),
     ],
 )
 def test_what_is_no_feed_is_named_and_the_rest_found(tmp_path: Path, name: str, refused: str, reason: str) -> None:
@@ -84,7 +92,9 @@ def test_hidden_files_are_nobodys_business(tmp_path: Path) -> None:
 
 
 def test_later_feeds_wait_for_a_later_run(tmp_path: Path) -> None:
-    touch(tmp_path, "us/videos/2026-01-05T10-00-00Z.json", "us/videos/2026-01-05T10-00-01Z.json", "us/videos/wrong.json")
+    touch(
+        tmp_path, "us/videos/2026-01-05T10-00-00Z.json", "us/videos/2026-01-05T10-00-01Z.json", "us/videos/wrong.json"
+    )
     feeds, refusals = export_folder.scan(tmp_path, MARKETS, until=moment("2026-01-05T10:00"))
     assert [feed.observed_at for feed in feeds] == [moment("2026-01-05T10:00")]
     assert len(refusals) == 1

@@ -35,7 +35,8 @@ def landed_ids(store: Store, market: str = "US") -> list[str]:
     return [
         row[0]
         for row in build(
-            store, f"select payload ->> 'id' from raw.tiktok_videos where market = '{market}' order by load_id, item_index"
+            store,
+            f"select payload ->> 'id' from raw.tiktok_videos where market = '{market}' order by load_id, item_index",
         )
     ]
 
@@ -61,7 +62,9 @@ def table_sizes(store: Store) -> list[int]:
     ("content", "suffix", "reason"),
     [
         pytest.param(b'[{"id": "1" "playCount": 5}]', ".json", "is malformed or truncated JSON", id="malformed"),
-        pytest.param(b"[" + GOOD_LINE + b"," + GOOD_LINE[:40], ".json", "is malformed or truncated JSON", id="cut array"),
+        pytest.param(
+            b"[" + GOOD_LINE + b"," + GOOD_LINE[:40], ".json", "is malformed or truncated JSON", id="cut array"
+        ),
         pytest.param(GOOD_LINE + b"\n" + GOOD_LINE, ".json", "is malformed or truncated JSON", id="lines as array"),
         pytest.param(b'{"message": "not a list"}', ".json", "no list of items (its root is object)", id="object"),
         pytest.param(b'"text"', ".json", "no list of items (its root is varchar)", id="text"),
@@ -359,7 +362,8 @@ def test_console_csv_with_byte_order_mark_and_slashed_keys(store: Store, folder:
     assert (report.items, report.quarantined, report.repeats, report.problems) == (5, 2, 1, [])
     assert quarantine(store) == [(1, "error row: This profile does not exist.")] * 2
     payloads = build(
-        store, "select cast(payload as varchar) from raw.tiktok_videos where market = 'US' and load_id = 2 order by item_index"
+        store,
+        "select cast(payload as varchar) from raw.tiktok_videos where market = 'US' and load_id = 2 order by item_index",
     )
     assert [json.loads(payload) for (payload,) in payloads] == [
         {
@@ -411,8 +415,8 @@ def test_envelope(store: Store, folder: Path) -> None:
         "kind": "videos",
         "run_id": "r1",
         "dataset_id": "d1",
-        "observed_at": datetime(2026, 1, 5, 12),  # noqa: DTZ001 - the warehouse stores UTC without a zone
-        "landed_at": datetime(2026, 1, 6, 9),  # noqa: DTZ001
+        "observed_at": datetime(2026, 1, 5, 12),
+        "landed_at": datetime(2026, 1, 6, 9),
     }
     assert items == [{**shared, "item_index": 1}, {**shared, "item_index": 2}]
     assert {key: load[key] for key in shared} == shared
@@ -422,7 +426,7 @@ def test_envelope(store: Store, folder: Path) -> None:
 
 def test_time_without_a_zone_is_refused(store: Store, folder: Path) -> None:
     path = write_feed(folder, NOON, [video("1")])
-    feed = FeedFile(path, "folder", "US", "videos", datetime(2026, 1, 5, 12))  # noqa: DTZ001 - what is refused
+    feed = FeedFile(path, "folder", "US", "videos", datetime(2026, 1, 5, 12))
     with store.writer() as connection, pytest.raises(ValueError, match="time without a zone"):
         landing.land(connection, [feed], landed_at=moment(NOON))
     assert build(store, "select count(*) from raw.loads") == [(0,)], "a batch lands as a whole or not at all"
@@ -432,7 +436,9 @@ def test_time_without_a_zone_is_refused(store: Store, folder: Path) -> None:
 
 
 text = st.text(st.characters(codec=None), max_size=40)
-captions = st.one_of(text, st.sampled_from(['=HYPERLINK("http://x")', "\x00\x1f\x7f", "🇬🇧👩‍👩‍👧", "\u202eabc", "\ud83d", '"],[{']))
+captions = st.one_of(
+    text, st.sampled_from(['=HYPERLINK("http://x")', "\x00\x1f\x7f", "🇬🇧👩‍👩‍👧", "\u202eabc", "\ud83d", '"],[{'])
+)
 ids = st.one_of(
     st.integers(10**17, 2**63 - 1).map(str), st.text("abcdefghijkLMNOP0123456789-_", min_size=11, max_size=11)
 )

@@ -1,0 +1,48 @@
+{#
+  Trend keys: what several videos have in common, as text `<type>:<value>`, and the rules of the trend models that are
+  used more than once. The functions that differ between engines stand at the end.
+#}
+
+{# Everything a video carries that others may share, as a list of keys; the order says nothing. #}
+{% macro carried_trend_keys(template_id, music_id, effects, hashtags) -%}
+    list_concat(
+        case when {{ template_id }} is null then [] else ['template:' || {{ template_id }}] end,
+        case when {{ music_id }} is null then [] else ['sound:' || {{ music_id }}] end,
+        list_transform({{ effects }}, lambda effect: 'effect:' || effect),
+        list_transform({{ hashtags }}, lambda tag: 'hashtag:' || tag)
+    )
+{%- endmacro %}
+
+{# Type of a key: template, sound, effect, hashtag or video. #}
+{% macro trend_key_type(trend_key) -%}
+    split_part({{ trend_key }}, ':', 1)
+{%- endmacro %}
+
+{# Whether a key may be the primary one: hashtags alone must be neither rare nor common. Reads videos and creators. #}
+{% macro is_distinctive(trend_key_type, videos, creators, corpus_videos) -%}
+    (
+        {{ trend_key_type }} <> 'hashtag'
+        or (
+            {{ videos }} >= {{ var('trend_minimum_videos', 2) }}
+            and {{ creators }} >= {{ var('trend_minimum_creators', 2) }}
+            and {{ videos }} <= {{ var('trend_common_share', 0.05) }} * {{ corpus_videos }}
+        )
+    )
+{%- endmacro %}
+
+{# ---------- functions that differ between engines #}
+
+{# One row per entry of a list. #}
+{% macro explode_list(values) -%}
+    unnest({{ values }})
+{%- endmacro %}
+
+{# Quantile of a column in a group, interpolated. #}
+{% macro quantile_in_group(value, fraction) -%}
+    quantile_cont({{ value }}, {{ fraction }})
+{%- endmacro %}
+
+{# What rows are ranked by when a number ties: the pair compares as a whole, no number goes last. #}
+{% macro sort_pair(number, text) -%}
+    row(coalesce({{ number }}, -1), {{ text }})
+{%- endmacro %}

@@ -1,0 +1,258 @@
+{{ config(materialized='incremental', incremental_strategy='as_of') }}
+
+{#-
+    Where each trend stands in its life, per date and market: 3-day means of its daily uses, against the day before and
+    against the peak of 28 days. Days without a new feed are skipped; a day with feeds that do not hold the key counts
+    as no use. Days are numbered back from the date (0 is the newest), each date looks at its own 28 days only.
+-#}
+
+{%- set days_back = var('trend_memory_days', 10) %}
+{%- set names = {'stage': [], 'raw': [], 'held': []} %}
+{%- for day in range(days_back + 1) %}
+{%- do names.stage.append('stage_' ~ day) %}
+{%- do names.raw.append('raw_' ~ day) %}
+{%- do names.held.append('held_' ~ day) %}
+{%- endfor %}
+
+with
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+feeds as (
+
+    select
+        as_of_date as feed_date,
+        market
+    from {{ ref('source_health') }}
+    where
+        kind = 'videos'
+        and not is_missing
+        and not is_stale
+        and as_of_date >= {{ window_start(var('history_days') - 1) }}
+
+),
+
+uses as (
+
+    select * from {{ ref('int_trend_uses') }}
+    where as_of_date >= {{ window_start(var('history_days') - 1) }}
+
+),
+
+corpus as (
+
+    select * from {{ ref('int_trend_corpus') }}
+    where is_distinctive
+
+),
+
+observed_days as (
+
+    select
+        batch.as_of_date,
+        feeds.market,
+        feeds.feed_date,
+        row_number() over (
+            partition by batch.as_of_date, feeds.market
+            order by feeds.feed_date desc
+        ) - 1 as day_number,
+        count(*) over (partition by batch.as_of_date, feeds.market) as observed_day_count
+    from batch
+    inner join feeds
+        on feeds.feed_date between batch.as_of_date - {{ var('history_days') - 1 }} and batch.as_of_date
+
+),
+
+used_days as (
+
+    select
+        observed_days.as_of_date,
+        observed_days.market,
+        observed_days.feed_date,
+        observed_days.day_number,
+        observed_days.observed_day_count,
+        uses.trend_key,
+        uses.trend_key_type,
+        uses.new_uses as uses,
+        -- The highest mean falls on a day with uses, so the days without need no rows.
+        sum(uses.new_uses) over (
+            partition by observed_days.as_of_date, observed_days.market, uses.trend_key
+            order by observed_days.day_number
+            range between current row and 2 following
+        ) / least(3, observed_days.observed_day_count - observed_days.day_number) as uses_3d_mean
+    from observed_days
+    inner join uses
+        on
+            observed_days.feed_date = uses.as_of_date
+            and observed_days.market = uses.market
+    inner join corpus
+        on
+            observed_days.as_of_date = corpus.as_of_date
+            and uses.trend_key = corpus.trend_key
+
+),
+
+summed as (
+
+    select
+        as_of_date,
+        market,
+        trend_key,
+        trend_key_type,
+        min(feed_date) as first_use_date,
+        max(day_number) as first_use_day,
+        max(observed_day_count) as observed_day_count,
+        max(uses_3d_mean) as peak_uses_3d_mean
+        {%- for day in range(days_back + 5) %},
+        sum(case when day_number = {{ day }} then uses else 0 end) as uses_{{ day }}
+        {%- endfor %}
+    from used_days
+    group by as_of_date, market, trend_key, trend_key_type
+
+),
+
+type_peaks as (
+
+    -- What a peak is for a trend of this type: the upper quartile over the trends that ever had enough uses a day.
+    select
+        as_of_date,
+        market,
+        trend_key_type,
+        {{ quantile_in_group('peak_uses_3d_mean', 0.75) }} as type_peak
+    from summed
+    where peak_uses_3d_mean >= {{ var('trend_minimum_videos', 2) }}
+    group by as_of_date, market, trend_key_type
+
+),
+
+averaged as (
+
+    select
+        summed.*,
+        type_peaks.type_peak
+        {%- for day in range(days_back + 3) %},
+        case
+            when summed.observed_day_count > {{ day }}
+                then
+                    (summed.uses_{{ day }} + summed.uses_{{ day + 1 }} + summed.uses_{{ day + 2 }})
+                    / least(3, summed.observed_day_count - {{ day }})
+        end as mean_{{ day }}
+        {%- endfor %}
+    from summed
+    left join type_peaks
+        on
+            summed.as_of_date = type_peaks.as_of_date
+            and summed.market = type_peaks.market
+            and summed.trend_key_type = type_peaks.trend_key_type
+
+),
+
+staged as (
+
+    -- Null: no rule holds, the trend stays in the stage it was in.
+    select
+        *
+        {%- for day in range(days_back + 1) %},
+        case
+            when first_use_day < {{ day }} or mean_{{ day }} is null then null
+            when
+                mean_{{ day }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
+                and mean_{{ day + 1 }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
+                and mean_{{ day + 2 }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
+                and first_use_day > {{ day + 2 }}
+                then 'dead'
+            when first_use_day <= {{ day + 1 }} then 'new'
+            when
+                mean_{{ day }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
+                and mean_{{ day + 1 }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 2 }}
+                then 'declining'
+            when
+                mean_{{ day }} >= {{ var('trend_emerging_ratio', 1.25) }} * mean_{{ day + 1 }}
+                and mean_{{ day }} < {{ var('trend_emerging_share', 0.5) }} * type_peak
+                and mean_{{ day }} > 0
+                then 'emerging'
+            when
+                mean_{{ day }} >= {{ var('trend_rising_ratio', 1.15) }} * mean_{{ day + 1 }}
+                and mean_{{ day }} > 0
+                then 'rising'
+            when
+                mean_{{ day }} >= {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
+                and mean_{{ day }} >= {{ var('trend_peaking_share', 0.8) }} * peak_uses_3d_mean
+                then 'peaking'
+        end as stage_{{ day }}
+        {%- endfor %}
+    from averaged
+
+),
+
+resurged as (
+
+    select
+        *
+        {%- for day in range(days_back + 1) %},
+        case
+            {%- if day < days_back %}
+            {%- set earlier = names.stage[day + 1:] | join(', ') %}
+            when
+                stage_{{ day }} in ('emerging', 'rising')
+                and ('declining' in ({{ earlier }}) or 'dead' in ({{ earlier }}))
+                then 'resurged'
+            {%- endif %}
+            when true then stage_{{ day }}
+        end as raw_{{ day }}
+        {%- endfor %}
+    from staged
+
+),
+
+held as (
+
+    -- A day on which no rule holds counts for the stage before it.
+    select
+        *
+        {%- for day in range(days_back + 1) %},
+        coalesce({{ names.raw[day:] | join(', ') }}, null) as held_{{ day }}
+        {%- endfor %}
+    from resurged
+
+),
+
+settled as (
+
+    -- A stage holds from its second day on; until one has, the first one that was seen.
+    select
+        *
+        {%- for newest in range(2) %},
+        coalesce(
+            case
+                {%- for day in range(newest, days_back) %}
+                when held_{{ day }} = held_{{ day + 1 }} then held_{{ day }}
+                {%- endfor %}
+            end,
+            {{ names.held[newest:] | reverse | join(', ') }}
+        ) as lifecycle_{{ newest }}
+        {%- endfor %}
+    from held
+
+)
+
+select
+    as_of_date,
+    market,
+    trend_key,
+    trend_key_type,
+    first_use_date,
+    cast(as_of_date - first_use_date as integer) as days_since_first_seen,
+    -- First seen on the first day there is: it may be older.
+    first_use_day = observed_day_count - 1 as age_is_lower_bound,
+    mean_0 as uses_3d_mean,
+    mean_1 as previous_uses_3d_mean,
+    peak_uses_3d_mean,
+    raw_0 as lifecycle_raw,
+    lifecycle_0 as lifecycle,
+    case when first_use_day >= 1 then lifecycle_1 end as previous_lifecycle
+from settled
