@@ -1,3 +1,4 @@
+# The locks name every package, so that pip resolves nothing (--no-deps).
 # `make run` and `make test` need nothing but python3 >= 3.11; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,12 +13,12 @@ help: ## show this list
 	@$(PYTHON) -c 'import sys; sys.exit("python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the locked packages into .venv"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock .venv/.installed
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: .venv/.installed ## set up and run the daily job on the bundled sample
@@ -39,8 +40,8 @@ bench: .venv/.installed-dev ## benchmarks, written to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 lock: ## compile the locks from requirements*.in (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-dev.in -o requirements-dev.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay
 	rm -rf .venv target .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -167,7 +167,7 @@ def sightings(folder: Path) -> Iterator[Sighting]:
         observed_at = datetime.strptime(path.stem, "%Y-%m-%dT%H-%M-%SZ").replace(tzinfo=UTC)
         files.append((observed_at, path.parts[-3].upper(), path))
     for observed_at, market, path in sorted(files):
-        first_of_id = {}
+        first_of_id: dict[str, dict[str, Any]] = {}
         for item in json.loads(path.read_text(encoding="utf-8")):
             first_of_id.setdefault(item["id"], item)
         for video_id, item in first_of_id.items():

@@ -223,14 +223,18 @@ held as (
 
 settled as (
 
-    -- A stage holds from its second day on; until one has, the first one that was seen.
+    -- A stage holds from its second day on. Declining and dead have had their days already, new gives way at once.
+    -- Until a stage holds, the first one that was seen.
     select
         *
         {%- for newest in range(2) %},
         coalesce(
             case
                 {%- for day in range(newest, days_back) %}
-                when held_{{ day }} = held_{{ day + 1 }} then held_{{ day }}
+                when
+                    raw_{{ day }} in ('declining', 'dead')
+                    or held_{{ day + 1 }} in ('new', held_{{ day }})
+                    then held_{{ day }}
                 {%- endfor %}
             end,
             {{ names.held[newest:] | reverse | join(', ') }}

@@ -189,11 +189,9 @@ def differences(store: Store, folder: Path, day: str, cutoff_at: datetime | None
 
 
 def test_every_row_of_every_day_equals_an_independent_computation(polls: Run, folder: Path) -> None:
-    days = [
-        str(day) for (day,) in published(polls.store, "select distinct as_of_date from marts.videos_daily order by 1")
-    ]
-    assert len(days) == 20
-    assert {day: differences(polls.store, folder, day) for day in days} == dict.fromkeys(days, [])
+    rows = published(polls.store, "select distinct as_of_date from marts.videos_daily")
+    assert len(rows) == 20
+    assert [line for (day,) in rows for line in differences(polls.store, folder, str(day))] == []
 
 
 def test_the_real_days_hold_every_case_that_matters(polls: Run) -> None:
@@ -355,7 +353,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 def test_unreadable_input_is_named_and_the_rest_is_published(small: Small) -> None:
     assert small.first.code == 1, "unreadable input is no success"
-    assert "2 files: 1 landed" not in small.first.out
     assert (
         "3 files: 1 landed, 0 repeated an already known dataset, 0 already landed, 1 empty, 2 unreadable"
         in small.first.out
@@ -375,9 +372,10 @@ def test_unreadable_input_is_named_and_the_rest_is_published(small: Small) -> No
     ]
     assert rows[2][4] == '=HYPERLINK("http://x")'
     health = published(
-        small.store, "select market, items, quarantined_items, unreadable_files, is_missing, message from marts.source_health"
-        " where kind = 'videos' order by market"
-    )  # fmt: skip
+        small.store,
+        "select market, items, quarantined_items, unreadable_files, is_missing, message from marts.source_health"
+        " where kind = 'videos' order by market",
+    )
     assert health == [
         ("UK", 0, 1, 1, True, "no feed this day: the market is missing"),
         ("US", 4, 2, 0, False, "2 items are in quarantine"),
@@ -390,8 +388,8 @@ def test_date_without_data_fails_and_says_what_there_is(small: Small) -> None:
     )
     assert outcome.code == 1
     assert (
-        f"raw_feeds failed: source {small.folder} has no feed for 2025-12-31: there is data from 2026-01-05 to 2026-01-05."
-        " Give another --date or --source."
+        f"raw_feeds failed: source {small.folder} has no feed for 2025-12-31: there is data from 2026-01-05 to"
+        " 2026-01-05. Give another --date or --source."
     ) in outcome.err
     assert sha(small.store.published_path) == small.published_sha
 

@@ -334,7 +334,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
     connection.close()
 
 
-characters = st.characters(exclude_categories=("Cs",))
+characters = st.characters(codec="utf-8")
 counts = st.one_of(st.none(), st.integers(0, 2**62), st.integers(0, 2**62).map(str))
 
 

@@ -363,7 +363,8 @@ def test_console_csv_with_byte_order_mark_and_slashed_keys(store: Store, folder:
     assert quarantine(store) == [(1, "error row: This profile does not exist.")] * 2
     payloads = build(
         store,
-        "select cast(payload as varchar) from raw.tiktok_videos where market = 'US' and load_id = 2 order by item_index",
+        "select cast(payload as varchar) from raw.tiktok_videos where market = 'US' and load_id = 2"
+        " order by item_index",
     )
     assert [json.loads(payload) for (payload,) in payloads] == [
         {
