@@ -202,6 +202,9 @@ def test_summary_names_missing_sources_and_the_actions(home: Store) -> None:
 
 
 def test_a_date_that_is_not_published_is_named(home: Store) -> None:
-    with pytest.raises(LookupError, match="it holds 2026-01-05 to 2026-01-05"):
-        with open_day(home.published_path, date(2026, 1, 6)):
-            pytest.fail("an unpublished date was opened")
+    day = date(2026, 1, 6)
+    with (
+        pytest.raises(LookupError, match="it holds 2026-01-05 to 2026-01-05"),
+        open_day(home.published_path, day),
+    ):
+        pytest.fail("an unpublished date was opened")
