@@ -73,7 +73,7 @@ AUDIO_COLUMNS = (
     Column("Music Name", lambda row: row["sound_name"], 42),
     Column("Artist", lambda row: row["artist"], 26),
     Column("Type", lambda row: "Original" if row["is_original"] else "Sound", 10),
-    Column("Used By", lambda row: f"{row['used_by']:,} videos", 16),
+    Column("Used By", lambda row: f"{row['used_by']} videos", 16),
     Column("Play URL", lambda row: row["play_url"], 44, is_link=True),
     Column("Videos 24h", lambda row: row["videos_24h"], 10, "#,##0"),
     Column("Creators 24h", lambda row: row["creators_24h"], 11, "#,##0"),
@@ -196,12 +196,12 @@ def _line(sheet: Any, row: int, label: str, value: Any) -> None:
 
 
 def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:
-    # Labels first: a whole-row colour would hide the status of own and competitor posts.
+    account = {"own": CYAN, "competitor": ORANGE}.get(row["author_role"])
+    if account:
+        return account
     if column == "Status":
         return STATUS_FILLS.get(row["status"])
-    if column == "Market" and row["market_label"] == "🌐 BOTH":
-        return GOLD
-    return {"own": CYAN, "competitor": ORANGE}.get(row["author_role"])
+    return GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None
 
 
 def _status_fill(row: dict[str, Any], column: str) -> PatternFill | None:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from typing import Any
 
 from exports import published
 from exports.published import Day
+
+_ROW = b"<row "
+_FILTER = re.compile(rb'<autoFilter ref="[A-Z]+1:[A-Z]+(\d+)"')
+_LONGEST_TAG = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,11 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _rows_per_tab(content: bytes) -> dict[str, int]:
-    """Data rows of each tab (header left out), counted in the file itself."""
+    """Data rows of each tab, counted in the file itself.
+
+    The filter of a table spans its header and rows (a note that there are none stands below it); a tab without a
+    filter is a list of lines, of which the empty ones don't count.
+    """
     from openpyxl import load_workbook
 
     book = load_workbook(io.BytesIO(content), read_only=True)
@@ -82,9 +91,21 @@ def _rows_per_tab(content: bytes) -> dict[str, int]:
         book.close()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {
-            name: max(archive.read(f"xl/worksheets/sheet{index}.xml").count(b"<row ") - 1, 0)
+            name: _rows_of_sheet(archive, f"xl/worksheets/sheet{index}.xml")
             for index, name in enumerate(names, start=1)
         }
+
+
+def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
+    # In pieces: the sheet of a big market unpacks to hundreds of megabytes. A tag may lie across two pieces.
+    lines, table, rest = 0, None, b""
+    with archive.open(member) as sheet:
+        while piece := sheet.read(1 << 20):
+            text = rest + piece
+            lines += text.count(_ROW) - rest.count(_ROW)
+            table = _FILTER.search(text) or table
+            rest = text[-_LONGEST_TAG:]
+    return int(table[1]) - 1 if table else lines
 
 
 def _put(path: Path, content: bytes) -> ExportedFile:

@@ -11,7 +11,7 @@ from typing import Any
 from exports import published
 from exports.build_today import age_label, headline, health_lines, one_line
 from exports.published import Day
-from exports.text_safety import plain_text
+from exports.text_safety import plain_text, safe_link
 
 IMMEDIATE_ACTIONS = 5
 _RULE = "=" * 78
@@ -49,14 +49,14 @@ def _actions(day: Day) -> list[str]:
     lines: list[str] = []
     for number, row in enumerate(rows, start=1):
         lines += [
-            f"{number}. {plain_text(one_line(row['caption'])) or '(no caption)'}",
-            f"   creator @{plain_text(row['author_handle'])} | {row['market_label']} | {row['video_url'] or 'no link'}",
-            f"   momentum {row['momentum_score']:,.0f} | shares/h {row['shares_per_hour'] or 0:,.1f}"
+            f"{number}. {_line(row['caption']) or '(no caption)'}",
+            f"   creator {_creator(row)} | {row['market_label']} | {safe_link(row['video_url']) or 'no link'}",
+            f"   momentum {row['momentum_score']:,.0f} | shares/h {_rate(row['shares_per_hour'])}"
             f" | age {age_label(row['age_hours'])} | window {row['action_window']}"
             f" | velocity {_signed(row['velocity'])}",
             f"   next 24 h: {_forecast(row)}",
             f"   action: {row['tutorial_trigger']} ({row['urgency']}), {row['recommended_variants']} variants",
-            f"   why: {row['trigger_reason']}; status {row['status']}; trend key {row['trend_key']}",
+            f"   why: {row['trigger_reason']}; status {row['status']}{_trend_key(row)}",
             "",
         ]
     return lines[:-1]
@@ -83,6 +83,24 @@ def _seasonal(day: Day) -> list[str]:
                     f"     its keywords: {row['keyword_lift']:.1f} x the same weekdays of the four weeks before"
                 )
     return lines
+
+
+def _line(text: str | None) -> str:
+    """Text of others on one line: a line feed in a name would look like a section of ours."""
+    return one_line(plain_text(text))
+
+
+def _creator(row: dict[str, Any]) -> str:
+    handle = _line(row["author_handle"])
+    return f"@{handle}" if handle else "unknown"
+
+
+def _rate(value: float | None) -> str:
+    return "not given" if value is None else f"{value:,.1f}"
+
+
+def _trend_key(row: dict[str, Any]) -> str:
+    return f"; trend key {_line(row['trend_key'])}" if row["trend_key"] else ""
 
 
 def _forecast(row: dict[str, Any]) -> str:

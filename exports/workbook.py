@@ -32,10 +32,11 @@ def fill(rgb: str) -> PatternFill:
     return PatternFill("solid", fgColor=rgb)
 
 
-HEADER_FILL, HEADER_FONT = fill("1F2937"), Font(bold=True, color="FFFFFF")
-LINK_FONT = Font(color="0563C1", underline="single")
-TITLE_FONT = Font(bold=True, size=16)
-LABEL_FONT = Font(bold=True)
+# A font without a name is replaced by a serif one in LibreOffice.
+HEADER_FILL, HEADER_FONT = fill("1F2937"), Font(name="Calibri", size=11, bold=True, color="FFFFFF")
+LINK_FONT = Font(name="Calibri", size=11, color="0563C1", underline="single")
+TITLE_FONT = Font(name="Calibri", bold=True, size=16)
+LABEL_FONT = Font(name="Calibri", size=11, bold=True)
 GOLD, CYAN, ORANGE, LIGHT_YELLOW = fill("FFD700"), fill("B2EBF2"), fill("FFD8A8"), fill("FFFDE7")
 STATUS_FILLS = {
     "🆕 NEW": fill("E3F2FD"),
@@ -132,7 +133,7 @@ def add_table(
         write_text(sheet.cell(row=2, column=1), empty_note)
     sheet.row_dimensions[1].height = 32
     sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{max(len(rows), 1) + 1}"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{len(rows) + 1}"
     fit_to_page(sheet)
     return sheet
 
