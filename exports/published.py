@@ -20,6 +20,8 @@ from warehouse.store import connect
 
 Row = tuple[Any, ...]
 
+_BATCH_ROWS = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -31,6 +33,19 @@ class Table:
     def dicts(self) -> list[dict[str, Any]]:
         """The rows by column name."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows that are read while they are written: a full market of 100,000 rows would take 500 MB as a list.
+
+    Attributes:
+        columns: Column names, in display order.
+        rows: The rows, to be read once, while the day is open.
+    """
+
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +70,27 @@ class Day:
         cursor = self.connection.execute(sql, {name: value for name, value in used.items() if f"${name}" in sql})
         return Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())
 
+    def stream(self, sql: str, **parameters: Any) -> Stream:
+        """Runs a query whose rows are read in batches; it needs a cursor of its own for that."""
+        cursor = self.connection.cursor()
+        cursor.execute("set TimeZone = 'UTC'")
+        cursor.execute(sql, {"as_of_date": self.as_of_date} | parameters)
+        columns = tuple(column[0] for column in cursor.description or ())
+        return Stream(columns, _rows_of(cursor))
+
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first value of a query, None without a row."""
         rows = self.table(sql, **parameters).rows
         return rows[0][0] if rows else None
+
+
+def _rows_of(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    """The rows of a query that was run; a cursor left open would keep showing the file that is replaced next."""
+    try:
+        while batch := cursor.fetchmany(_BATCH_ROWS):
+            yield from batch
+    finally:
+        cursor.close()
 
 
 @contextmanager
@@ -242,9 +274,9 @@ def actions(day: Day, limit: int) -> list[dict[str, Any]]:
     ).dicts()
 
 
-def all_columns(day: Day, market: str) -> Table:
-    """Every video of a market's feeds of the date, every column, by momentum."""
-    return day.table(
+def all_columns(day: Day, market: str) -> Stream:
+    """Every video of a market's feeds of the date, every column, by momentum, ties by video id."""
+    return day.stream(
         """
         select * from marts.videos_daily
         where as_of_date = $as_of_date and market = $market
@@ -261,3 +293,63 @@ def sources(day: Day) -> dict[str, Any]:
         "cutoff_at": f"{day.cutoff_at.isoformat()}Z",
         "feeds": json.loads(json.dumps(health(day), default=str)),
     }
+
+
+def scorecard_days(
+    connection: duckdb.DuckDBPyConnection, first: date | None = None, last: date | None = None
+) -> tuple[Table, Table]:
+    """Daily scores of the forecasts, and of the build decisions where the file has them.
+
+    Args:
+        connection: To the published file.
+        first: First scored date to take, None for all.
+        last: Last scored date to take.
+
+    Returns:
+        Rows of `forecast_scores` and of `decision_scores` (empty without that mart): markets before ALL, short
+        horizons first, then by date.
+    """
+    known = {
+        name
+        for (name,) in connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'marts'"
+        ).fetchall()
+    }
+    within = "where as_of_date >= coalesce($first, as_of_date) and as_of_date <= coalesce($last, as_of_date)"
+    queries = {
+        "forecast_scores": f"""
+            select
+                as_of_date, market, horizon_hours, model, n, actual_gain, absolute_error, mape_total, bias,
+                direction_accuracy, precision_at_20, kendall_tau, coverage_80
+            from marts.forecast_scores
+            {within}
+            order by market = 'ALL', market, horizon_hours, model, as_of_date
+        """,
+        # After a gap in the feeds, decisions of several dates can be scored on one.
+        "decision_scores": f"""
+            select
+                as_of_date, market, decision_mode, sum(n) as n, sum(builds) as builds,
+                sum(correct_builds) as correct_builds, sum(false_positives) as false_positives,
+                sum(missed) as missed, sum(correct_skips) as correct_skips
+            from marts.decision_scores
+            {within}
+            group by as_of_date, market, decision_mode
+            order by market = 'ALL', market, decision_mode, as_of_date
+        """,
+    }
+    tables = []
+    for mart, sql in queries.items():
+        if mart not in known:
+            tables.append(Table((), []))
+            continue
+        cursor = connection.execute(sql, {"first": first, "last": last})
+        tables.append(Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall()))
+    return tables[0], tables[1]
+
+
+def scored_period(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None, int]:
+    """First and last date with a scored forecast (None without one), and the number of days with readings."""
+    scored = connection.execute("select min(as_of_date), max(as_of_date) from marts.forecast_scores").fetchone()
+    days = connection.execute("select count(distinct cast(observed_at as date)) from marts.video_readings").fetchone()
+    first, last = scored or (None, None)
+    return first, last, days[0] if days else 0

@@ -57,6 +57,7 @@ def _actions(day: Day) -> list[str]:
             f"   next 24 h: {_forecast(row)}",
             f"   action: {row['tutorial_trigger']} ({row['urgency']}), {row['recommended_variants']} variants",
             f"   why: {row['trigger_reason']}; status {row['status']}{_trend_key(row)}",
+            f"   decision ({row['decision_mode']}): {row['decision_reasons'] or 'no forecast to decide by'}",
             "",
         ]
     return lines[:-1]

@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--to", dest="last", type=_date, help="last date (default: the source's last)")
 
     command("publish", _publish, "Publish the marts as they are built.")
+    scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
+    scorecard.add_argument("--from", dest="first", type=_date, help="first scored date (default: all)")
+    scorecard.add_argument("--to", dest="last", type=_date, help="last scored date (default: all)")
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
     ui.add_argument("--port", type=int, default=3000)
     return parser
@@ -135,6 +138,23 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
         descriptions=descriptions(ensure_manifest(PROJECT_ROOT)),
     )
     print(f"published {publication.path} as of {publication.as_of_date}: {sum(publication.tables.values())} rows")
+    return DONE
+
+
+def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
+    from exports import published, scorecard
+
+    if options.first and options.last and options.first > options.last:
+        message = f"--from {options.first} is after --to {options.last}"
+        raise UsageError(message)
+    with _store(settings).published_reader() as connection:
+        forecasts, decisions = published.scorecard_days(connection, options.first, options.last)
+        text = (
+            scorecard.report(forecasts, decisions)
+            if forecasts.rows
+            else scorecard.nothing_scored(*published.scored_period(connection))
+        )
+    print(text)
     return DONE
 
 
@@ -252,7 +272,9 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
                     print(
                         f"- and {len(lines) - LINES_SHOWN} more: select file, reason from raw.loads where reason <> ''"
                     )
-        if "files" in metadata:
+        # A run over a range materializes every partition with the same metadata.
+        if "files" in metadata and event.step_key not in seen:
+            seen.add(str(event.step_key))
             for line in str(metadata["files"].value).splitlines():
                 print(f"wrote {line}")
     print("stages: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages))

@@ -91,6 +91,12 @@ def published_dates(store: Store) -> list[date]:
         return [row[0] for row in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
 
 
+def forget_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str]) -> None:
+    """Takes dates (ISO) out of the built ones before they are built again: one that fails then is not published."""
+    connection.execute(PUBLICATION_DDL)
+    connection.execute("delete from meta.builds where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
+
+
 def record_builds(
     connection: duckdb.DuckDBPyConnection,
     as_of_dates: Sequence[str],
@@ -216,10 +222,13 @@ def _fill(
     connection.begin()
     for name in names:
         _copy_table(connection, name, changed, was_rewritten=was_rewritten)
-    for bookkeeping in ("builds", "check_results"):
-        connection.execute(
-            f"delete from meta.{bookkeeping}; insert into meta.{bookkeeping} from build.meta.{bookkeeping}"
-        )
+    # A date that failed to build again keeps what was published of it before.
+    connection.execute("insert or replace into meta.builds from build.meta.builds")
+    connection.execute(
+        "delete from meta.check_results where as_of_date in (select as_of_date from build.meta.builds);"
+        " insert into meta.check_results from build.meta.check_results"
+        " where as_of_date in (select as_of_date from build.meta.builds)"
+    )
     tables = {}
     for name in names:
         row = connection.execute(f'select count(*) from marts."{name}"').fetchone()
@@ -254,7 +263,8 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[
         ).fetchall()
     }
     if was_rewritten:
-        connection.execute(f'create table marts."{name}" as from build.marts."{name}"')
+        built = "where as_of_date in (select as_of_date from build.meta.builds)" if "as_of_date" in columns else ""
+        connection.execute(f'create table marts."{name}" as from build.marts."{name}" {built}')
     elif "as_of_date" in columns:
         dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed) or "null"
         connection.execute(f'delete from marts."{name}" where as_of_date in ({dates})')

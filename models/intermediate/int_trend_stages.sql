@@ -6,6 +6,7 @@
     as no use. Days are numbered back from the date (0 is the newest), each date looks at its own 28 days only.
 -#}
 
+{%- set counted = var('trend_lifecycle_counts', 'uses') %}
 {%- set days_back = var('trend_memory_days', 10) %}
 {%- set names = {'stage': [], 'raw': [], 'held': []} %}
 {%- for day in range(days_back + 1) %}
@@ -60,6 +61,7 @@ observed_days as (
             partition by batch.as_of_date, feeds.market
             order by feeds.feed_date desc
         ) - 1 as day_number,
+        max(feeds.feed_date) over (partition by batch.as_of_date, feeds.market) as observed_date,
         count(*) over (partition by batch.as_of_date, feeds.market) as observed_day_count
     from batch
     inner join feeds
@@ -74,12 +76,13 @@ used_days as (
         observed_days.market,
         observed_days.feed_date,
         observed_days.day_number,
+        observed_days.observed_date,
         observed_days.observed_day_count,
         uses.trend_key,
         uses.trend_key_type,
-        uses.new_uses as uses,
+        uses.{{ counted }} as uses,
         -- The highest mean falls on a day with uses, so the days without need no rows.
-        sum(uses.new_uses) over (
+        sum(uses.{{ counted }}) over (
             partition by observed_days.as_of_date, observed_days.market, uses.trend_key
             order by observed_days.day_number
             range between current row and 2 following
@@ -103,6 +106,7 @@ summed as (
         market,
         trend_key,
         trend_key_type,
+        max(observed_date) as observed_date,
         min(feed_date) as first_use_date,
         max(day_number) as first_use_day,
         max(observed_day_count) as observed_day_count,
@@ -224,7 +228,7 @@ held as (
 settled as (
 
     -- A stage holds from its second day on. Declining and dead have had their days already, new gives way at once.
-    -- Until a stage holds, the first one that was seen.
+    -- Until a stage holds, the first one that was seen; a level that no rule ever named is told by its height.
     select
         *
         {%- for newest in range(2) %},
@@ -237,7 +241,8 @@ settled as (
                     then held_{{ day }}
                 {%- endfor %}
             end,
-            {{ names.held[newest:] | reverse | join(', ') }}
+            {{ names.held[newest:] | reverse | join(', ') }},
+            case when mean_{{ newest }} >= 0.5 * peak_uses_3d_mean then 'peaking' else 'declining' end
         ) as lifecycle_{{ newest }}
         {%- endfor %}
     from held
@@ -249,6 +254,8 @@ select
     market,
     trend_key,
     trend_key_type,
+    observed_date,
+    observed_date < as_of_date as is_censored,
     first_use_date,
     cast(as_of_date - first_use_date as integer) as days_since_first_seen,
     -- First seen on the first day there is: it may be older.

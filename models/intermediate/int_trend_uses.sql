@@ -5,6 +5,7 @@
     video, because tomorrow there may be a second one. Later dates read these partitions as their history.
 -#}
 
+-- depends_on: {{ ref('int_as_of') }}
 with
 
 known as (

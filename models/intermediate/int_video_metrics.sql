@@ -10,6 +10,32 @@ known as (
 
 ),
 
+retention as (
+
+    select * from {{ ref('int_retention') }}
+
+),
+
+matched as (
+
+    -- The exponent that the learned curve has at the age of the previous reading; the shipped one until readings of
+    -- that age were seen to move on. A bucket's retention is told from its middle to the middle of the next.
+    select
+        known.*,
+        case
+            when retention.n_all_markets > 0 and retention.phi > 0
+                then -ln(retention.phi) / ln((retention.age_bucket + 1.5) / (retention.age_bucket + 0.5))
+            else {{ alpha }}
+        end as decay_exponent
+    from known
+    left join retention
+        on
+            known.as_of_date = retention.as_of_date
+            and known.market = retention.market
+            and {{ forecast_age_bucket('known.previous_age_hours') }} = retention.age_bucket
+
+),
+
 moved as (
 
     select
@@ -25,7 +51,7 @@ moved as (
                     * power(
                         greatest(age_hours - gap_hours / 2, {{ var('minimum_age_hours') }})
                         / greatest(previous_age_hours - previous_gap_hours / 2, {{ var('minimum_age_hours') }}),
-                        -{{ alpha }}
+                        -decay_exponent
                     )
             when not age_is_lower_bound
                 then
@@ -35,7 +61,7 @@ moved as (
                         -{{ alpha }}
                     )
         end as expected_live_momentum
-    from known
+    from matched
 
 ),
 
@@ -46,11 +72,16 @@ extrapolated as (
         velocity - previous_velocity as acceleration,
         {% for hours in [6, 12, 24] -%}
         {% set days = hours / 24 -%}
-        greatest(
-            momentum_score + velocity * {{ days }}
-            + 0.5 * least(greatest(coalesce(velocity - previous_velocity, 0), -50), 50) * {{ days * days }},
-            0
-        ) as predicted_momentum_{{ hours }}h,
+        -- Guarded: the greatest of nothing and 0 is 0 on this engine, not nothing.
+        case
+            when velocity is not null
+                then
+                    greatest(
+                        momentum_score + velocity * {{ days }}
+                        + 0.5 * least(greatest(coalesce(velocity - previous_velocity, 0), -50), 50) * {{ days * days }},
+                        0
+                    )
+        end as predicted_momentum_{{ hours }}h,
         {% endfor -%}
         coalesce(velocity, momentum_score - previous_momentum_score) as classic_delta
     from moved

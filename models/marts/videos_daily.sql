@@ -34,6 +34,18 @@ categories as (
 
 ),
 
+decisions as (
+
+    select * from {{ ref('int_video_decisions') }}
+
+),
+
+scores as (
+
+    select * from {{ ref('int_video_scores') }}
+
+),
+
 trend_keys as (
 
     select * from {{ ref('int_trend_keys') }}
@@ -101,11 +113,18 @@ select
     metrics.predicted_momentum_6h,
     metrics.predicted_momentum_12h,
     metrics.predicted_momentum_24h,
-    metrics.trajectory,
-    metrics.action_window,
-    metrics.recommended_variants,
-    metrics.stop_reason is not null as stop_building,
-    metrics.stop_reason,
+    metrics.trajectory as classic_trajectory,
+    metrics.action_window as classic_action_window,
+    metrics.recommended_variants as classic_recommended_variants,
+    metrics.stop_reason as classic_stop_reason,
+    decisions.decision_mode,
+    decisions.trajectory,
+    decisions.action_window,
+    decisions.recommended_variants,
+    decisions.stop_reason is not null as stop_building,
+    decisions.stop_reason,
+    decisions.decision_reasons,
+    decisions.would_change_if,
     metrics.opportunity_score,
     metrics.confidence,
     categories.ai_category,
@@ -115,7 +134,8 @@ select
     trend_keys.trend_key,
     trend_keys.trend_key_type,
     trend_keys.trend_key_reason,
-    cast(null as double) as score,
+    scores.score,
+    scores.score_reason,
     next_day.p10 as gain_24h_p10,
     next_day.p50 as gain_24h_p50,
     next_day.p90 as gain_24h_p90,
@@ -134,6 +154,16 @@ inner join markets
     on metrics.market = markets.market
 inner join categories
     on metrics.video_id = categories.video_id
+left join decisions
+    on
+        metrics.as_of_date = decisions.as_of_date
+        and metrics.market = decisions.market
+        and metrics.video_id = decisions.video_id
+left join scores
+    on
+        metrics.as_of_date = scores.as_of_date
+        and metrics.market = scores.market
+        and metrics.video_id = scores.video_id
 inner join trend_keys
     on
         metrics.as_of_date = trend_keys.as_of_date

@@ -4,7 +4,7 @@ Belongs here: wiring of sources and landing to the graph. Must not be here: read
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ RAW_TABLES = {
     "seasonal_dates": "Dates of the seasonal events, resolved from seeds/seasonal_events.csv for many years.",
     "quarantine": "Items and files that could not be read, with the reason.",
 }
+LOADS = dg.AssetKey(["raw", "loads"])
 CUTOFFS = dg.AssetKey(["meta", "cutoffs"])
 ROW_COUNTED = (*(f"raw.{name}" for name in RAW_TABLES), "meta.cutoffs")
 
@@ -41,15 +42,17 @@ class IngestConfig(dg.Config):
     as_of: str = ""
 
 
-def _spec(key: dg.AssetKey, description: str) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key, group_name="ingest", description=description, kinds={"duckdb", "python"}, skippable=True,
-    )  # fmt: skip
+def _spec(key: dg.AssetKey, description: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
+    return dg.AssetSpec(key, deps=list(deps), group_name="ingest", description=description, kinds={"duckdb", "python"})
 
 
 @dg.multi_asset(
     specs=[
-        *(_spec(dg.AssetKey(["raw", name]), description) for name, description in RAW_TABLES.items()),
+        *(
+            # What could not be read hangs on the load that offered it.
+            _spec(dg.AssetKey(["raw", name]), description, [LOADS] if name == "quarantine" else [])
+            for name, description in RAW_TABLES.items()
+        ),
         _spec(CUTOFFS, "The stored moment up to which each date sees raw rows."),
     ],
     partitions_def=DAILY,

@@ -16,7 +16,7 @@ from ingest import landing
 from orchestration import dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
-from warehouse.publish import pending_dates, record_builds
+from warehouse.publish import forget_builds, pending_dates, record_builds
 from warehouse.store import Store
 
 DBT_UNIQUE_ID = "dagster_dbt/unique_id"
@@ -94,6 +94,8 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
         failure: DbtFailedError | None = None
         for number, batch in enumerate(batches(rows)):
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
+            with store.writer() as connection:
+                forget_builds(connection, batch)
             without_seeds = ["--exclude-resource-type", "seed"] if number else []
             try:
                 done = dbt_runner.invoke(

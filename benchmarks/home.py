@@ -1,0 +1,44 @@
+"""A home filled from an export folder: landing, models and publishing, without tests of the data or exports.
+
+Belongs here: what several benchmarks do before they measure. Must not be here: measuring.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest import export_folder, landing
+from orchestration import dbt_runner
+from warehouse import publish
+from warehouse.store import Store
+
+PROJECT = Path(__file__).resolve().parent.parent
+MARKETS = ("US", "UK")
+
+
+def backfill(folder: Path, home: Path) -> Store:
+    """Builds and publishes every date of an export folder in one batch.
+
+    Args:
+        folder: The export folder.
+        home: An empty or absent directory.
+
+    Returns:
+        The home.
+    """
+    store = Store(home)
+    feeds, refusals = export_folder.scan(folder, MARKETS)
+    now = datetime.now(UTC)
+    with store.writer() as connection:
+        landing.land(connection, feeds, refusals, landed_at=now)
+        dates = landing.landed_dates(connection)
+        for day in dates:
+            landing.cutoff_for(connection, day, now=now)
+    batch = [day.isoformat() for day in dates]
+    without_tests = ["--exclude-resource-type", "unit_test", "test"]
+    dbt_runner.invoke(PROJECT, store, "build", as_of_dates=batch, arguments=without_tests)
+    with store.writer() as connection:
+        publish.record_builds(connection, batch, "benchmark", [])
+    publish.publish(store, run_id="benchmark", git_sha=None, descriptions={})
+    return store

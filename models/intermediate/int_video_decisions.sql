@@ -1,0 +1,359 @@
+{#-
+    What to build, in both modes side by side. classic_*: by lifetime momentum (int_video_metrics). measured_*: the
+    same labels from the forecast: the gain still to come once a template is out, ranked within market and day.
+-#}
+
+{%- set horizon = var('decision_horizon_hours') %}
+{%- set production = var('production_hours') %}
+{%- set window_share = var('decision_window_share') %}
+{%- set labels = {
+    'act_now': '🔴 ACT NOW', 'soon': '🟠 6-12H', 'later': '🟡 12-24H', 'monitor': '🟢 MONITOR',
+    'peaked': '⚠️ PEAKED', 'closing': '⚠️ WINDOW CLOSING', 'late': '❌ TOO LATE',
+} %}
+{%- set builds = "('" ~ labels.act_now ~ "', '" ~ labels.soon ~ "')" %}
+
+with
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+metrics as (
+
+    select * from {{ ref('int_video_metrics') }}
+
+),
+
+forecasts as (
+
+    select * from {{ ref('forecasts') }}
+    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+
+),
+
+trend_keys as (
+
+    select * from {{ ref('int_trend_keys') }}
+
+),
+
+trends as (
+
+    select * from {{ ref('trends_daily') }}
+    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+
+),
+
+horizons as (
+
+    -- One row per video: what each horizon says stands side by side.
+    select
+        as_of_date,
+        market,
+        video_id,
+        max(made_at) as made_at,
+        max(case when horizon_hours = 24 then p50 end) as gain_24h,
+        max(case when horizon_hours = 24 then gain_last_gain end) as last_gain_24h,
+        max(case when horizon_hours = {{ horizon }} then p50 end) as gain,
+        max(case when horizon_hours = {{ horizon }} then p10 end) as gain_p10,
+        max(case when horizon_hours = 168 then p50 end) as gain_168h
+    from forecasts
+    group by as_of_date, market, video_id
+
+),
+
+expected as (
+
+    select
+        metrics.as_of_date,
+        metrics.market,
+        metrics.video_id,
+        metrics.plays,
+        metrics.age_hours,
+        metrics.age_is_lower_bound,
+        metrics.is_stale,
+        metrics.action_window as classic_action_window,
+        metrics.trajectory as classic_trajectory,
+        metrics.recommended_variants as classic_recommended_variants,
+        metrics.stop_reason as classic_stop_reason,
+        metrics.velocity,
+        metrics.momentum_score,
+        metrics.live_views_per_hour,
+        metrics.previous_live_views_per_hour,
+        horizons.made_at,
+        horizons.gain_24h,
+        horizons.last_gain_24h,
+        horizons.gain_168h,
+        trend_keys.trend_key,
+        trends.lifecycle as trend_lifecycle,
+        coalesce(trends.lifecycle in ('declining', 'dead'), false) as trend_is_ending,
+        trends.window_left_h as trend_window_left_h,
+        coalesce(trends.creators, 1) as trend_creators,
+        {{ hours_between('horizons.made_at', 'metrics.cutoff_at') }} as forecast_age_hours,
+        -- What is gained while the template is being made is out of reach.
+        {%- for gain, name in [('gain', 'gain_p50'), ('gain_p10', 'gain_p10')] %}
+        case
+            when horizons.{{ gain }} is not null
+                then
+                    greatest(
+                        horizons.{{ gain }} - coalesce(horizons.gain_24h, 0) * least({{ production }} / 24.0, 1), 0
+                    )
+        end as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from metrics
+    left join horizons
+        on
+            metrics.as_of_date = horizons.as_of_date
+            and metrics.market = horizons.market
+            and metrics.video_id = horizons.video_id
+    left join trend_keys
+        on
+            metrics.as_of_date = trend_keys.as_of_date
+            and metrics.video_id = trend_keys.video_id
+    left join trends
+        on
+            trend_keys.as_of_date = trends.as_of_date
+            and trend_keys.trend_key = trends.trend_key
+            and metrics.market = trends.market
+
+),
+
+windowed as (
+
+    select
+        *,
+        -- The window is open until its share of the week's gain is in, read off the forecast in straight lines.
+        case
+            when gain_168h <= 0 then 0
+            when gain_24h >= {{ window_share }} * gain_168h then 24 * {{ window_share }} * gain_168h / gain_24h
+            else 24 + 144 * ({{ window_share }} * gain_168h - gain_24h) / (gain_168h - gain_24h)
+        end as forecast_window_hours,
+        gain_24h / nullif(last_gain_24h, 0) as gain_ratio
+    from expected
+
+),
+
+placed as (
+
+    select
+        *,
+        -- A forecast speaks from the last reading: time has passed since then.
+        case
+            when forecast_window_hours is not null then greatest(forecast_window_hours - forecast_age_hours, 0)
+        end as window_left_hours,
+        case
+            when gain_ratio >= 1.5 then '🚀 EXPLOSIVE'
+            when gain_ratio >= 1.1 then '📈 STRONG'
+            when gain_ratio >= 0.9 then '↗️ MODERATE'
+            when gain_ratio >= 0.7 then '➡️ FLAT'
+            when gain_ratio >= 0.4 then '↘️ DECLINING'
+            when gain_ratio is not null then '📉 CRASHING'
+        end as measured_trajectory,
+        row_number() over (
+            partition by as_of_date, market
+            order by gain_p50 desc nulls last, video_id
+        ) as gain_place,
+        count(gain_p50) over (partition by as_of_date, market) as ranked_videos
+    from windowed
+
+),
+
+bounded as (
+
+    -- At least one video may be built on any day, if it is worth the work.
+    select
+        *,
+        ceil({{ var('decision_act_now_share') }} * ranked_videos) as act_now_places,
+        ceil({{ var('decision_build_share') }} * ranked_videos) as build_places,
+        ceil({{ var('decision_later_share') }} * ranked_videos) as later_places
+    from placed
+
+),
+
+bars as (
+
+    select
+        *,
+        -- The gain of the last place that is still built, to say how far off a video is.
+        max(case when gain_place = act_now_places then gain_p50 end) over (
+            partition by as_of_date, market
+        ) as act_now_bar,
+        max(case when gain_place = build_places then gain_p50 end) over (
+            partition by as_of_date, market
+        ) as build_bar
+    from bounded
+
+),
+
+decided as (
+
+    select
+        *,
+        case
+            when gain_p50 is null then '{{ labels.monitor }}'
+            when window_left_hours < {{ production }} then '{{ labels.late }}'
+            when gain_p50 < {{ var('decision_minimum_gain') }} then '{{ labels.late }}'
+            when gain_place <= build_places and gain_p10 >= {{ var('decision_minimum_gain') }}
+                then
+                    case
+                        -- The best of the day, and those whose window closes before a second chance.
+                        when window_left_hours < {{ 2 * production }} then '{{ labels.act_now }}'
+                        -- A trend that ends takes the hurry away, not the build: the video's own pace is measured,
+                        -- the stage of its key rests on few uses.
+                        when gain_place <= act_now_places and not trend_is_ending
+                            then '{{ labels.act_now }}'
+                        else '{{ labels.soon }}'
+                    end
+            when trend_lifecycle = 'dead' then '{{ labels.late }}'
+            when window_left_hours < {{ 2 * production }} then '{{ labels.closing }}'
+            when gain_ratio < 0.4 and momentum_score >= 2000 then '{{ labels.peaked }}'
+            when gain_place <= later_places then '{{ labels.later }}'
+            else '{{ labels.monitor }}'
+        end as measured_action_window
+    from bars
+
+),
+
+sized as (
+
+    select
+        *,
+        case
+            when measured_action_window = '{{ labels.act_now }}' and measured_trajectory = '🚀 EXPLOSIVE' then 7
+            when
+                measured_action_window = '{{ labels.act_now }}'
+                and measured_trajectory in ('📈 STRONG', '↗️ MODERATE')
+                then 5
+            when measured_action_window = '{{ labels.act_now }}' then 3
+            when measured_action_window = '{{ labels.soon }}' and measured_trajectory = '🚀 EXPLOSIVE' then 5
+            when
+                measured_action_window = '{{ labels.soon }}'
+                and measured_trajectory in ('📈 STRONG', '↗️ MODERATE')
+                then 3
+            when measured_action_window = '{{ labels.soon }}' then 2
+            when
+                measured_action_window = '{{ labels.later }}'
+                and measured_trajectory in ('🚀 EXPLOSIVE', '📈 STRONG')
+                then 3
+            when measured_action_window = '{{ labels.later }}' and measured_trajectory = '↗️ MODERATE' then 2
+            when measured_action_window = '{{ labels.later }}' and measured_trajectory = '➡️ FLAT' then 1
+            else 0
+        end as variants_by_gain,
+        -- Variants are made one after the other: what does not fit into the window comes too late. One is enough for a
+        -- trend that ends.
+        case
+            when trend_is_ending then least(floor(window_left_hours / {{ production }}), 1)
+            else floor(window_left_hours / {{ production }})
+        end as variants_by_time,
+        case
+            when gain_p50 is null or measured_action_window in {{ builds }} then null
+            when measured_action_window in ('{{ labels.peaked }}', '{{ labels.late }}') then 'WINDOW_OVER'
+            when measured_action_window = '{{ labels.later }}' then null
+            when measured_trajectory in ('↘️ DECLINING', '📉 CRASHING') then 'DECLINING_TRAJECTORY'
+            when age_hours >= 72 then 'AGE_OVER_72H'
+            when live_views_per_hour <= previous_live_views_per_hour and gain_ratio <= 1
+                then 'VELOCITY_NONPOS_2_RUNS'
+        end as measured_stop_reason
+    from decided
+
+),
+
+explained as (
+
+    select
+        *,
+        case
+            {% for allowed in [7, 5, 3, 2, 1] -%}
+            when variants_by_gain >= {{ allowed }} and variants_by_time >= {{ allowed }} then {{ allowed }}
+            {% endfor -%}
+            else 0
+        end as measured_recommended_variants,
+        case
+            when gain_p50 is null then 'no forecast: the feed gives no plays'
+            else
+                'gain to come in {{ horizon }} h: ' || cast(round(gain_p50) as bigint)
+                || ' views (at least ' || cast(round(gain_p10) as bigint) || ' in 9 of 10 cases), place '
+                || gain_place || ' of ' || ranked_videos || ' in ' || market
+                || '; window left ' || cast(round(window_left_hours, 1) as varchar)
+                || ' h against {{ production }} h of production; trend '
+                || coalesce(
+                    trend_lifecycle || ' (' || cast(round(trend_window_left_h, 1) as varchar) || ' h left)', 'not staged'
+                ) || ', ' || trend_creators
+                || case when trend_creators = 1 then ' creator today' else ' creators today' end
+        end as measured_reasons,
+        case
+            when gain_p50 is null then 'a reading with plays'
+            when window_left_hours < {{ production }}
+                then
+                    'a new rise: the window of ' || cast(round(window_left_hours, 1) as varchar)
+                    || ' h must exceed {{ production }} h'
+            when gain_p50 < {{ var('decision_minimum_gain') }}
+                then 'a gain of {{ var("decision_minimum_gain") }} views to come, it is ' || cast(round(gain_p50) as bigint)
+            when measured_action_window in {{ builds }}
+                then
+                    'falling below ' || cast(round(coalesce(build_bar, 0)) as bigint) || ' views to come (place '
+                    || cast(cast(build_places as bigint) as varchar) || '), or a window under {{ production }} h'
+            when trend_lifecycle = 'dead' and measured_action_window = '{{ labels.late }}'
+                then 'new uses of the trend: it is dead'
+            when gain_place <= build_places
+                then
+                    'a surer forecast: {{ var("decision_minimum_gain") }} views in 9 of 10 cases, now '
+                    || cast(round(gain_p10) as bigint)
+            else
+                'a gain of ' || cast(round(coalesce(build_bar, 0)) as bigint) || ' views to come (place '
+                || cast(cast(build_places as bigint) as varchar) || '), it is ' || cast(round(gain_p50) as bigint)
+        end as measured_would_change_if,
+        'velocity ' || coalesce(cast(round(velocity, 1) as varchar), 'not known') || ' momentum points a day; momentum '
+        || coalesce(cast(round(momentum_score, 1) as varchar), 'not known') || '; age '
+        || cast(round(age_hours, 1) as varchar) || ' h' as classic_reasons,
+        case
+            when age_hours > 60 then 'nothing: the video is older than 60 h'
+            when velocity is null then 'a reading on a second day'
+            when classic_action_window in {{ builds }}
+                then 'a velocity under 100 (now ' || round(velocity, 1) || '), or an age over 60 h'
+            else
+                'a velocity of 100 and a momentum of 500 (now ' || round(velocity, 1) || ' and '
+                || round(momentum_score, 1) || ')'
+        end as classic_would_change_if
+    from sized
+
+)
+
+{%- set mode = var('decision_mode') %}
+
+select
+    as_of_date,
+    market,
+    video_id,
+    {{ horizon }} as horizon_hours,
+    made_at,
+    gain_p50,
+    gain_p10,
+    gain_place,
+    ranked_videos,
+    window_left_hours,
+    gain_ratio,
+    trend_key,
+    trend_lifecycle,
+    trend_window_left_h,
+    trend_creators,
+    {%- for by in ['classic', 'measured'] %}
+    {{ by }}_action_window,
+    {{ by }}_trajectory,
+    {{ by }}_recommended_variants,
+    {{ by }}_stop_reason,
+    coalesce({{ by }}_action_window in {{ builds }}, false) as {{ by }}_is_build,
+    {{ by }}_reasons,
+    {{ by }}_would_change_if,
+    {%- endfor %}
+    '{{ mode }}' as decision_mode,
+    {{ mode }}_action_window as action_window,
+    {{ mode }}_trajectory as trajectory,
+    {{ mode }}_recommended_variants as recommended_variants,
+    {{ mode }}_stop_reason is not null as stop_building,
+    {{ mode }}_stop_reason as stop_reason,
+    {{ mode }}_reasons as decision_reasons,
+    {{ mode }}_would_change_if as would_change_if
+from explained
