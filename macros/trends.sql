@@ -18,13 +18,17 @@
     split_part({{ trend_key }}, ':', 1)
 {%- endmacro %}
 
-{# Whether a key may be the primary one: hashtags alone must be neither rare nor common. Reads videos and creators. #}
+{# Videos that a key needs, of so many: two, in large markets more, because chance alone brings two together. #}
+{% macro trend_minimum_videos(corpus_videos) -%}
+    greatest({{ var('trend_minimum_videos', 2) }}, ceil({{ var('trend_minimum_share', 0.00001) }} * {{ corpus_videos }}))
+{%- endmacro %}
+
+{# Whether a key may be the primary one: a hashtag needs several creators and must not be common. #}
 {% macro is_distinctive(trend_key_type, videos, creators, corpus_videos) -%}
     (
         {{ trend_key_type }} <> 'hashtag'
         or (
-            {{ videos }} >= {{ var('trend_minimum_videos', 2) }}
-            and {{ creators }} >= {{ var('trend_minimum_creators', 2) }}
+            {{ creators }} >= {{ var('trend_minimum_creators', 2) }}
             and {{ videos }} <= {{ var('trend_common_share', 0.05) }} * {{ corpus_videos }}
         )
     )
@@ -40,9 +44,4 @@
 {# Quantile of a column in a group, interpolated. #}
 {% macro quantile_in_group(value, fraction) -%}
     quantile_cont({{ value }}, {{ fraction }})
-{%- endmacro %}
-
-{# What rows are ranked by when a number ties: the pair compares as a whole, no number goes last. #}
-{% macro sort_pair(number, text) -%}
-    row(coalesce({{ number }}, -1), {{ text }})
 {%- endmacro %}

@@ -69,54 +69,74 @@ sizes as (
 carried as (
 
     select
-        corpus.as_of_date,
-        corpus.creator,
-        case
-            when corpus.first_seen_at > corpus.cutoff_at - interval 7 day then accounts.role
-        end as role_7d,
-        {{ explode_list('corpus.carried_keys') }} as trend_key
-    from corpus
-    left join accounts
-        on corpus.creator = accounts.handle
-
-),
-
-counted as (
-
-    select
         as_of_date,
-        trend_key,
-        count(*) as videos,
-        count(distinct creator) as creators,
-        sum(case when role_7d = 'own' then 1 else 0 end) as own_uses_7d,
-        sum(case when role_7d = 'competitor' then 1 else 0 end) as competitor_uses_7d
-    from carried
-    group by as_of_date, trend_key
-    having count(*) >= {{ var('trend_minimum_videos', 2) }}
+        cutoff_at,
+        first_seen_at,
+        creator,
+        {{ explode_list('carried_keys') }} as trend_key
+    from corpus
 
 ),
 
-typed as (
+frequent as (
+
+    -- Most keys are of one video: counting creators for them would cost more than all the rest.
+    select
+        carried.as_of_date,
+        carried.trend_key,
+        count(*) as videos,
+        max(sizes.corpus_videos) as corpus_videos
+    from carried
+    inner join sizes
+        on carried.as_of_date = sizes.as_of_date
+    group by carried.as_of_date, carried.trend_key
+    having count(*) >= {{ trend_minimum_videos('max(sizes.corpus_videos)') }}
+
+),
+
+told as (
 
     select
-        counted.*,
-        sizes.corpus_videos,
-        {{ trend_key_type('counted.trend_key') }} as trend_key_type
-    from counted
-    inner join sizes
-        on counted.as_of_date = sizes.as_of_date
-    where not exists (select 1 from stop_words where stop_words.trend_key = counted.trend_key)
+        *,
+        {{ trend_key_type('trend_key') }} as trend_key_type
+    from frequent
+    where not exists (select 1 from stop_words where stop_words.trend_key = frequent.trend_key)
+
+),
+
+made as (
+
+    select
+        carried.as_of_date,
+        carried.trend_key,
+        count(distinct carried.creator) as creators,
+        sum(case when accounts.role = 'own' then 1 else 0 end) as own_uses_7d,
+        sum(case when accounts.role = 'competitor' then 1 else 0 end) as competitor_uses_7d
+    from carried
+    inner join told
+        on
+            carried.as_of_date = told.as_of_date
+            and carried.trend_key = told.trend_key
+    left join accounts
+        on
+            carried.creator = accounts.handle
+            and carried.first_seen_at > carried.cutoff_at - interval 7 day
+    group by carried.as_of_date, carried.trend_key
 
 )
 
 select
-    as_of_date,
-    trend_key,
-    trend_key_type,
-    videos,
-    creators,
-    corpus_videos,
-    cast(own_uses_7d as bigint) as own_uses_7d,
-    cast(competitor_uses_7d as bigint) as competitor_uses_7d,
-    {{ is_distinctive('trend_key_type', 'videos', 'creators', 'corpus_videos') }} as is_distinctive
-from typed
+    told.as_of_date,
+    told.trend_key,
+    told.trend_key_type,
+    told.videos,
+    made.creators,
+    told.corpus_videos,
+    cast(made.own_uses_7d as bigint) as own_uses_7d,
+    cast(made.competitor_uses_7d as bigint) as competitor_uses_7d,
+    {{ is_distinctive('told.trend_key_type', 'told.videos', 'made.creators', 'told.corpus_videos') }} as is_distinctive
+from told
+inner join made
+    on
+        told.as_of_date = made.as_of_date
+        and told.trend_key = made.trend_key

@@ -7,6 +7,7 @@
 -#}
 
 {%- set counted = var('trend_lifecycle_counts', 'uses') %}
+{%- set days = var('history_days') %}
 {%- set days_back = var('trend_memory_days', 10) %}
 {%- set names = {'stage': [], 'raw': [], 'held': []} %}
 {%- for day in range(days_back + 1) %}
@@ -33,14 +34,14 @@ feeds as (
         kind = 'videos'
         and not is_missing
         and not is_stale
-        and as_of_date >= {{ window_start(var('history_days') - 1) }}
+        and as_of_date >= {{ window_start(days - 1) }}
 
 ),
 
 uses as (
 
     select * from {{ ref('int_trend_uses') }}
-    where as_of_date >= {{ window_start(var('history_days') - 1) }}
+    where as_of_date >= {{ window_start(days - 1) }}
 
 ),
 
@@ -65,7 +66,7 @@ observed_days as (
         count(*) over (partition by batch.as_of_date, feeds.market) as observed_day_count
     from batch
     inner join feeds
-        on feeds.feed_date between batch.as_of_date - {{ var('history_days') - 1 }} and batch.as_of_date
+        on feeds.feed_date between batch.as_of_date - {{ days - 1 }} and batch.as_of_date
 
 ),
 
@@ -75,18 +76,14 @@ used_days as (
         observed_days.as_of_date,
         observed_days.market,
         observed_days.feed_date,
-        observed_days.day_number,
         observed_days.observed_date,
+        observed_days.day_number,
         observed_days.observed_day_count,
         uses.trend_key,
         uses.trend_key_type,
-        uses.{{ counted }} as uses,
-        -- The highest mean falls on a day with uses, so the days without need no rows.
-        sum(uses.{{ counted }}) over (
-            partition by observed_days.as_of_date, observed_days.market, uses.trend_key
-            order by observed_days.day_number
-            range between current row and 2 following
-        ) / least(3, observed_days.observed_day_count - observed_days.day_number) as uses_3d_mean
+        uses.creators,
+        uses.top_video_id,
+        uses.{{ counted }} as uses
     from observed_days
     inner join uses
         on
@@ -101,6 +98,7 @@ used_days as (
 
 summed as (
 
+    -- A column a day: one pass over the uses, where windows over them would sort all of them.
     select
         as_of_date,
         market,
@@ -108,14 +106,47 @@ summed as (
         trend_key_type,
         max(observed_date) as observed_date,
         min(feed_date) as first_use_date,
+        max(feed_date) as last_use_date,
+        max_by(top_video_id, feed_date) as top_video_id,
         max(day_number) as first_use_day,
         max(observed_day_count) as observed_day_count,
-        max(uses_3d_mean) as peak_uses_3d_mean
-        {%- for day in range(days_back + 5) %},
+        min(case when creators >= {{ var('trend_onset_creators', 3) }} then feed_date end) as onset_date,
+        -- Two creators on the first day there is: it was under way before anyone looked.
+        coalesce(bool_or(creators >= 2 and day_number = observed_day_count - 1), false) as was_running
+        {%- for day in range(days) %},
         sum(case when day_number = {{ day }} then uses else 0 end) as uses_{{ day }}
         {%- endfor %}
     from used_days
     group by as_of_date, market, trend_key, trend_key_type
+
+),
+
+averaged as (
+
+    select
+        *
+        {%- for day in range(days) %},
+        case
+            when observed_day_count > {{ day }}
+                then
+                    (
+                        uses_{{ day }}
+                        {%- if day + 1 < days %} + uses_{{ day + 1 }}{% endif %}
+                        {%- if day + 2 < days %} + uses_{{ day + 2 }}{% endif %}
+                    ) / least(3, observed_day_count - {{ day }})
+        end as mean_{{ day }}
+        {%- endfor %}
+    from summed
+
+),
+
+peaked as (
+
+    select
+        *,
+        greatest({% for day in range(days) %}mean_{{ day }}{% if not loop.last %}, {% endif %}{% endfor %})
+            as peak_uses_3d_mean
+    from averaged
 
 ),
 
@@ -127,31 +158,23 @@ type_peaks as (
         market,
         trend_key_type,
         {{ quantile_in_group('peak_uses_3d_mean', 0.75) }} as type_peak
-    from summed
+    from peaked
     where peak_uses_3d_mean >= {{ var('trend_minimum_videos', 2) }}
     group by as_of_date, market, trend_key_type
 
 ),
 
-averaged as (
+compared as (
 
     select
-        summed.*,
+        peaked.*,
         type_peaks.type_peak
-        {%- for day in range(days_back + 3) %},
-        case
-            when summed.observed_day_count > {{ day }}
-                then
-                    (summed.uses_{{ day }} + summed.uses_{{ day + 1 }} + summed.uses_{{ day + 2 }})
-                    / least(3, summed.observed_day_count - {{ day }})
-        end as mean_{{ day }}
-        {%- endfor %}
-    from summed
+    from peaked
     left join type_peaks
         on
-            summed.as_of_date = type_peaks.as_of_date
-            and summed.market = type_peaks.market
-            and summed.trend_key_type = type_peaks.trend_key_type
+            peaked.as_of_date = type_peaks.as_of_date
+            and peaked.market = type_peaks.market
+            and peaked.trend_key_type = type_peaks.trend_key_type
 
 ),
 
@@ -189,7 +212,7 @@ staged as (
                 then 'peaking'
         end as stage_{{ day }}
         {%- endfor %}
-    from averaged
+    from compared
 
 ),
 
@@ -257,7 +280,11 @@ select
     observed_date,
     observed_date < as_of_date as is_censored,
     first_use_date,
-    cast(as_of_date - first_use_date as integer) as days_since_first_seen,
+    last_use_date,
+    top_video_id,
+    onset_date,
+    was_running,
+    cast(observed_date - first_use_date as integer) as days_since_first_seen,
     -- First seen on the first day there is: it may be older.
     first_use_day = observed_day_count - 1 as age_is_lower_bound,
     mean_0 as uses_3d_mean,

@@ -12,7 +12,10 @@ known as (
 
     select
         *,
-        coalesce(live_views_per_hour, views_per_hour) as views_rate,
+        row_number() over (
+            partition by as_of_date, market
+            order by coalesce(live_views_per_hour, views_per_hour) desc nulls last, video_id asc
+        ) as speed_place,
         -- What was gained in the last 24 hours: a video never gained more than it has; one reading says it only of a
         -- video that is not a day old.
         case
@@ -49,7 +52,7 @@ used as (
         videos.creator,
         known.reading_days = 1 and not known.is_stale as is_new,
         known.gained_views_24h,
-        known.views_rate
+        known.speed_place
     from known
     inner join carried
         on
@@ -68,8 +71,8 @@ select
     count(*) as uses,
     count(distinct creator) as creators,
     cast(sum(case when is_new then 1 else 0 end) as bigint) as new_uses,
-    sum(gained_views_24h) as gained_views_24h,
-    -- The video that moves fastest stands for the key; the id decides a tie.
-    max_by(video_id, {{ sort_pair('views_rate', 'video_id') }}) as top_video_id
+    -- Whole views: a sum of fractions would depend on the order of its rows.
+    cast(sum(cast(round(gained_views_24h) as bigint)) as bigint) as gained_views_24h,
+    min_by(video_id, speed_place) as top_video_id
 from used
 group by as_of_date, market, trend_key, trend_key_type

@@ -3,7 +3,7 @@
     same labels from the forecast: the gain still to come once a template is out, ranked within market and day.
 -#}
 
-{%- set horizon = var('decision_horizon_hours') %}
+{%- set horizon = var('decision_horizon_hours') | int %}
 {%- set production = var('production_hours') %}
 {%- set window_share = var('decision_window_share') %}
 {%- set labels = {
@@ -30,6 +30,72 @@ forecasts as (
 
     select * from {{ ref('forecasts') }}
     where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+
+),
+
+trailing_forecasts as (
+
+    select
+        as_of_date as forecast_date,
+        market,
+        count(*) as made
+    from {{ ref('forecasts') }}
+    where
+        as_of_date >= {{ window_start(var('decision_kept_days')) }}
+        and horizon_hours = {{ horizon }}
+        and not is_stale
+    group by as_of_date, market
+
+),
+
+trailing_outcomes as (
+
+    select
+        as_of_date,
+        forecast_date,
+        market,
+        count(*) as observed
+    from {{ ref('int_forecast_outcomes') }}
+    where
+        as_of_date >= {{ window_start(var('decision_kept_days')) }}
+        and horizon_hours = {{ horizon }}
+    group by as_of_date, forecast_date, market
+
+),
+
+settled as (
+
+    -- Dates whose outcomes have had a day more than the horizon to come in. Days after which no feed came say nothing.
+    select
+        batch.as_of_date,
+        trailing_forecasts.market,
+        trailing_forecasts.forecast_date,
+        max(trailing_forecasts.made) as made,
+        sum(trailing_outcomes.observed) as observed
+    from batch
+    inner join trailing_forecasts
+        on
+            batch.as_of_date - {{ horizon // 24 + 1 }} >= trailing_forecasts.forecast_date
+            and batch.as_of_date - {{ var('decision_kept_days') }} <= trailing_forecasts.forecast_date
+    inner join trailing_outcomes
+        on
+            trailing_forecasts.forecast_date = trailing_outcomes.forecast_date
+            and trailing_forecasts.market = trailing_outcomes.market
+            and batch.as_of_date >= trailing_outcomes.as_of_date
+    group by batch.as_of_date, trailing_forecasts.market, trailing_forecasts.forecast_date
+
+),
+
+kept as (
+
+    -- The share of videos that a market's feeds still show when the horizon is over. A build is judged among those.
+    select
+        as_of_date,
+        market,
+        sum(observed) as observed,
+        sum(made) as made
+    from settled
+    group by as_of_date, market
 
 ),
 
@@ -70,9 +136,7 @@ expected as (
         metrics.as_of_date,
         metrics.market,
         metrics.video_id,
-        metrics.plays,
         metrics.age_hours,
-        metrics.age_is_lower_bound,
         metrics.is_stale,
         metrics.action_window as classic_action_window,
         metrics.trajectory as classic_trajectory,
@@ -139,9 +203,11 @@ placed as (
 
     select
         *,
-        -- A forecast speaks from the last reading: time has passed since then.
         case
-            when forecast_window_hours is not null then greatest(forecast_window_hours - forecast_age_hours, 0)
+            -- A feed that only repeats old readings leaves less of it. Within a day the cut-off says when the run was,
+            -- not when it was decided: a backfill cuts at the day's end, and must decide as the live run did.
+            when is_stale then greatest(forecast_window_hours - forecast_age_hours, 0)
+            else forecast_window_hours
         end as window_left_hours,
         case
             when gain_ratio >= 1.5 then '🚀 EXPLOSIVE'
@@ -162,13 +228,25 @@ placed as (
 
 bounded as (
 
-    -- At least one video may be built on any day, if it is worth the work.
+    -- Most of a feed is gone two days later: a fifth of what stays is less than a fifth of today's videos. At least one
+    -- video may be built on any day, if it is worth the work.
+    {%- set prior_videos = var('decision_kept_prior_videos') %}
+    {%- set kept_share = shrunk('kept.observed * 1.0 / kept.made', var('decision_kept_prior'), 'kept.made', prior_videos) %}
+
     select
-        *,
-        ceil({{ var('decision_act_now_share') }} * ranked_videos) as act_now_places,
-        ceil({{ var('decision_build_share') }} * ranked_videos) as build_places,
-        ceil({{ var('decision_later_share') }} * ranked_videos) as later_places
+        placed.*,
+        {{ kept_share }} as kept_share,
+        {%- for share in ['act_now', 'build'] %}
+        ceil(
+            round({{ var('decision_' ~ share ~ '_share') }} * {{ kept_share }} * placed.ranked_videos, 6)
+        ) as {{ share }}_places,
+        {%- endfor %}
+        ceil(round({{ var('decision_later_share') }} * placed.ranked_videos, 6)) as later_places
     from placed
+    left join kept
+        on
+            placed.as_of_date = kept.as_of_date
+            and placed.market = kept.market
 
 ),
 
@@ -333,6 +411,8 @@ select
     gain_p10,
     gain_place,
     ranked_videos,
+    build_places,
+    kept_share,
     window_left_hours,
     gain_ratio,
     trend_key,

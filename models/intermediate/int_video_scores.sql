@@ -7,9 +7,12 @@
 -#}
 
 {%- set measures = ['log_pace', 'push', 'log_share_rate', 'log_like_rate'] %}
-{#- The least spread of a cohort, in logs: a cohort of equal videos must not turn a rounding into a rank. -#}
+{#-
+    The least spread of a cohort, in logs: a cohort of equal videos must not turn a rounding into a rank. Push is a
+    difference of differences: less than a doubling is within the noise of the counts.
+-#}
 {%- set least_spread = {
-    'log_pace': 0.5, 'push': 0.25, 'log_share_rate': 0.25, 'log_like_rate': 0.25,
+    'log_pace': 0.5, 'push': 0.7, 'log_share_rate': 0.25, 'log_like_rate': 0.25,
 } %}
 {%- set parts = ['pace', 'push', 'quality', 'breadth'] %}
 {%- set strength = var('score_cohort_shrinkage') %}

@@ -29,20 +29,17 @@ feeds as (
 
 ),
 
-uses as (
+stages as (
 
-    select * from {{ ref('int_trend_uses') }}
-    where
-        as_of_date >= {{ window_start(days - 1) }}
-        -- Fewer say nothing about an onset; the batch's own days are kept for the creators they show.
-        and (creators >= 2 or as_of_date >= {{ window_start(0) }})
+    select * from {{ ref('int_trend_stages') }}
+    where as_of_date >= {{ window_start(0) }}
 
 ),
 
-corpus as (
+uses as (
 
-    select * from {{ ref('int_trend_corpus') }}
-    where is_distinctive
+    select * from {{ ref('int_trend_uses') }}
+    where as_of_date >= {{ window_start(0) }}
 
 ),
 
@@ -63,28 +60,23 @@ watched as (
 spread as (
 
     select
-        watched.as_of_date,
-        uses.trend_key,
-        corpus.trend_key_type,
-        uses.market,
-        min(
-            case when uses.creators >= {{ var('trend_onset_creators', 3) }} then uses.as_of_date end
-        ) as onset_date,
-        -- Two creators on the first day: it was under way before anyone looked.
-        coalesce(
-            min(case when uses.creators >= 2 then uses.as_of_date end) = min(watched.first_feed_date), false
-        ) as was_running,
-        max(case when uses.as_of_date = watched.as_of_date then uses.creators end) as creators
-    from watched
-    inner join uses
+        stages.as_of_date,
+        stages.trend_key,
+        stages.trend_key_type,
+        stages.market,
+        stages.onset_date,
+        stages.was_running,
+        uses.creators
+    from batch
+    inner join stages
+        on batch.as_of_date = stages.as_of_date
+    left join uses
         on
-            watched.market = uses.market
-            and uses.as_of_date between watched.first_feed_date and watched.as_of_date
-    inner join corpus
-        on
-            watched.as_of_date = corpus.as_of_date
-            and uses.trend_key = corpus.trend_key
-    group by watched.as_of_date, uses.trend_key, corpus.trend_key_type, uses.market
+            stages.as_of_date = uses.as_of_date
+            and stages.market = uses.market
+            and stages.trend_key = uses.trend_key
+    -- One creator, or two on some day, are no onset anywhere.
+    where stages.onset_date is not null or stages.was_running
 
 ),
 
@@ -257,7 +249,7 @@ within_7d as (
         since.as_of_date,
         since.trend_key_type,
         since.day_after as days_without,
-        1 - exp(sum(ln(1 - least(coming.arrival_rate, 0.999)))) as arrival_probability_7d
+        round(1 - exp(sum(ln(1 - least(coming.arrival_rate, 0.999)))), 4) as arrival_probability_7d
     from (
         select
             as_of_date,

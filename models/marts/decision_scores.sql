@@ -3,7 +3,7 @@
     by then. A later date may know more of them: the row with the latest as_of_date of a decision date replaces.
 -#}
 
-{%- set horizon = var('decision_horizon_hours') %}
+{%- set horizon = var('decision_horizon_hours') | int %}
 {%- set days_back = horizon // 24 + 2 %}
 
 with

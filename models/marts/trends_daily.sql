@@ -35,7 +35,7 @@ stages as (
 uses as (
 
     select * from {{ ref('int_trend_uses') }}
-    where as_of_date >= {{ window_start(var('history_days') - 1) }}
+    where as_of_date >= {{ window_start(0) }}
 
 ),
 
@@ -203,25 +203,6 @@ windows as (
     where now.age_days < {{ var('history_days') }}
     group by now.as_of_date, now.trend_key_type, now.age_days
 
-),
-
-shown as (
-
-    -- What stands for a key that no video of the day carries: its top video of the last day that had one.
-    select
-        stages.as_of_date,
-        stages.market,
-        stages.trend_key,
-        max(uses.as_of_date) as last_use_date,
-        max_by(uses.top_video_id, uses.as_of_date) as video_id
-    from stages
-    inner join uses
-        on
-            stages.market = uses.market
-            and stages.trend_key = uses.trend_key
-            and uses.as_of_date between stages.as_of_date - {{ var('history_days') - 1 }} and stages.as_of_date
-    group by stages.as_of_date, stages.market, stages.trend_key
-
 )
 
 select
@@ -241,34 +222,29 @@ select
     stages.is_censored,
     stages.first_use_date as first_seen_on,
     stages.days_since_first_seen,
-    shown.last_use_date as last_seen_on,
+    stages.last_use_date as last_seen_on,
     case
-        when stages.lifecycle in {{ living }} then greatest(windows.left_p50_h - {{ call_delay_h }}, 0)
+        when stages.lifecycle in {{ living }} then greatest(round(windows.left_p50_h - {{ call_delay_h }}, 1), 0)
         else 0
     end as window_left_h,
     case
-        when stages.lifecycle in {{ living }} then greatest(windows.left_p25_h - {{ call_delay_h }}, 0)
+        when stages.lifecycle in {{ living }} then greatest(round(windows.left_p25_h - {{ call_delay_h }}, 1), 0)
         else 0
     end as window_left_p25_h,
     case
-        when stages.lifecycle in {{ living }} then greatest(windows.left_p75_h - {{ call_delay_h }}, 0)
+        when stages.lifecycle in {{ living }} then greatest(round(windows.left_p75_h - {{ call_delay_h }}, 1), 0)
         else 0
     end as window_left_p75_h,
     corpus.videos as videos_28d,
     corpus.creators as creators_28d,
     corpus.own_uses_7d,
     corpus.competitor_uses_7d,
-    shown.video_id
+    stages.top_video_id as video_id
 from stages
 inner join corpus
     on
         stages.as_of_date = corpus.as_of_date
         and stages.trend_key = corpus.trend_key
-inner join shown
-    on
-        stages.as_of_date = shown.as_of_date
-        and stages.market = shown.market
-        and stages.trend_key = shown.trend_key
 inner join windows
     on
         stages.as_of_date = windows.as_of_date

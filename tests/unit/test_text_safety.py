@@ -70,7 +70,7 @@ def test_write_text_survives_a_file_as_text(text: str, write_only: bool) -> None
 
 
 def test_formula_look_alike_is_marked_as_quoted() -> None:
-    sheet = openpyxl.Workbook().active
+    sheet = openpyxl.Workbook().create_sheet("tab")
     text_safety.write_text(sheet["A1"], "=1+1")
     text_safety.write_text(sheet["A2"], "plain")
     assert sheet["A1"].quotePrefix
