@@ -257,7 +257,6 @@ def describe(own: History, now: Reading, markets: Sequence[str], as_of_date: dat
         "trajectory": trajectory,
         "action_window": window,
         "recommended_variants": variants(window, trajectory, age, momentum),
-        "stop_building": reason is not None,
         "stop_reason": reason,
         "opportunity_score": (
             0.4 * momentum
