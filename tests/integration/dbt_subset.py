@@ -8,7 +8,6 @@ The models under test are the repository's own files; only their parents are rep
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.adapters.factory import reset_adapters
-from dbt.cli.main import dbtRunner
+
+from orchestration import dbt_runner
+from warehouse.store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -51,28 +50,13 @@ class Subset:
         with self.connect() as connection:
             return connection.execute(sql).fetchall()
 
-    def build(self, *arguments: str, variables: Mapping[str, object] | None = None) -> None:
-        """Runs `dbt build` with further arguments.
+    def build(self, *arguments: str, as_of_dates: Sequence[str] = ()) -> None:
+        """Runs `dbt build` with further arguments; the project is parsed only if its files changed.
 
         Raises:
-            RuntimeError: If a node failed, with dbt's messages.
+            DbtFailedError: A node failed; the message is dbt's.
         """
-        result = dbtRunner().invoke(
-            [
-                "build", *arguments, "--quiet", "--no-version-check", "--no-partial-parse",
-                "--project-dir", str(self.folder), "--profiles-dir", str(self.folder),
-                "--vars", json.dumps({"trends_home": str(self.folder), **(variables or {})}),
-            ]
-        )  # fmt: skip
-        # dbt-duckdb keeps the file open after a run; nobody else could read it.
-        DuckDBConnectionManager.close_all_connections()
-        reset_adapters()
-        if not result.success:
-            outcomes: Any = result.result or []
-            messages = [
-                f"{node.node.name}: {node.message}" for node in outcomes if str(node.status) in ("error", "fail")
-            ]
-            raise RuntimeError("dbt build failed: " + ("; ".join(messages) or str(result.exception)))
+        dbt_runner.invoke(self.folder, Store(self.folder), "build", as_of_dates=as_of_dates, arguments=arguments)
 
 
 def create_subset(

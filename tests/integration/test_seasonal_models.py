@@ -83,7 +83,7 @@ class Project:
             connection.executemany(
                 "insert or ignore into meta.cutoffs values (?, ?, 'test')", [(day, cutoff(day)) for day in days]
             )
-        self.subset.build(variables={"as_of_dates": [day.isoformat() for day in days]})
+        self.subset.build(as_of_dates=[day.isoformat() for day in days])
 
     def edit_event(self, key: str, **changes: str) -> None:
         """Changes cells of an event's row, or adds the row."""

@@ -82,7 +82,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Subset:
     folder: Path = tmp_path_factory.mktemp("scores") / "project"
     models = ["intermediate/int_score_features", "intermediate/int_video_scores"]
     subset = create_subset(folder, models=models, seeds=[], parents=PARENTS)
-    subset.build(variables={"as_of_dates": ["2026-03-10"]})
+    subset.build(as_of_dates=["2026-03-10"])
     return subset
 
 
