@@ -36,3 +36,13 @@
         (select min(batch.as_of_date) - {{ days }} from {{ ref('int_as_of') }} as batch)
     {%- endif -%}
 {%- endmacro %}
+
+{# Incremental strategy `poll_dates`: a run replaces the dates whose polls it reads, in ref('int_polls'). #}
+{% macro get_incremental_poll_dates_sql(arg_dict) -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    delete from {{ arg_dict['target_relation'] }}
+    where as_of_date in (select polls.as_of_date from {{ ref('int_polls') }} as polls where polls.is_in_batch);
+
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict['temp_relation'] }}
+{%- endmacro %}

@@ -85,7 +85,7 @@
   Nulls are left out; no rows give null.
 #}
 {% macro exact_sum(value) -%}
-    cast(sum(cast(round(({{ value }}) * 1000000) as bigint)) as double) / 1000000
+    (cast(sum(cast(round(({{ value }}) * 1000000) as bigint)) as double) / 1000000)
 {%- endmacro %}
 
 {# Natural logarithm of a count or rate that may be zero. #}

@@ -253,6 +253,10 @@ def _fill(
     return Publication(store.published_path, latest[0].isoformat(), tables, was_rewritten)
 
 
+# Columns of marts that polls fill, whatever daily builds there are.
+_BY_POLL = {"poll_at", "alerted_at"}
+
+
 def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[str], *, was_rewritten: bool) -> None:
     columns = {
         row[0]
@@ -263,8 +267,12 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[
         ).fetchall()
     }
     if was_rewritten:
-        built = "where as_of_date in (select as_of_date from build.meta.builds)" if "as_of_date" in columns else ""
+        by_build = "as_of_date" in columns and not columns & _BY_POLL
+        built = "where as_of_date in (select as_of_date from build.meta.builds)" if by_build else ""
         connection.execute(f'create table marts."{name}" as from build.marts."{name}" {built}')
+    elif columns & _BY_POLL:
+        # Small, and a poll adds to dates whose daily build stands.
+        connection.execute(f'delete from marts."{name}"; insert into marts."{name}" from build.marts."{name}"')
     elif "as_of_date" in columns:
         dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed) or "null"
         connection.execute(f'delete from marts."{name}" where as_of_date in ({dates})')

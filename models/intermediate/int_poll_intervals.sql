@@ -1,0 +1,76 @@
+{#-
+    What a video gained between two counts that differ. A count that did not move within a few hours is mostly an old
+    one out of a cache, and the next one then holds the gain of two polls: the interval spans both.
+-#}
+
+with
+
+readings as (
+
+    select
+        *,
+        max(case when delta_plays > 0 or reading_number = 1 then observed_at end) over (
+            partition by market, video_id
+            order by observed_at
+            rows between unbounded preceding and 1 preceding
+        ) as last_change_at,
+        lag(last_seen_at) over (partition by market, video_id order by observed_at) as seen_before_at
+    from {{ ref('int_video_readings') }}
+    where
+        reading_date >= {{ window_start(4) }}
+        and plays is not null
+
+),
+
+counted as (
+
+    select
+        *,
+        lag(observed_at) over earlier as counted_before_at,
+        lag(plays) over earlier as plays_before,
+        lag(plays_resolution) over earlier as resolution_before,
+        lag(shares_per_hour) over earlier as shares_per_hour_before
+    from readings
+    where
+        delta_plays is null
+        or delta_plays > 0
+        or {{ hours_between('last_change_at', 'observed_at') }} > {{ var('alert_cached_hours') }}
+    window earlier as (partition by market, video_id order by observed_at)
+
+),
+
+measured as (
+
+    select
+        market,
+        video_id,
+        observed_at,
+        reading_date,
+        reading_number,
+        posted_at,
+        seen_before_at,
+        age_hours,
+        plays,
+        shares_per_hour,
+        views_per_hour,
+        momentum_score,
+        shares_per_hour - shares_per_hour_before as delta_shares_per_hour,
+        reading_number = 1 as is_lifetime,
+        case when reading_number = 1 then posted_at else counted_before_at end as from_at,
+        case when reading_number = 1 then age_hours else {{ hours_between('counted_before_at', 'observed_at') }} end
+            as hours,
+        case when reading_number = 1 then plays else plays - plays_before end as gain_views,
+        cast(greatest(plays_resolution, coalesce(resolution_before, 1)) as double) as resolution
+    from counted
+    where reading_number = 1 or counted_before_at is not null
+
+)
+
+select
+    *,
+    gain_views / hours as views_rate,
+    lag(gain_views / hours) over (partition by market, video_id order by observed_at) as previous_rate,
+    lag(gain_views) over (partition by market, video_id order by observed_at) as previous_gain,
+    lag(is_lifetime) over (partition by market, video_id order by observed_at) as previous_is_lifetime
+from measured
+where hours >= {{ var('minimum_gap_hours') }} or is_lifetime

@@ -1,0 +1,247 @@
+{{ config(incremental_strategy='poll_dates') }}
+
+-- The incremental strategy reads the batch.
+-- depends_on: {{ ref('int_polls') }}
+
+{#-
+    Polls are walked in order, because a message depends on those sent before it: the budget of the poll and the day,
+    the cool-down of the video. The recursion carries what was sent so far; engines that allow one reference to it only
+    need another walk here, and nowhere else.
+-#}
+
+{%- set cohort = var('alert_mode') == 'cohort' %}
+
+with recursive
+
+polls as (
+
+    select * from {{ ref('int_polls') }}
+    where is_in_batch
+
+),
+
+scores as (
+
+    select * from {{ ref('int_poll_scores') }}
+    where as_of_date >= {{ window_start(0) }}
+
+),
+
+tiered as (
+
+    select
+        polls.poll_at,
+        polls.poll_number,
+        scores.*,
+        scores.gain_views - scores.expected_gain_views as extra_views,
+        {% if cohort -%}
+        case
+            when scores.z >= {{ var('alert_strong_z') }} then 3
+            when scores.z >= {{ var('alert_z') }} then 2
+            when scores.z >= {{ var('alert_watch_z') }} and scores.previous_z >= {{ var('alert_watch_z') }} then 1
+        end as tier_rank
+        {%- else -%}
+        case
+            when
+                scores.age_hours <= {{ var('classic_alert_age_hours') }}
+                and scores.shares_per_hour >= {{ var('classic_alert_shares_per_hour') }}
+                and scores.views_per_hour >= {{ var('classic_alert_views_per_hour') }}
+                and scores.delta_shares_per_hour >= {{ var('classic_alert_delta_shares_per_hour') }}
+                then 2
+        end as tier_rank
+        {%- endif %}
+    from scores
+    inner join polls
+        on
+            scores.market = polls.market
+            and scores.observed_at = polls.observed_at
+    where scores.is_watched
+
+),
+
+ranked as (
+
+    -- A video that is fast in both feeds is one message.
+    select
+        *,
+        row_number() over (
+            partition by poll_number, video_id
+            order by tier_rank desc, extra_views desc, market asc
+        ) as place_in_poll
+    from tiered
+    where
+        tier_rank is not null
+        and ({{ 'false' if cohort else 'true' }} or extra_views >= {{ var('alert_minimum_extra_views') }})
+
+),
+
+candidates as (
+
+    select
+        *,
+        dense_rank() over (order by poll_number) as step
+    from ranked
+    where place_in_poll = 1
+
+),
+
+walk as (
+
+    select
+        0 as step,
+        cast(null as varchar) as video_id,
+        0 as tier_rank,
+        cast(null as timestamp) as alerted_at,
+        cast(null as date) as as_of_date,
+        false as is_new
+
+    {% if is_incremental() -%}
+    union all
+
+    select
+        0 as step,
+        video_id,
+        tier_rank,
+        alerted_at,
+        as_of_date,
+        false as is_new
+    from {{ this }}
+    where
+        as_of_date >= {{ window_start(4) }}
+        and as_of_date < (select min(polls.as_of_date) from polls)
+    {%- endif %}
+
+    union all
+
+    (
+        select
+            step + 1 as step,
+            video_id,
+            tier_rank,
+            alerted_at,
+            as_of_date,
+            false as is_new
+        from walk
+        where step < (select max(candidates.step) from candidates)
+
+        union all
+
+        select
+            step,
+            video_id,
+            tier_rank,
+            observed_at as alerted_at,
+            as_of_date,
+            true as is_new
+        from (
+            select
+                candidates.*,
+                -- Watching costs no message.
+                row_number() over (
+                    partition by candidates.tier_rank = 1
+                    order by candidates.tier_rank desc, candidates.extra_views desc, candidates.video_id asc
+                ) as place_in_budget
+            from candidates
+            where
+                candidates.step = (select max(walk.step) + 1 from walk)
+                and not exists (
+                    select 1 from walk
+                    where
+                        walk.video_id = candidates.video_id
+                        and (
+                            walk.tier_rank >= candidates.tier_rank
+                            or (
+                                walk.tier_rank > 1
+                                and {{ hours_between('walk.alerted_at', 'candidates.observed_at') }}
+                                < {{ var('alert_cooldown_hours') }}
+                            )
+                        )
+                )
+        ) as allowed
+        where
+            tier_rank = 1
+            or (
+                place_in_budget <= {{ var('alert_budget_poll') }}
+                and place_in_budget <= {{ var('alert_budget_day') }} - (
+                    select count(*) from walk
+                    where walk.tier_rank > 1 and walk.as_of_date = allowed.as_of_date
+                )
+            )
+    )
+
+),
+
+sent as (
+
+    select * from walk
+    where is_new
+
+),
+
+attributes as (
+
+    select
+        market,
+        video_id,
+        observed_at,
+        video_url,
+        caption,
+        author_handle,
+        row_number() over (partition by market, video_id, observed_at order by load_id desc) as place
+    from {{ ref('stg_tiktok__videos') }}
+    where observed_date >= {{ window_start(0) }}
+
+),
+
+categories as (
+
+    select * from {{ ref('int_video_ai') }}
+
+)
+
+select
+    candidates.as_of_date,
+    candidates.poll_at,
+    candidates.observed_at as alerted_at,
+    candidates.market,
+    candidates.video_id,
+    case candidates.tier_rank when 3 then 'STRONG' when 2 then 'ALERT' else 'WATCH' end as tier,
+    cast(candidates.tier_rank as integer) as tier_rank,
+    candidates.tier_rank > 1 as is_message,
+    '{{ var('alert_mode') }}' as alert_mode,
+    candidates.z,
+    candidates.gain_views,
+    candidates.expected_gain_views,
+    candidates.extra_views,
+    candidates.hours,
+    candidates.level_views_per_hour,
+    candidates.level_basis,
+    candidates.cohort_change,
+    candidates.cohort_readings,
+    candidates.poll_change,
+    candidates.spread,
+    candidates.previous_z,
+    candidates.from_at,
+    candidates.age_hours,
+    candidates.plays,
+    candidates.views_per_hour,
+    candidates.shares_per_hour,
+    candidates.delta_shares_per_hour,
+    candidates.momentum_score,
+    attributes.video_url,
+    attributes.caption,
+    attributes.author_handle,
+    categories.ai_category
+from sent
+inner join candidates
+    on
+        sent.step = candidates.step
+        and sent.video_id = candidates.video_id
+left join attributes
+    on
+        candidates.market = attributes.market
+        and candidates.video_id = attributes.video_id
+        and candidates.observed_at = attributes.observed_at
+        and attributes.place = 1
+left join categories
+    on candidates.video_id = categories.video_id
