@@ -1,0 +1,213 @@
+"""Micro-poll models on feeds whose course is known: what fires and what does not, budget, watch list, outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import build, dbt, land_folder, moment, records, video, write_feed
+from warehouse.store import Store
+
+# Everything a poll needs, and nothing else of the project.
+POLL = ("--select", "tag:poll", "--exclude-resource-type", "unit_test")
+START = moment("2026-01-05T08:00")
+POSTED = "2026-01-04T20:00:00.000Z"
+
+Course = Callable[[float], float]
+
+
+def steady(total_at_start: float, per_hour: float) -> Course:
+    """Views by hours since the first poll of a video that keeps its pace."""
+    return lambda hours: total_at_start + per_hour * hours
+
+
+def jumping(total_at_start: float, per_hour: float, at: float, factor: float) -> Course:
+    """The same, with `factor` times the pace from `at` hours on."""
+    return lambda hours: total_at_start + per_hour * (hours + (factor - 1) * max(0.0, hours - at))
+
+
+def item(name: str, views: float, posted: str = POSTED) -> dict[str, Any]:
+    return video(name, plays=round(views), likes=round(views * 0.1), shares=round(views * 0.03), posted=posted)
+
+
+def write_polls(
+    folder: Path, hours: Iterable[float], courses: Mapping[str, Course], market: str = "us", start: datetime = START
+) -> None:
+    """A feed with all videos at each of the hours."""
+    for hour in hours:
+        at = f"{start + timedelta(hours=hour):%Y-%m-%dT%H:%M}"
+        write_feed(folder, at, [item(name, course(hour)) for name, course in courses.items()], market=market)
+
+
+def crowd(videos: int) -> dict[str, Course]:
+    """Peers of different size and pace, none of which does anything of note."""
+    return {f"75900000000000{n:05d}": steady(4000 + 150 * n, 300 + 11 * n) for n in range(videos)}
+
+
+def poll(home: Path, folder: Path, dates: Sequence[str] = ("2026-01-05",)) -> Store:
+    """A home in which the folder was landed and the polls of the dates were judged."""
+    store = Store(home)
+    land_folder(store, folder)
+    dbt(store, "build", *POLL, dates=dates)
+    return store
+
+
+def alerts(store: Store) -> list[dict[str, Any]]:
+    with store.writer() as connection:
+        return records(connection, "select * from marts.acceleration_alerts order by alerted_at, video_id")
+
+
+FAST = "7590000000000090001"
+TWO_HOURLY = [0, 2, 4, 6, 8, 10]
+
+
+@pytest.fixture(scope="module")
+def jumped(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A crowd of 30 at their pace, one video at thirty times its own from hour 6 on, in both markets' feeds."""
+    directory = tmp_path_factory.mktemp("jumped")
+    courses = crowd(30) | {FAST: jumping(9000, 500, 6, 30)}
+    write_polls(directory / "feeds", TWO_HOURLY, courses)
+    write_polls(directory / "feeds", [hour + 0.1 for hour in TWO_HOURLY], courses, market="uk")
+    return poll(directory / "home", directory / "feeds")
+
+
+def test_a_jump_fires_once_with_the_numbers_that_fired_it(jumped: Store) -> None:
+    (alert,) = alerts(jumped)
+    assert (alert["video_id"], alert["tier"], alert["is_message"]) == (FAST, "STRONG", True)
+    # The jump lies between the polls of 14:00 and 16:00; both markets saw it, one message tells it.
+    assert alert["alerted_at"] in (moment("2026-01-05T16:00").replace(tzinfo=None), datetime(2026, 1, 5, 16, 6))
+    assert alert["poll_at"] == datetime(2026, 1, 5, 16, 0)
+    assert (alert["gain_views"], alert["hours"]) == (30_000, 2)
+    assert alert["level_views_per_hour"] == pytest.approx(500, rel=0.01)
+    # Nobody else changed pace: what was expected is the old pace for two hours.
+    assert alert["expected_gain_views"] == pytest.approx(1000, rel=0.1)
+    assert alert["extra_views"] == pytest.approx(alert["gain_views"] - alert["expected_gain_views"])
+    assert alert["z"] >= 6
+
+
+def test_polls_tell_what_they_saw(jumped: Store) -> None:
+    rows = build(jumped, "select feeds, items, new_readings, alerts, tracked from marts.micro_polls order by poll_at")
+    assert [row[:4] for row in rows] == [(2, 62, 62, 1 if hour == 8 else 0) for hour in TWO_HOURLY]
+    # From the second reading on everybody qualifies (shares and views an hour), in either market, and nobody is cut.
+    assert [row[4] for row in rows] == [0, 62, 62, 62, 62, 62]
+
+
+def test_outcome_is_scored_by_the_readings_after_it(tmp_path: Path, jumped: Store) -> None:
+    assert build(jumped, "select count(*) from marts.alert_scores") == [(0,)]
+    courses = crowd(30) | {FAST: jumping(9000, 500, 6, 30)}
+    write_polls(tmp_path / "feeds", TWO_HOURLY, courses)
+    write_polls(tmp_path / "feeds", [12, 24, 32, 40], courses)
+    store = poll(tmp_path / "home", tmp_path / "feeds", ("2026-01-05", "2026-01-06"))
+    rows = build(
+        store,
+        "select horizon_hours, hours, gain_views, round(expected_gain_views, -2), peers, is_right"
+        " from marts.alert_scores order by 1",
+    )
+    # 4 and 24 hours after 16:00: fifteen thousand an hour instead of the five hundred its peers' course leaves of it.
+    assert rows == [(4, 4.0, 60_000, 2000.0, 30, True), (24, 24.0, 360_000, 12_000.0, 30, True)]
+
+
+def test_old_data_read_again_fires_nothing(tmp_path: Path) -> None:
+    """The same items under new file names: no reading, no fall, no alert."""
+    courses = crowd(10) | {FAST: jumping(9000, 500, 6, 10)}
+    write_polls(tmp_path / "feeds", [0, 2], courses)
+    for hour in (4, 6, 8):
+        at = f"{START + timedelta(hours=hour):%Y-%m-%dT%H:%M}"
+        # One item differs each time, else the whole file would be a repeat of the dataset.
+        write_feed(tmp_path / "feeds", at, [item(name, course(2)) for name, course in courses.items()] + [{"at": at}])
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    assert alerts(store) == []
+    rows = build(store, "select new_readings, repeated_readings from marts.micro_polls order by poll_at")
+    assert rows == [(11, 0), (11, 0), (0, 11), (0, 11), (0, 11)]
+
+
+def test_a_count_out_of_a_cache_is_no_jump(tmp_path: Path) -> None:
+    """A count that stands still for one poll and then holds two polls' gain."""
+    held = "7590000000000090002"
+    courses = crowd(30) | {held: lambda hours: 9000 + 500 * (4 if hours == 6 else hours)}
+    write_polls(tmp_path / "feeds", TWO_HOURLY, courses)
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    assert alerts(store) == []
+    ((hours, gain),) = build(
+        store,
+        f"select hours, gain_views from intermediate.int_poll_scores where video_id = '{held}'"
+        " and observed_at = '2026-01-05 16:00'",
+    )
+    assert (hours, gain) == (4, 2000)
+
+
+def test_what_all_do_at_once_is_no_news(tmp_path: Path) -> None:
+    """The evening: everybody at three times the pace."""
+    courses = {name: jumping(4000 + 150 * n, 300 + 11 * n, 4, 3) for n, name in enumerate(crowd(40))}
+    write_polls(tmp_path / "feeds", TWO_HOURLY, courses)
+    assert alerts(poll(tmp_path / "home", tmp_path / "feeds")) == []
+
+
+def test_budget_takes_the_largest_and_cool_down_keeps_the_rest_quiet(tmp_path: Path) -> None:
+    """Twenty videos jump at once: three messages a poll by extra views, ten a day, none twice."""
+    fast = {f"75900000000001{n:05d}": jumping(20_000, 1000 + 100 * n, 6, 12) for n in range(20)}
+    write_polls(tmp_path / "feeds", [*TWO_HOURLY, 12, 14], crowd(60) | fast)
+    sent = [row for row in alerts(poll(tmp_path / "home", tmp_path / "feeds")) if row["is_message"]]
+    assert len(sent) == len({row["video_id"] for row in sent})
+    first = [row for row in sent if row["poll_at"] == datetime(2026, 1, 5, 16)]
+    assert [row["video_id"] for row in sorted(first, key=lambda row: -row["extra_views"])] == sorted(fast)[:-4:-1]
+    by_poll = {poll_at: [row for row in sent if row["poll_at"] == poll_at] for poll_at in {r["poll_at"] for r in sent}}
+    assert max(map(len, by_poll.values())) == 3
+    assert len(sent) <= 10
+
+
+def test_again_only_at_a_higher_tier_and_after_the_cool_down(tmp_path: Path) -> None:
+    """Eight times the pace, later four hundred times: an alert, silence within twelve hours, then a strong one, then silence."""
+
+    def course(hours: float) -> float:
+        return 9000 + 400 * (hours + 7 * max(0, hours - 6) + 400 * max(0, hours - 18))
+
+    write_polls(tmp_path / "feeds", [*TWO_HOURLY, 12, 14, 16, 18, 20, 22, 24], crowd(40) | {FAST: course})
+    store = poll(tmp_path / "home", tmp_path / "feeds", ("2026-01-05", "2026-01-06"))
+    sent = [(row["alerted_at"].hour, row["tier"]) for row in alerts(store) if row["is_message"]]
+    assert sent[0][1] == "ALERT"
+    assert [tier for _, tier in sent] == ["ALERT", "STRONG"]
+    first, second = (row["alerted_at"] for row in alerts(store) if row["is_message"])
+    assert second - first >= timedelta(hours=12)
+
+
+def test_watch_list_by_the_entry_rule_and_until_three_absences(tmp_path: Path) -> None:
+    slow, gone, old = "7590000000000090003", "7590000000000090004", "7590000000000090005"
+    always = {slow: steady(1000, 20), old: steady(9000, 500)}
+    for hour in range(0, 16, 2):
+        at = f"{START + timedelta(hours=hour):%Y-%m-%dT%H:%M}"
+        items = [item(slow, always[slow](hour)), item(old, always[old](hour), posted="2026-01-03T03:00:00.000Z")]
+        # In the feed until 12:00 and again at 22:00.
+        if hour in (0, 2, 4, 14):
+            items.append(item(gone, 9000 + 500 * hour))
+        write_feed(tmp_path / "feeds", at, items)
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    rows = build(store, "select hour(poll_at), tracked, new_candidates, removed from marts.micro_polls order by 1")
+    # `slow` never qualifies; `old` is 53 hours old at the first poll: too old to enter. `gone` leaves with its third
+    # absence at 18:00 and qualifies anew at 22:00.
+    assert rows == [
+        (8, 0, 0, 0), (10, 1, 1, 0), (12, 1, 0, 0), (14, 1, 0, 0), (16, 1, 0, 0), (18, 0, 0, 1), (20, 0, 0, 0),
+        (22, 1, 1, 0),
+    ]  # fmt: skip
+
+
+def test_polls_one_by_one_equal_all_at_once(tmp_path: Path) -> None:
+    """Rows of a poll depend on it and on earlier ones only."""
+    fast = {f"75900000000001{n:05d}": jumping(20_000, 1000 + 100 * n, 5 + n, 12) for n in range(6)}
+    hours = [0, 2, 4, 6, 8, 16, 18, 20]
+    courses = crowd(30) | fast
+    write_polls(tmp_path / "all", hours, courses)
+    together = poll(tmp_path / "together", tmp_path / "all", ("2026-01-05", "2026-01-06"))
+    singly = Store(tmp_path / "singly")
+    for hour in hours:
+        write_polls(tmp_path / "one", [hour], courses)
+        land_folder(singly, tmp_path / "one")
+        dbt(singly, "build", *POLL, dates=[f"{START + timedelta(hours=hour):%Y-%m-%d}"])
+    for table in ("acceleration_alerts", "micro_polls", "alert_scores"):
+        rows = f"select * from marts.{table} order by all"
+        assert build(singly, rows) == build(together, rows)
+    assert len(alerts(singly)) >= 3
