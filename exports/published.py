@@ -295,6 +295,28 @@ def sources(day: Day) -> dict[str, Any]:
     }
 
 
+def last_poll(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The latest poll's row of `micro_polls` and its rows of `acceleration_alerts`, strongest first.
+
+    Raises:
+        LookupError: No poll was published.
+    """
+    latest = "where poll_at = (select max(poll_at) from marts.micro_polls)"
+    found = [
+        _dicts(connection.execute(f"select * from marts.{mart} {latest} order by {order}"))
+        for mart, order in (("micro_polls", "poll_at"), ("acceleration_alerts", "tier_rank desc, extra_views desc"))
+    ]
+    if not found[0]:
+        message = "no poll was published: run `trends poll`"
+        raise LookupError(message)
+    return found[0][0], found[1]
+
+
+def _dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def scorecard_days(
     connection: duckdb.DuckDBPyConnection, first: date | None = None, last: date | None = None
 ) -> tuple[Table, Table]:

@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--from", dest="first", type=_date, help="first date (default: the source's first)")
     backfill.add_argument("--to", dest="last", type=_date, help="last date (default: the source's last)")
 
+    poll = command("poll", _poll, "Take fresh readings and look for videos that speed up.")
+    poll.add_argument("--date", type=_date, help="date of the poll (default: today, or the source's last day)")
+    poll.add_argument("--source", default="", help="apify, sample or an export folder")
+
     command("publish", _publish, "Publish the marts as they are built.")
     scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
     scorecard.add_argument("--from", dest="first", type=_date, help="first scored date (default: all)")
@@ -120,6 +124,30 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
         message = f"{options.source} has no feed in the dates asked for"
         raise UsageError(message)
     return _execute("backfill", settings, dates, options.source, None)
+
+
+def _poll(options: argparse.Namespace, settings: Settings) -> int:
+    from exports import published
+    from orchestration import feeds
+
+    source = options.source or feeds.default_source(settings)
+    code = _execute("micro_poll", settings, [options.date or _last_date(source, settings)], source, None, poll=True)
+    if code == FAILED and not _store(settings).published_path.exists():
+        return code
+    with _store(settings).published_reader() as connection:
+        poll, alerts = published.last_poll(connection)
+    print(
+        f"poll of {poll['poll_at']:%Y-%m-%d %H:%M} UTC: {poll['new_readings']} new readings,"
+        f" {poll['repeated_readings']} read before; {poll['tracked']} tracked, {poll['new_candidates']} new candidates,"
+        f" {poll['removed']} removed; {poll['alerts']} alerts, {poll['watches']} to watch"
+    )
+    for alert in alerts:
+        print(
+            f"{alert['tier']:<6} {alert['market']} @{alert['author_handle']} {alert['gain_views']:,} views in"
+            f" {alert['hours']:.1f} h, {alert['expected_gain_views']:,.0f} expected (z {alert['z']:.1f})"
+            f" {alert['video_url']}"
+        )
+    return code
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
@@ -206,7 +234,15 @@ def _last_date(source: str, settings: Settings) -> date:
     return dates[-1]
 
 
-def _execute(job_name: str, settings: Settings, dates: Sequence[date], source: str, as_of: datetime | None) -> int:
+def _execute(
+    job_name: str,
+    settings: Settings,
+    dates: Sequence[date],
+    source: str,
+    as_of: datetime | None,
+    *,
+    poll: bool = False,
+) -> int:
     """Runs a job in this process, prints its stages, and says what a person needs to know."""
     started = time.monotonic()
     store = _store(settings)
@@ -223,8 +259,9 @@ def _execute(job_name: str, settings: Settings, dates: Sequence[date], source: s
         if len(dates) == 1
         else {"tags": {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}}
     )
+    ingest = {"source": source, "as_of": as_of.isoformat() if as_of else "", "poll": poll}
     config = {
-        "ops": {"raw_feeds": {"config": {"source": source, "as_of": as_of.isoformat() if as_of else ""}}},
+        "ops": {"raw_feeds": {"config": ingest}},
         # Dagster's own console log repeats every event: people get the report below, the UI has the events.
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }

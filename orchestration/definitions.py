@@ -21,6 +21,10 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
     """
     manifest_path = dbt_runner.ensure_manifest(project_dir)
     dbt_models = models.build_dbt_assets(project_dir, manifest_path)
+    polled = models.polled_names(manifest_path)
+    micro_poll = jobs.build_micro_poll(
+        [key for key, spec in dbt_models.specs_by_key.items() if models.dbt_name(spec) in polled]
+    )
     marts = [key for key, spec in dbt_models.specs_by_key.items() if spec.group_name == "marts"]
     return dg.Definitions(
         assets=[
@@ -29,8 +33,8 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
             publish.build_published_asset(marts, manifest_path),
             *exports.build_export_assets(),
         ],
-        jobs=[jobs.daily, jobs.backfill],
-        schedules=[jobs.daily_09_utc],
+        jobs=[jobs.daily, jobs.backfill, micro_poll],
+        schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
         resources={
             "settings": settings,
             "store": Store(settings.trends_home, settings.lock_timeout_s),

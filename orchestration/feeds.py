@@ -63,7 +63,13 @@ def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:
 
 
 def offer(
-    source: str, settings: Settings, store: Store, *, until: datetime | None = None, run_for: date | None = None
+    source: str,
+    settings: Settings,
+    store: Store,
+    *,
+    until: datetime | None = None,
+    run_for: date | None = None,
+    run_key: str | None = None,
 ) -> Offer:
     """The feed files of a source.
 
@@ -73,6 +79,8 @@ def offer(
         store: For where downloads and the sample are kept.
         until: Feeds observed later than this aware time are left out.
         run_for: As-of date for which Apify tasks are run; without it only what was downloaded before is offered.
+        run_key: What an Apify run is started once for; without it the date. A poll gives its hour: only its video
+            tasks run then, and no run of before is reused, because reading the same data again finds nothing new.
 
     Raises:
         FileNotFoundError: The folder does not exist.
@@ -80,7 +88,7 @@ def offer(
     """
     markets = configured_markets()
     if source == APIFY:
-        return _offer_apify(settings, store, markets, until, run_for)
+        return _offer_apify(settings, store, markets, until, run_for, run_key)
     if source == SAMPLE:
         directory = ensure_sample(store)
         feeds, refusals = export_folder.scan(directory, markets, source=SAMPLE, until=until)
@@ -90,7 +98,12 @@ def offer(
 
 
 def _offer_apify(
-    settings: Settings, store: Store, markets: Sequence[str], until: datetime | None, run_for: date | None
+    settings: Settings,
+    store: Store,
+    markets: Sequence[str],
+    until: datetime | None,
+    run_for: date | None,
+    run_key: str | None,
 ) -> Offer:
     if settings.apify_token is None:
         message = "source apify needs APIFY_TOKEN: set it in .env, or give --source DIR"
@@ -98,7 +111,7 @@ def _offer_apify(
     tasks = [
         ApifyTask(market, kind, task_id, item_floor=settings.apify_item_floor if kind == "videos" else 1)
         for market in markets
-        for kind in KINDS
+        for kind in (KINDS if run_key is None else ("videos",))
         if (task_id := settings.task_id(market, kind)) is not None
     ]
     if not any(task.kind == "videos" for task in tasks):
@@ -113,7 +126,7 @@ def _offer_apify(
         token=settings.apify_token,
         base_url=settings.apify_base_url,
         run_timeout=timedelta(minutes=settings.apify_run_timeout_minutes),
-        reuse_hours=settings.apify_reuse_hours,
+        reuse_hours=settings.apify_reuse_hours if run_key is None else None,
         max_charge_usd=settings.apify_max_charge_usd,
     )
 
@@ -128,7 +141,9 @@ def _offer_apify(
             if state.status in ("DONE", "DEGRADED"):
                 bar.update()
 
-        result = fetch_runs(config, tasks, ledger, directory, run_for.isoformat(), clock=clock, progress=progress)
+        result = fetch_runs(
+            config, tasks, ledger, directory, run_key or run_for.isoformat(), clock=clock, progress=progress
+        )
     missing = [Missing(item.market, item.kind, item.reason) for item in result.degraded]
     configured = {(task.market, task.kind) for task in tasks}
     missing += [

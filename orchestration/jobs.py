@@ -1,6 +1,16 @@
 """Jobs and schedules: one per user story. Must not be here: assets, sensors, business rules."""
 
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+
 import dagster as dg
+
+from orchestration.assets import ingest
+from orchestration.assets.publish import PUBLISHED
+
+# Dagster does not export the type of a job before its assets are known.
+AnyJob = Any
 
 # In one process: a multiprocess step costs 8-9 s of imports, the work of a whole small day less than one of them.
 daily = dg.define_asset_job(
@@ -16,6 +26,35 @@ backfill = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",
 )
+
+
+def build_micro_poll(polled: Sequence[dg.AssetKey]) -> AnyJob:
+    """The poll: fresh readings, the models of `polled` and nothing else, the published file."""
+    return dg.define_asset_job(
+        "micro_poll",
+        selection=dg.AssetSelection.assets(ingest.raw_feeds, *polled, PUBLISHED),
+        executor_def=dg.in_process_executor,
+        config=dg.RunConfig(ops={"raw_feeds": ingest.IngestConfig(poll=True)}),
+        description="Fresh video readings, the watch list and the acceleration alerts; only the models they need.",
+    )
+
+
+def build_micro_poll_schedule(micro_poll: AnyJob) -> dg.ScheduleDefinition:
+    """Every two hours of the British day, whatever the clocks do."""
+
+    @dg.schedule(
+        job=micro_poll,
+        name="micro_poll_2h",
+        cron_schedule="0 8-22/2 * * *",
+        execution_timezone="Europe/London",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every two hours from 08:00 to 22:00 in London, for the date in UTC.",
+    )
+    def micro_poll_2h(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        at = context.scheduled_execution_time.astimezone(UTC)
+        return dg.RunRequest(run_key=f"{at:%Y-%m-%dT%H:%M}", partition_key=at.date().isoformat())
+
+    return micro_poll_2h
 
 
 @dg.schedule(

@@ -202,6 +202,11 @@ def _fill(
     latest = connection.execute(
         "select as_of_date, cutoff_at from build.meta.builds order by as_of_date desc limit 1"
     ).fetchone()
+    if latest is None and _has_polls(connection):
+        # A home that was only polled so far.
+        latest = connection.execute(
+            "select as_of_date, poll_ended_at from build.marts.micro_polls order by poll_at desc limit 1"
+        ).fetchone()
     if latest is None:
         message = f"nothing to publish: no date was built in {store.build_path}"
         raise LookupError(message)
@@ -251,6 +256,13 @@ def _fill(
     )
     connection.commit()
     return Publication(store.published_path, latest[0].isoformat(), tables, was_rewritten)
+
+
+def _has_polls(connection: duckdb.DuckDBPyConnection) -> bool:
+    row = connection.execute(
+        "select count(*) from duckdb_tables() where database_name = 'build' and table_name = 'micro_polls'"
+    ).fetchone()
+    return row is not None and row[0] > 0
 
 
 # Columns of marts that polls fill, whatever daily builds there are.

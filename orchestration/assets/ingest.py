@@ -36,10 +36,12 @@ class IngestConfig(dg.Config):
     Attributes:
         source: `sample`, `apify` or an export folder; empty takes the default of the settings.
         as_of: ISO time with offset that replaces the stored cut-off of the run's last date.
+        poll: Fresh video readings for the micro-poll: no music, and the cut-off of the date is left to the daily run.
     """
 
     source: str = ""
     as_of: str = ""
+    poll: bool = False
 
 
 def _spec(key: dg.AssetKey, description: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
@@ -73,9 +75,16 @@ def raw_feeds(
     source = config.source or feeds.default_source(settings)
     feeds.keep_apart(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
-    offered = feeds.offer(source, settings, store, until=day_end - timedelta(microseconds=1), run_for=last)
-    calendar = feeds.seasonal_calendar()
     now = datetime.now(UTC)
+    offered = feeds.offer(
+        source,
+        settings,
+        store,
+        until=day_end - timedelta(microseconds=1),
+        run_for=last,
+        run_key=f"{last}T{now:%H}" if config.poll else None,
+    )
+    calendar = feeds.seasonal_calendar()
     with store.writer() as connection, tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar:
         report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name, progress=bar.update)
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
@@ -87,7 +96,7 @@ def raw_feeds(
         if len(missing) == len(dates):
             raise dg.Failure(_nothing_for(dates, landed, source, report), allow_retries=False)
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
-        for day in pending_dates(connection, landed, dates):
+        for day in [] if config.poll else pending_dates(connection, landed, dates):
             landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
         counts = dict(
             connection.execute(

@@ -4,8 +4,9 @@ Belongs here: the translator, the argument builders, turning dbt's results into 
 how dbt is called (`dbt_runner`), what the models do.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from warehouse.publish import forget_builds, pending_dates, record_builds
 from warehouse.store import Store
 
 DBT_UNIQUE_ID = "dagster_dbt/unique_id"
+# dbt's tag of everything a micro-poll builds: what does not hang on the cut-off of a date.
+POLL_TAG = "poll"
 
 # Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
 ROWS_PER_BATCH = 1_000_000
@@ -62,6 +65,7 @@ def batches(rows_per_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> li
 
 def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinition:
     """The project's models and seeds as one computation over a date or a range of dates."""
+    polled = polled_names(manifest_path)
 
     @dbt_assets(
         manifest=manifest_path,
@@ -74,8 +78,17 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
     def dbt_models(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Iterator[Any]:
         """Seeds, models and data tests for the run's dates and for landed earlier dates that were never built."""
         wanted = [date.fromisoformat(key) for key in run_dates(context)]
+        specs = context.assets_def.specs_by_key
+        by_unique_id = {spec.metadata[DBT_UNIQUE_ID]: key for key, spec in specs.items()}
+        names = [dbt_name(spec) for key, spec in specs.items() if key in context.selected_asset_keys]
+        is_poll = polled.issuperset(names)
         with store.writer() as connection:
-            pending = pending_dates(connection, landing.landed_dates(connection), wanted)
+            landed = landing.landed_dates(connection)
+            if is_poll:
+                # The day before too: its last feeds may have come after its last poll.
+                pending = [day for day in landed if day in wanted or day + timedelta(days=1) in wanted]
+            else:
+                pending = pending_dates(connection, landed, wanted)
             rows = dict.fromkeys((day.isoformat() for day in pending), 0)
             rows |= {
                 row[0].isoformat(): int(row[1])
@@ -85,17 +98,14 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
                     [pending],
                 ).fetchall()
             }
-        by_unique_id = {spec.metadata[DBT_UNIQUE_ID]: key for key, spec in context.assets_def.specs_by_key.items()}
-        names = [
-            unique_id.split(".")[-1] for unique_id, key in by_unique_id.items() if key in context.selected_asset_keys
-        ]
         arguments = selection_arguments(names, everything=not context.is_subset)
         results: list[NodeResult] = []
         failure: DbtFailedError | None = None
         for number, batch in enumerate(batches(rows)):
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
             with store.writer() as connection:
-                forget_builds(connection, batch)
+                # A poll changes nothing of what was built for a date.
+                forget_builds(connection, [] if is_poll else batch)
             without_seeds = ["--exclude-resource-type", "seed"] if number else []
             try:
                 done = dbt_runner.invoke(
@@ -107,6 +117,8 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
             results = list({result.unique_id: result for result in [*results, *done]}.values())
             if failure:
                 break
+            if is_poll:
+                continue
             with store.writer() as connection:
                 warnings = [
                     (result.unique_id.split(".")[2], result.failures or 0, result.message)
@@ -119,6 +131,19 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
             raise dg.Failure(str(failure), allow_retries=False)
 
     return dbt_models
+
+
+def dbt_name(spec: dg.AssetSpec) -> str:
+    """Name of the model or seed behind an asset of the dbt project."""
+    return str(spec.metadata[DBT_UNIQUE_ID]).split(".")[-1]
+
+
+def polled_names(manifest_path: Path) -> frozenset[str]:
+    """Names of the models and seeds that a micro-poll builds: those with the tag `poll`."""
+    nodes = json.loads(manifest_path.read_text(encoding="utf-8"))["nodes"].values()
+    return frozenset(
+        node["name"] for node in nodes if node["resource_type"] in ("model", "seed") and POLL_TAG in node["tags"]
+    )
 
 
 def _events(

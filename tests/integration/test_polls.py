@@ -161,7 +161,7 @@ def test_budget_takes_the_largest_and_cool_down_keeps_the_rest_quiet(tmp_path: P
 
 
 def test_again_only_at_a_higher_tier_and_after_the_cool_down(tmp_path: Path) -> None:
-    """Eight times the pace, later four hundred times: an alert, silence within twelve hours, then a strong one, then silence."""
+    """Eight times the pace, later four hundred times: an alert, silence for twelve hours, a strong one, silence."""
 
     def course(hours: float) -> float:
         return 9000 + 400 * (hours + 7 * max(0, hours - 6) + 400 * max(0, hours - 18))
