@@ -13,3 +13,11 @@
 {% macro live_rate(delta) -%}
     case when gap_hours >= {{ var('minimum_gap_hours') }} then {{ delta }} / gap_hours end
 {%- endmacro %}
+
+{#
+  Variance of what scatters, from absolute deviations: by the middle half, or by the outer twentieth where the tails are
+  heavier than a normal distribution's. A few outliers change neither.
+#}
+{% macro robust_variance(deviation) -%}
+    pow(greatest(1.4826 * {{ quantile(deviation, 0.5) }}, {{ quantile(deviation, 0.95) }} / 1.96), 2)
+{%- endmacro %}

@@ -83,7 +83,7 @@ cohort_spreads as (
         market,
         level_basis,
         age_bucket,
-        pow(1.4826 * {{ quantile('deviation', 0.5) }}, 2) as variance
+        {{ robust_variance('deviation') }} as variance
     from deviations
     group by as_of_date, market, level_basis, age_bucket
 
@@ -96,7 +96,7 @@ pooled as (
         level_basis,
         count(*) as readings,
         {{ quantile('log_change', 0.5) }} as log_change,
-        pow(1.4826 * {{ quantile('deviation', 0.5) }}, 2) as variance
+        {{ robust_variance('deviation') }} as variance
     from deviations
     group by as_of_date, level_basis
 

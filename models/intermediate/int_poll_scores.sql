@@ -74,7 +74,7 @@ peer_spreads as (
         judged.market,
         judged.observed_at,
         judged.level_basis,
-        pow(1.4826 * {{ quantile('abs(judged.deviation - peer_medians.deviation)', 0.5) }}, 2) as variance
+        {{ robust_variance('abs(judged.deviation - peer_medians.deviation)') }} as variance
     from judged
     inner join peer_medians
         on

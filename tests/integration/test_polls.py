@@ -148,9 +148,9 @@ def test_what_all_do_at_once_is_no_news(tmp_path: Path) -> None:
 
 
 def test_budget_takes_the_largest_and_cool_down_keeps_the_rest_quiet(tmp_path: Path) -> None:
-    """Twenty videos jump at once: three messages a poll by extra views, ten a day, none twice."""
-    fast = {f"75900000000001{n:05d}": jumping(20_000, 1000 + 100 * n, 6, 12) for n in range(20)}
-    write_polls(tmp_path / "feeds", [*TWO_HOURLY, 12, 14], crowd(60) | fast)
+    """Five videos jump at once: three messages a poll by extra views, none twice."""
+    fast = {f"75900000000001{n:05d}": jumping(20_000, 1000 + 100 * n, 6, 30) for n in range(5)}
+    write_polls(tmp_path / "feeds", [*TWO_HOURLY, 12, 14], crowd(140) | fast)
     sent = [row for row in alerts(poll(tmp_path / "home", tmp_path / "feeds")) if row["is_message"]]
     assert len(sent) == len({row["video_id"] for row in sent})
     first = [row for row in sent if row["poll_at"] == datetime(2026, 1, 5, 16)]
