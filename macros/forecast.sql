@@ -105,6 +105,16 @@
     cast(least(floor(greatest({{ age_hours }}, 0) / 24), {{ forecast_age_buckets() - 1 }}) as integer)
 {%- endmacro %}
 
+{# Age class of a video when it was seen once: it tells how far its lifetime rate is from its pace. 0: older. #}
+{% macro first_pace_age_class(age_hours) -%}
+    case
+        {%- for hours in [3, 6, 12, 24, 48] %}
+        when {{ age_hours }} < {{ hours }} then {{ hours }}
+        {%- endfor %}
+        else 0
+    end
+{%- endmacro %}
+
 {# A statistic of n rows drawn towards what a wider group says: n / (n + strength). #}
 {% macro shrunk(own, wider, n, strength=var('trend_prior_cases', 10)) -%}
     (
