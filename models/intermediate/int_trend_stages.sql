@@ -9,7 +9,10 @@
 {%- set counted = var('trend_lifecycle_counts', 'uses') %}
 {%- set days = var('history_days') %}
 {%- set days_back = var('trend_memory_days', 10) %}
-{%- set names = {'stage': [], 'raw': [], 'held': []} %}
+{%- set names = {'mean': [], 'stage': [], 'raw': [], 'held': []} %}
+{%- for day in range(days) %}
+{%- do names.mean.append('mean_' ~ day) %}
+{%- endfor %}
 {%- for day in range(days_back + 1) %}
 {%- do names.stage.append('stage_' ~ day) %}
 {%- do names.raw.append('raw_' ~ day) %}
@@ -142,10 +145,12 @@ averaged as (
 
 peaked as (
 
+    -- The peak that each day knew of: a later rise must not change what was said before it.
     select
         *,
-        greatest({% for day in range(days) %}mean_{{ day }}{% if not loop.last %}, {% endif %}{% endfor %})
-            as peak_uses_3d_mean
+        {%- for day in range(days_back + 1) %}
+        greatest({{ names.mean[day:] | join(', ') }}) as peak_{{ day }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from averaged
 
 ),
@@ -157,9 +162,9 @@ type_peaks as (
         as_of_date,
         market,
         trend_key_type,
-        {{ quantile_in_group('peak_uses_3d_mean', 0.75) }} as type_peak
+        {{ quantile_in_group('peak_0', 0.75) }} as type_peak
     from peaked
-    where peak_uses_3d_mean >= {{ var('trend_minimum_videos', 2) }}
+    where peak_0 >= {{ var('trend_minimum_videos', 2) }}
     group by as_of_date, market, trend_key_type
 
 ),
@@ -187,9 +192,9 @@ staged as (
         case
             when first_use_day < {{ day }} or mean_{{ day }} is null then null
             when
-                mean_{{ day }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
-                and mean_{{ day + 1 }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
-                and mean_{{ day + 2 }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
+                mean_{{ day }} < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
+                and mean_{{ day + 1 }} < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
+                and mean_{{ day + 2 }} < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
                 and first_use_day > {{ day + 2 }}
                 then 'dead'
             when first_use_day <= {{ day + 1 }} then 'new'
@@ -208,7 +213,7 @@ staged as (
                 then 'rising'
             when
                 mean_{{ day }} >= {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
-                and mean_{{ day }} >= {{ var('trend_peaking_share', 0.8) }} * peak_uses_3d_mean
+                and mean_{{ day }} >= {{ var('trend_peaking_share', 0.8) }} * peak_{{ day }}
                 then 'peaking'
         end as stage_{{ day }}
         {%- endfor %}
@@ -265,7 +270,7 @@ settled as (
                 {%- endfor %}
             end,
             {{ names.held[newest:] | reverse | join(', ') }},
-            case when mean_{{ newest }} >= 0.5 * peak_uses_3d_mean then 'peaking' else 'declining' end
+            case when mean_{{ newest }} >= 0.5 * peak_{{ newest }} then 'peaking' else 'declining' end
         ) as lifecycle_{{ newest }}
         {%- endfor %}
     from held
@@ -289,7 +294,7 @@ select
     first_use_day = observed_day_count - 1 as age_is_lower_bound,
     mean_0 as uses_3d_mean,
     mean_1 as previous_uses_3d_mean,
-    peak_uses_3d_mean,
+    peak_0 as peak_uses_3d_mean,
     raw_0 as lifecycle_raw,
     lifecycle_0 as lifecycle,
     case when first_use_day >= 1 then lifecycle_1 end as previous_lifecycle
