@@ -2,11 +2,13 @@
 
 {#-
     Where each trend stands in its life, per date and market: 3-day means of its daily uses, against the day before and
-    against the peak of 28 days. Days without a new feed are skipped; a day with feeds that do not hold the key counts
-    as no use. Days are numbered back from the date (0 is the newest), each date looks at its own 28 days only.
+    against the peak of 28 days. A use counts on the day its video comes into the feed: a video that is still shown days
+    later tells of the past. The oldest day is left out, as on the first day there is every video is new. Days without a
+    new feed are skipped; a day with feeds that do not hold the key counts as no use. Days are numbered back from the
+    date (0 is the newest), each date looks at its own 28 days only.
 -#}
 
-{%- set counted = var('trend_lifecycle_counts', 'uses') %}
+{%- set counted = var('trend_lifecycle_counts', 'new_uses') %}
 {%- set days = var('history_days') %}
 {%- set days_back = var('trend_memory_days', 10) %}
 {%- set names = {'mean': [], 'stage': [], 'raw': [], 'held': []} %}
@@ -117,7 +119,9 @@ summed as (
         -- Two creators on the first day there is: it was under way before anyone looked.
         coalesce(bool_or(creators >= 2 and day_number = observed_day_count - 1), false) as was_running
         {%- for day in range(days) %},
-        sum(case when day_number = {{ day }} then uses else 0 end) as uses_{{ day }}
+        sum(
+            case when day_number = {{ day }} and day_number < observed_day_count - 1 then uses else 0 end
+        ) as uses_{{ day }}
         {%- endfor %}
     from used_days
     group by as_of_date, market, trend_key, trend_key_type
@@ -130,13 +134,13 @@ averaged as (
         *
         {%- for day in range(days) %},
         case
-            when observed_day_count > {{ day }}
+            when observed_day_count - 1 > {{ day }}
                 then
                     (
                         uses_{{ day }}
                         {%- if day + 1 < days %} + uses_{{ day + 1 }}{% endif %}
                         {%- if day + 2 < days %} + uses_{{ day + 2 }}{% endif %}
-                    ) / least(3, observed_day_count - {{ day }})
+                    ) / least(3, observed_day_count - 1 - {{ day }})
         end as mean_{{ day }}
         {%- endfor %}
     from summed
@@ -190,14 +194,17 @@ staged as (
         *
         {%- for day in range(days_back + 1) %},
         case
-            when first_use_day < {{ day }} or mean_{{ day }} is null then null
-            when
-                mean_{{ day }} < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
-                and mean_{{ day + 1 }} < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
-                and mean_{{ day + 2 }} < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
-                and first_use_day > {{ day + 2 }}
-                then 'dead'
+            when first_use_day < {{ day }} then null
             when first_use_day <= {{ day + 1 }} then 'new'
+            when mean_{{ day }} is null then null
+            when
+                first_use_day > {{ day + 2 }}
+                and (
+                    greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }}) = 0
+                    or greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }})
+                    < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
+                )
+                then 'dead'
             when
                 mean_{{ day }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
                 and mean_{{ day + 1 }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 2 }}

@@ -127,6 +127,8 @@ def feeds() -> Feeds:
                 other = "US" if market == "UK" else "UK"
                 if chance.random() < 0.2:  # the same video in both feeds
                     made.items[other, day].append(item)
+                if chance.random() < 0.3 and day < LAST:  # still shown on the next day
+                    made.items[market, day + 1].append({**item, "playCount": item["playCount"] + 100})
     for day in (4, LAST):
         made.add("US", day, effectStickers=[{"name": "Effect 1"}], hashtags=[])
         made.add("US", day, hashtags=tags("capcut", "everywhere", f"only here {day}"))
@@ -242,32 +244,35 @@ def test_uses_and_creators_are_counted_per_market_and_day(home: Store, feeds: Fe
 
 
 def use_series(feeds: Feeds, last: int) -> dict[tuple[str, str, str], list[int]]:
-    """Uses by day of each (market, type, key) that several videos share."""
+    """Videos that came into the feed a day, of each (market, type, key) that several videos share."""
     known = corpus(feeds, last)
     series: dict[tuple[str, str, str], list[int]] = {}
-    for (market, day), items in feeds.items.items():
-        if day <= last:
-            for item in items:
-                for kind, key in carried(item):
+    for market in MARKETS:
+        seen: set[str] = set()
+        for day in range(last + 1):
+            for item in feeds.items[market, day]:
+                for kind, key in carried(item) if item["id"] not in seen else ():
                     if known.videos[key] > 1 and known.is_distinctive(kind, key):
                         series.setdefault((market, kind, key), [0] * (last + 1))[day] += 1
+                seen.add(item["id"])
     return series
 
 
 def lifecycle(uses: Sequence[int], type_peak: float | None) -> str:
     """The stage on the last day, day after day: a stage holds from its second day on."""
-    means = [sum(uses[max(0, day - 2) : day + 1]) / min(3, day + 1) for day in range(len(uses))]
+    # On the first day there is, every video is new: it counts for nobody.
+    means = [math.nan] + [sum(uses[max(1, day - 2) : day + 1]) / min(3, day) for day in range(1, len(uses))]
     first = next(day for day, count in enumerate(uses) if count)
     days = range(max(first, len(uses) - 11), len(uses))
 
     def rule(day: int) -> str | None:
         now, before = means[day], means[day - 1] if day else math.nan
         earlier = means[day - 2] if day > 1 else math.nan
-        peak = max(means[: day + 1])
-        if day - first > 2 and max(means[day - 2 : day + 1]) < 0.1 * peak:
-            return "dead"
         if day - first <= 1:
             return "new"
+        peak, last_means = max(means[1 : day + 1]), means[day - 2 : day + 1]
+        if day - first > 2 and (max(last_means) == 0 or max(last_means) < 0.1 * peak):
+            return "dead"
         if now < 0.85 * before and before < 0.85 * earlier:
             return "declining"
         if now >= 1.25 * before and now < 0.5 * (type_peak or 0) and now > 0:
@@ -289,7 +294,7 @@ def lifecycle(uses: Sequence[int], type_peak: float | None) -> str:
         if held is not None and (found in ("declining", "dead") or before in (None, "new", held)):
             stage = held
     if stage is None:
-        stage = "peaking" if means[-1] >= 0.5 * max(means) else "declining"
+        stage = "peaking" if means[-1] >= 0.5 * max(means[1:]) else "declining"
     return stage
 
 
@@ -298,7 +303,7 @@ def test_lifecycle_follows_the_means_of_three_days(home: Store, feeds: Feeds, la
     series = use_series(feeds, last)
     peaks: dict[tuple[str, str], list[float]] = defaultdict(list)
     for (market, kind, _), uses in series.items():
-        peak = max(sum(uses[max(0, day - 2) : day + 1]) / min(3, day + 1) for day in range(last + 1))
+        peak = max(sum(uses[max(1, day - 2) : day + 1]) / min(3, day) for day in range(1, last + 1))
         if peak >= 2:
             peaks[market, kind].append(peak)
     expected = {}
