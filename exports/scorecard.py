@@ -26,6 +26,8 @@ Record = Mapping[str, Any]
 CHOSEN = "chosen"
 BASELINES = ("persistence", "lifetime_rate", "last_gain")
 DECISION_MODES = ("measured", "classic")
+# The measured order cut at as many builds as the classic mode took.
+SAME_COUNT = "measured_at_classic_count"
 DRAWS = 1000
 CONFIDENCE = 0.95
 SEED = 20260315
@@ -62,6 +64,7 @@ FORECAST_MEASURES = (
 DECISION_MEASURES = (
     Measure("precision", "", ("correct_builds",), ("builds",)),
     Measure("recall", "", ("correct_builds",), ("correct_builds", "missed")),
+    Measure("F1", "", ("correct_builds",) * 2, ("correct_builds", "correct_builds", "false_positives", "missed")),
 )
 DECISION_COUNTS = ("builds", "correct_builds", "false_positives", "missed", "correct_skips")
 
@@ -156,7 +159,11 @@ def report(forecasts: Table, decisions: Table) -> str:
         lines += ["", *_forecast_block(str(market), int(horizon), group)]
     decision_rows = decisions.dicts()
     if decision_rows:
-        lines += ["", "Decisions: a build was right when its gain of the next 48 h was in the top fifth of its market."]
+        lines += [
+            "",
+            "Decisions: a build was right when its gain of the next 48 h was in the top fifth of its market and day.",
+            "measured, as many: the first videos of the measured order, as many a day as the classic mode built.",
+        ]
     for (market,), group in _groups(decision_rows, ("market",)).items():
         lines += ["", *_decision_block(str(market), group)]
     return "\n".join(lines)
@@ -203,15 +210,31 @@ def _decision_block(market: str, rows: Sequence[Record]) -> list[str]:
         return [f"{market}: decisions not shown, there is no score of {', '.join(missing)} to compare"]
     days = sorted({row["as_of_date"] for row in rows})
     draws = day_draws(len(days))
+    same_count = [SAME_COUNT] if SAME_COUNT in by_mode else []
+    totals = {
+        mode: {name: sum(row[name] for row in by_mode[mode]) for name in DECISION_COUNTS}
+        for mode in (*DECISION_MODES, *same_count)
+    }
+    first, second = (totals[mode] for mode in DECISION_MODES)
     counts = [
-        [name.replace("_", " "), *(f"{sum(row[name] for row in by_mode[mode]):,}" for mode in DECISION_MODES), ""]
+        [
+            name.replace("_", " "),
+            *(f"{totals[mode][name]:,}" for mode in DECISION_MODES),
+            f"{first[name] - second[name]:+,}",
+            *(f"{totals[mode][name]:,}" for mode in same_count),
+        ]
         for name in DECISION_COUNTS
     ]
     scores = []
     for measure in DECISION_MEASURES:
-        estimates = [summary(by_mode[mode], measure, days, draws) for mode in DECISION_MODES]
+        texts = {mode: summary(by_mode[mode], measure, days, draws).text() for mode in totals}
         scores.append(
-            [measure.label, *(score.text() for score in estimates), _difference(by_mode, measure, days, draws)]
+            [
+                measure.label,
+                *(texts[mode] for mode in DECISION_MODES),
+                _difference(by_mode, measure, days, draws),
+                *(texts[mode] for mode in same_count),
+            ]
         )
     measured = by_mode[DECISION_MODES[0]]
     everything = summary(measured, Measure("", "", ("correct_builds", "missed"), ("n",)), days, draws)
@@ -219,7 +242,8 @@ def _decision_block(market: str, rows: Sequence[Record]) -> list[str]:
         f"{market}: n = {sum(row['n'] for row in measured):,} decisions scored on {len(days)} days"
         f" ({days[0]} to {days[-1]}); building everything has precision {everything.text()}"
     )
-    return [heading, *_aligned([["", *DECISION_MODES, "measured - classic"], *counts, *scores])]
+    header = ["", *DECISION_MODES, "measured - classic", *("measured, as many" for _ in same_count)]
+    return [heading, *_aligned([header, *counts, *scores])]
 
 
 def _difference(by_mode: Mapping[str, Sequence[Record]], measure: Measure, days: Sequence[date], draws: Array) -> str:

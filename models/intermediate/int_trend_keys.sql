@@ -1,4 +1,4 @@
-{#- The one key that each video of the date's feeds is told under, and why: where it shares nothing, the video itself. -#}
+{#- The one key that each video of a date's feeds is told under, and why; where it shares none, the video itself. -#}
 
 with
 

@@ -2,14 +2,19 @@
 
 {#-
     Where each trend stands in its life, per date and market: 3-day means of its daily uses, against the day before and
-    against the peak of 28 days. Days without a new feed are skipped; a day with feeds that do not hold the key counts
-    as no use. Days are numbered back from the date (0 is the newest), each date looks at its own 28 days only.
+    against the peak of 28 days. A use counts on the day its video comes into the feed: a video that is still shown days
+    later tells of the past. The oldest day is left out, as on the first day there is every video is new. Days without a
+    new feed are skipped; a day with feeds that do not hold the key counts as no use. Days are numbered back from the
+    date (0 is the newest), each date looks at its own 28 days only.
 -#}
 
-{%- set counted = var('trend_lifecycle_counts', 'uses') %}
+{%- set counted = var('trend_lifecycle_counts', 'new_uses') %}
 {%- set days = var('history_days') %}
 {%- set days_back = var('trend_memory_days', 10) %}
-{%- set names = {'stage': [], 'raw': [], 'held': []} %}
+{%- set names = {'mean': [], 'stage': [], 'raw': [], 'held': []} %}
+{%- for day in range(days) %}
+{%- do names.mean.append('mean_' ~ day) %}
+{%- endfor %}
 {%- for day in range(days_back + 1) %}
 {%- do names.stage.append('stage_' ~ day) %}
 {%- do names.raw.append('raw_' ~ day) %}
@@ -114,7 +119,9 @@ summed as (
         -- Two creators on the first day there is: it was under way before anyone looked.
         coalesce(bool_or(creators >= 2 and day_number = observed_day_count - 1), false) as was_running
         {%- for day in range(days) %},
-        sum(case when day_number = {{ day }} then uses else 0 end) as uses_{{ day }}
+        sum(
+            case when day_number = {{ day }} and day_number < observed_day_count - 1 then uses else 0 end
+        ) as uses_{{ day }}
         {%- endfor %}
     from used_days
     group by as_of_date, market, trend_key, trend_key_type
@@ -127,13 +134,13 @@ averaged as (
         *
         {%- for day in range(days) %},
         case
-            when observed_day_count > {{ day }}
+            when observed_day_count - 1 > {{ day }}
                 then
                     (
                         uses_{{ day }}
                         {%- if day + 1 < days %} + uses_{{ day + 1 }}{% endif %}
                         {%- if day + 2 < days %} + uses_{{ day + 2 }}{% endif %}
-                    ) / least(3, observed_day_count - {{ day }})
+                    ) / least(3, observed_day_count - 1 - {{ day }})
         end as mean_{{ day }}
         {%- endfor %}
     from summed
@@ -142,10 +149,12 @@ averaged as (
 
 peaked as (
 
+    -- The peak that each day knew of: a later rise must not change what was said before it.
     select
         *,
-        greatest({% for day in range(days) %}mean_{{ day }}{% if not loop.last %}, {% endif %}{% endfor %})
-            as peak_uses_3d_mean
+        {%- for day in range(days_back + 1) %}
+        greatest({{ names.mean[day:] | join(', ') }}) as peak_{{ day }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from averaged
 
 ),
@@ -157,9 +166,9 @@ type_peaks as (
         as_of_date,
         market,
         trend_key_type,
-        {{ quantile_in_group('peak_uses_3d_mean', 0.75) }} as type_peak
+        {{ quantile_in_group('peak_0', 0.75) }} as type_peak
     from peaked
-    where peak_uses_3d_mean >= {{ var('trend_minimum_videos', 2) }}
+    where peak_0 >= {{ var('trend_minimum_videos', 2) }}
     group by as_of_date, market, trend_key_type
 
 ),
@@ -185,14 +194,17 @@ staged as (
         *
         {%- for day in range(days_back + 1) %},
         case
-            when first_use_day < {{ day }} or mean_{{ day }} is null then null
-            when
-                mean_{{ day }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
-                and mean_{{ day + 1 }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
-                and mean_{{ day + 2 }} < {{ var('trend_dead_share', 0.1) }} * peak_uses_3d_mean
-                and first_use_day > {{ day + 2 }}
-                then 'dead'
+            when first_use_day < {{ day }} then null
             when first_use_day <= {{ day + 1 }} then 'new'
+            when mean_{{ day }} is null then null
+            when
+                first_use_day > {{ day + 2 }}
+                and (
+                    greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }}) = 0
+                    or greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }})
+                    < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
+                )
+                then 'dead'
             when
                 mean_{{ day }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
                 and mean_{{ day + 1 }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 2 }}
@@ -208,7 +220,7 @@ staged as (
                 then 'rising'
             when
                 mean_{{ day }} >= {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
-                and mean_{{ day }} >= {{ var('trend_peaking_share', 0.8) }} * peak_uses_3d_mean
+                and mean_{{ day }} >= {{ var('trend_peaking_share', 0.8) }} * peak_{{ day }}
                 then 'peaking'
         end as stage_{{ day }}
         {%- endfor %}
@@ -265,7 +277,7 @@ settled as (
                 {%- endfor %}
             end,
             {{ names.held[newest:] | reverse | join(', ') }},
-            case when mean_{{ newest }} >= 0.5 * peak_uses_3d_mean then 'peaking' else 'declining' end
+            case when mean_{{ newest }} >= 0.5 * peak_{{ newest }} then 'peaking' else 'declining' end
         ) as lifecycle_{{ newest }}
         {%- endfor %}
     from held
@@ -289,7 +301,7 @@ select
     first_use_day = observed_day_count - 1 as age_is_lower_bound,
     mean_0 as uses_3d_mean,
     mean_1 as previous_uses_3d_mean,
-    peak_uses_3d_mean,
+    peak_0 as peak_uses_3d_mean,
     raw_0 as lifecycle_raw,
     lifecycle_0 as lifecycle,
     case when first_use_day >= 1 then lifecycle_1 end as previous_lifecycle

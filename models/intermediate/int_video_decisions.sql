@@ -1,6 +1,7 @@
 {#-
     What to build, in both modes side by side. classic_*: by lifetime momentum (int_video_metrics). measured_*: the
-    same labels from the forecast: the gain still to come once a template is out, ranked within market and day.
+    same labels from the forecast: the gain still to come once a template is out, ranked within market and day. Ranked by
+    what it comes to on average, not by its middle: half of the videos of a wide forecast gain more, some of them far more.
 -#}
 
 {%- set horizon = var('decision_horizon_hours') | int %}
@@ -124,6 +125,7 @@ horizons as (
         max(case when horizon_hours = 24 then gain_last_gain end) as last_gain_24h,
         max(case when horizon_hours = {{ horizon }} then p50 end) as gain,
         max(case when horizon_hours = {{ horizon }} then p10 end) as gain_p10,
+        max(case when horizon_hours = {{ horizon }} then ln((p90 + 1) / (p50 + 1)) / 1.2816 end) as log_spread,
         max(case when horizon_hours = 168 then p50 end) as gain_168h
     from forecasts
     group by as_of_date, market, video_id
@@ -156,16 +158,23 @@ expected as (
         trends.window_left_h as trend_window_left_h,
         coalesce(trends.creators, 1) as trend_creators,
         {{ hours_between('horizons.made_at', 'metrics.cutoff_at') }} as forecast_age_hours,
+        -- Mean over median of a log-normal; 1.2816 deviations reach from the middle to the 90 % quantile.
+        exp(power(least(horizons.log_spread, {{ var('decision_maximum_spread') }}), 2) / 2) as mean_over_p50,
         -- What is gained while the template is being made is out of reach.
-        {%- for gain, name in [('gain', 'gain_p50'), ('gain_p10', 'gain_p10')] %}
         case
-            when horizons.{{ gain }} is not null
+            when horizons.gain is not null
                 then
                     greatest(
-                        horizons.{{ gain }} - coalesce(horizons.gain_24h, 0) * least({{ production }} / 24.0, 1), 0
+                        horizons.gain - coalesce(horizons.gain_24h, 0) * least({{ production }} / 24.0, 1), 0
                     )
-        end as {{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        end as gain_p50,
+        case
+            when horizons.gain_p10 is not null
+                then
+                    greatest(
+                        horizons.gain_p10 - coalesce(horizons.gain_24h, 0) * least({{ production }} / 24.0, 1), 0
+                    )
+        end as gain_p10
     from metrics
     left join horizons
         on
@@ -194,6 +203,7 @@ windowed as (
             when gain_24h >= {{ window_share }} * gain_168h then 24 * {{ window_share }} * gain_168h / gain_24h
             else 24 + 144 * ({{ window_share }} * gain_168h - gain_24h) / (gain_168h - gain_24h)
         end as forecast_window_hours,
+        gain_p50 * mean_over_p50 as gain_expected,
         gain_24h / nullif(last_gain_24h, 0) as gain_ratio
     from expected
 
@@ -219,7 +229,7 @@ placed as (
         end as measured_trajectory,
         row_number() over (
             partition by as_of_date, market
-            order by gain_p50 desc nulls last, video_id
+            order by gain_expected desc nulls last, video_id
         ) as gain_place,
         count(gain_p50) over (partition by as_of_date, market) as ranked_videos
     from windowed
@@ -231,7 +241,8 @@ bounded as (
     -- Most of a feed is gone two days later: a fifth of what stays is less than a fifth of today's videos. At least one
     -- video may be built on any day, if it is worth the work.
     {%- set prior_videos = var('decision_kept_prior_videos') %}
-    {%- set kept_share = shrunk('kept.observed * 1.0 / kept.made', var('decision_kept_prior'), 'kept.made', prior_videos) %}
+    {%- set kept_prior = var('decision_kept_prior') %}
+    {%- set kept_share = shrunk('kept.observed * 1.0 / kept.made', kept_prior, 'kept.made', prior_videos) %}
 
     select
         placed.*,
@@ -255,10 +266,7 @@ bars as (
     select
         *,
         -- The gain of the last place that is still built, to say how far off a video is.
-        max(case when gain_place = act_now_places then gain_p50 end) over (
-            partition by as_of_date, market
-        ) as act_now_bar,
-        max(case when gain_place = build_places then gain_p50 end) over (
+        max(case when gain_place = build_places then gain_expected end) over (
             partition by as_of_date, market
         ) as build_bar
     from bounded
@@ -351,13 +359,15 @@ explained as (
         case
             when gain_p50 is null then 'no forecast: the feed gives no plays'
             else
-                'gain to come in {{ horizon }} h: ' || cast(round(gain_p50) as bigint)
-                || ' views (at least ' || cast(round(gain_p10) as bigint) || ' in 9 of 10 cases), place '
-                || gain_place || ' of ' || ranked_videos || ' in ' || market
+                'gain to come in {{ horizon }} h: ' || cast(round(gain_expected) as bigint)
+                || ' views on average (' || cast(round(gain_p50) as bigint)
+                || ' in the middle case, at least ' || cast(round(gain_p10) as bigint)
+                || ' in 9 of 10), place ' || gain_place || ' of ' || ranked_videos || ' in ' || market
                 || '; window left ' || cast(round(window_left_hours, 1) as varchar)
                 || ' h against {{ production }} h of production; trend '
                 || coalesce(
-                    trend_lifecycle || ' (' || cast(round(trend_window_left_h, 1) as varchar) || ' h left)', 'not staged'
+                    trend_lifecycle || ' (' || cast(round(trend_window_left_h, 1) as varchar) || ' h left)',
+                    'not staged'
                 ) || ', ' || trend_creators
                 || case when trend_creators = 1 then ' creator today' else ' creators today' end
         end as measured_reasons,
@@ -368,10 +378,13 @@ explained as (
                     'a new rise: the window of ' || cast(round(window_left_hours, 1) as varchar)
                     || ' h must exceed {{ production }} h'
             when gain_p50 < {{ var('decision_minimum_gain') }}
-                then 'a gain of {{ var("decision_minimum_gain") }} views to come, it is ' || cast(round(gain_p50) as bigint)
+                then
+                    'a middle gain of {{ var("decision_minimum_gain") }} views to come, it is '
+                    || cast(round(gain_p50) as bigint)
             when measured_action_window in {{ builds }}
                 then
-                    'falling below ' || cast(round(coalesce(build_bar, 0)) as bigint) || ' views to come (place '
+                    'falling below ' || cast(round(coalesce(build_bar, 0)) as bigint)
+                    || ' views to come on average (place '
                     || cast(cast(build_places as bigint) as varchar) || '), or a window under {{ production }} h'
             when trend_lifecycle = 'dead' and measured_action_window = '{{ labels.late }}'
                 then 'new uses of the trend: it is dead'
@@ -380,8 +393,10 @@ explained as (
                     'a surer forecast: {{ var("decision_minimum_gain") }} views in 9 of 10 cases, now '
                     || cast(round(gain_p10) as bigint)
             else
-                'a gain of ' || cast(round(coalesce(build_bar, 0)) as bigint) || ' views to come (place '
-                || cast(cast(build_places as bigint) as varchar) || '), it is ' || cast(round(gain_p50) as bigint)
+                'a gain of ' || cast(round(coalesce(build_bar, 0)) as bigint)
+                || ' views to come on average (place '
+                || cast(cast(build_places as bigint) as varchar) || '), it is '
+                || cast(round(gain_expected) as bigint)
         end as measured_would_change_if,
         'velocity ' || coalesce(cast(round(velocity, 1) as varchar), 'not known') || ' momentum points a day; momentum '
         || coalesce(cast(round(momentum_score, 1) as varchar), 'not known') || '; age '
@@ -409,6 +424,7 @@ select
     made_at,
     gain_p50,
     gain_p10,
+    gain_expected,
     gain_place,
     ranked_videos,
     build_places,

@@ -16,23 +16,35 @@ retention as (
 
 ),
 
+first_paces as (
+
+    select * from {{ ref('int_first_paces') }}
+
+),
+
 matched as (
 
     -- The exponent that the learned curve has at the age of the previous reading; the shipped one until readings of
-    -- that age were seen to move on. A bucket's retention is told from its middle to the middle of the next.
+    -- that age were seen to move on. A bucket's retention compares the day before a reading with the day after it: on
+    -- average from as many days of age as the bucket says to one more.
     select
         known.*,
         case
             when retention.n_all_markets > 0 and retention.phi > 0
-                then -ln(retention.phi) / ln((retention.age_bucket + 1.5) / (retention.age_bucket + 0.5))
+                then -ln(retention.phi) / ln((retention.age_bucket + 1) / greatest(retention.age_bucket, 0.5))
             else {{ alpha }}
-        end as decay_exponent
+        end as decay_exponent,
+        coalesce(first_paces.ratio, 1) as first_pace_ratio
     from known
     left join retention
         on
             known.as_of_date = retention.as_of_date
             and known.market = retention.market
             and {{ forecast_age_bucket('known.previous_age_hours') }} = retention.age_bucket
+    left join first_paces
+        on
+            known.as_of_date = first_paces.as_of_date
+            and {{ first_pace_age_class('known.previous_age_hours') }} = first_paces.age_class
 
 ),
 
@@ -42,7 +54,8 @@ moved as (
         *,
         (momentum_score - previous_day_momentum) / previous_day_gap_days as velocity,
         -- The pace that the previous reading lets one expect in the middle of the last interval, by a power law of age.
-        -- With one earlier reading its lifetime average stands in: under that law the pace is (1 - alpha) of it.
+        -- With one earlier reading its lifetime average stands in: under that law the pace is (1 - alpha) of it, times
+        -- what first paces of that age were seen to be.
         case
             when gap_hours < {{ var('minimum_gap_hours') }} then null
             when previous_live_momentum is not null
@@ -55,7 +68,7 @@ moved as (
                     )
             when not age_is_lower_bound
                 then
-                    (1 - {{ alpha }}) * previous_momentum_score
+                    first_pace_ratio * (1 - {{ alpha }}) * previous_momentum_score
                     * power(
                         greatest(age_hours - gap_hours / 2, {{ var('minimum_age_hours') }}) / previous_age_hours,
                         -{{ alpha }}

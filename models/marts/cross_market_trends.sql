@@ -1,10 +1,18 @@
+-- noqa: disable=LT02,LT09
+{#- The linter cannot place the lines that the loops below write. -#}
 {#-
     Which market a trend came from and when it reaches the others. A market's onset is the first day on which its feeds
     held the key from three creators. A trend that ran already when the 28 days began has no known onset and is left
     out; a market it did not reach yet is censored, and its arrival is expected from trends of the same type.
 -#}
 
-{%- set days = var('history_days') %}
+{%- set days = var('history_days') | int %}
+{#- Days, while no lag was observed: a guess that the first ten lags outweigh. -#}
+{%- set prior_lag_days = {
+    'p25': var('cross_market_prior_lag_p25_days', 1),
+    'p50': var('cross_market_prior_lag_p50_days', 2),
+    'p75': var('cross_market_prior_lag_p75_days', 4),
+} %}
 {%- set lag_quantiles = {'p25': 0.25, 'p50': 0.5, 'p75': 0.75} %}
 
 with
@@ -161,7 +169,7 @@ expected_lags as (
         types.as_of_date,
         types.trend_key_type,
         coalesce(lags_of_type.lags, 0) as observed_lags
-        {%- for name, prior in var('cross_market_prior_lag_days', {'p25': 1, 'p50': 2, 'p75': 4}).items() %},
+        {%- for name, prior in prior_lag_days.items() %},
         {{ shrunk(
             'lags_of_type.' ~ name, shrunk('lags_of_all.' ~ name, prior, 'lags_of_all.lags'), 'lags_of_type.lags'
         ) }} as lag_{{ name }}

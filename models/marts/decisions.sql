@@ -28,6 +28,7 @@ select
     decided.{{ mode }}_is_build as is_build,
     decided.gain_p50,
     decided.gain_p10,
+    decided.gain_expected,
     decided.window_left_hours,
     decided.{{ mode }}_reasons as decision_reasons,
     decided.{{ mode }}_would_change_if as would_change_if

@@ -1,4 +1,4 @@
-{#- How alike the feeds of two markets are: where most videos are the same, the scraper's region setting does nothing. -#}
+{#- How alike the feeds of two markets are: where most videos are shared, the scraper's region setting does nothing. -#}
 
 -- depends_on: {{ ref('int_as_of') }}
 with

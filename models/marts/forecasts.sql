@@ -1,7 +1,16 @@
 -- noqa: disable=LT02,LT05
 {#- The linter cannot place the lines that the loops below write. -#}
 {%- set strength = forecast_setting('interval_shrinkage') %}
-{%- set prior_width = forecast_setting('interval_prior') %}
+{%- set prior_widths = forecast_setting('interval_prior') %}
+{%- set prior_width -%}
+(
+            case chosen.segment
+                {%- for segment, width in prior_widths.items() %}
+                when '{{ segment }}' then {{ width }}
+                {%- endfor %}
+            end
+        )
+{%- endset %}
 
 with
 

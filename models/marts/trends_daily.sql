@@ -6,6 +6,8 @@
 
 {%- set living = "('new', 'emerging', 'rising', 'peaking', 'resurged')" %}
 {%- set call_delay_h = 24 * var('trend_call_delay_days', 2) %}
+{#- Share that ends in a day even where none was seen to: trends do not live for ever. -#}
+{%- set floor_rate = var('trend_ending_minimum', 0.02) %}
 {%- set quantiles = {'p25': 0.75, 'p50': 0.5, 'p75': 0.25} %}
 
 with
@@ -88,11 +90,13 @@ learned as (
 
 overall as (
 
+    -- The first day of a trend cannot be called its end: it says nothing of the days of older ones.
     select
         as_of_date,
         sum(followed) as followed,
         sum(ended) / sum(followed) as ending_rate
     from learned
+    where age_days >= 1
     group by as_of_date
 
 ),
@@ -105,6 +109,7 @@ by_type as (
         sum(followed) as followed,
         sum(ended) / sum(followed) as ending_rate
     from learned
+    where age_days >= 1
     group by as_of_date, trend_key_type
 
 ),
@@ -154,10 +159,10 @@ survival as (
         ages.age_days,
         ln(1 - least(greatest({{ shrunk(
             'learned.ended / learned.followed', 'type_rates.type_rate', 'learned.followed'
-        ) }}, 0.001), 0.95)) as day_log_survival,
+        ) }}, {{ floor_rate }}), 0.95)) as day_log_survival,
         sum(ln(1 - least(greatest({{ shrunk(
             'learned.ended / learned.followed', 'type_rates.type_rate', 'learned.followed'
-        ) }}, 0.001), 0.95))) over (
+        ) }}, {{ floor_rate }}), 0.95))) over (
             partition by type_rates.as_of_date, type_rates.trend_key_type
             order by ages.age_days
         ) as log_survival

@@ -129,7 +129,7 @@ def test_decision_modes_stand_side_by_side(file: duckdb.DuckDBPyConnection) -> N
     assert "Decisions" not in scorecard.report(*published.scorecard_days(file))
     file.execute(DECISION_SCORES)
     for day in (0, 1):
-        for mode, builds, correct in (("measured", 8, 6), ("classic", 10, 3)):
+        for mode, builds, correct in (("measured", 8, 6), ("classic", 10, 3), ("measured_at_classic_count", 10, 7)):
             row = [FIRST + timedelta(days=day), "US", mode, 50, builds, correct, builds - correct, 10 - correct]
             file.execute(
                 "insert into marts.decision_scores values (?, ?, ?, ?, ?, ?, ?, ?, ?, null, null)",
@@ -139,10 +139,12 @@ def test_decision_modes_stand_side_by_side(file: duckdb.DuckDBPyConnection) -> N
     assert "US: n = 100 decisions scored on 2 days" in text
     assert "building everything has precision 0.200" in text
     (precision,) = lines_of(text, "precision  ")
-    assert precision.split()[1::3] == ["0.750", "0.300", "0.450"]
+    assert precision.split()[1::3] == ["0.750", "0.300", "0.450", "0.700"]
     (recall,) = lines_of(text, "recall")
-    assert recall.split()[1::3] == ["0.600", "0.300", "0.300"]
-    assert lines_of(text, "false positives")[0].split()[2:] == ["4", "14"]
+    assert recall.split()[1::3] == ["0.600", "0.300", "0.300", "0.700"]
+    (f1,) = lines_of(text, "F1")
+    assert f1.split()[1::3] == ["0.667", "0.300", "0.367", "0.700"]
+    assert lines_of(text, "false positives")[0].split()[2:] == ["4", "14", "-10", "6"]
 
 
 def test_command_prints_the_dates_asked_for(file: duckdb.DuckDBPyConnection, store: Store) -> None:
