@@ -46,13 +46,14 @@ FIRST_YEAR = 2010
 LAST_YEAR = 2045
 
 EVENT_COLUMNS = (
-    "key", "name", "emoji", "market", "rule", "keywords", "template_ideas", "tone", "duration_days", "lead_days",
-    "major", "enabled",
+    "key", "name", "emoji", "market", "rule", "keywords", "template_ideas", "tone", "days_before", "duration_days",
+    "lead_days", "major", "enabled",
 )  # fmt: skip
 WINDOW_COLUMNS = ("key", "name", "emoji", "market", "starts", "ends", "template_ideas", "tone", "enabled")
 TONES = ("celebrate", "sombre")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MAXIMUM_LEAD_DAYS = 90
+MAXIMUM_DAYS_BEFORE = 14
 MAXIMUM_DURATION_DAYS = 92
 
 CALENDAR_SCHEMA = pa.schema(
@@ -80,7 +81,8 @@ class SeasonalEvent:
         market: Upper-case market code, or `both` for every market.
         rule: The rule as written.
         tone: `celebrate` or `sombre`.
-        duration_days: Days it lasts, 1 or more.
+        days_before: Days that it begins before its date, such as Good Friday before Easter Sunday.
+        duration_days: Days it lasts from its begin on, 1 or more.
         lead_days: Days before it at which alerts begin.
         major: Whether it is also announced 21 and 42 days before.
         enabled: Whether it is in use.
@@ -91,6 +93,7 @@ class SeasonalEvent:
     market: str
     rule: str
     tone: str
+    days_before: int
     duration_days: int
     lead_days: int
     major: bool
@@ -172,6 +175,7 @@ def read_events(path: Path) -> list[SeasonalEvent]:
                 market=row["market"],
                 rule=row["rule"],
                 tone=row["tone"],
+                days_before=int(row["days_before"]),
                 duration_days=int(row["duration_days"]),
                 lead_days=int(row["lead_days"]),
                 major=row["major"] == "true",
@@ -325,7 +329,11 @@ def _problems_of_event(row: Mapping[str, str]) -> list[str]:
     problems = _problems_common(row)
     if row["major"] not in ("true", "false"):
         problems.append(f"major '{row['major']}' is neither true nor false; write one of them")
-    for column, lowest, highest in (("duration_days", 1, MAXIMUM_DURATION_DAYS), ("lead_days", 0, MAXIMUM_LEAD_DAYS)):
+    for column, lowest, highest in (
+        ("days_before", 0, MAXIMUM_DAYS_BEFORE),
+        ("duration_days", 1, MAXIMUM_DURATION_DAYS),
+        ("lead_days", 0, MAXIMUM_LEAD_DAYS),
+    ):
         if not re.fullmatch(r"[0-9]{1,4}", row[column]) or not lowest <= int(row[column]) <= highest:
             problems.append(f"{column} '{row[column]}' is no whole number of days from {lowest} to {highest}")
     return problems

@@ -59,6 +59,7 @@ announced as (
         listed.template_ideas,
         listed.keywords,
         listed.duration_days,
+        listed.event_start_date,
         listed.event_end_date,
         listed.is_major,
         listed.is_approximate,
@@ -75,13 +76,13 @@ announced as (
             else 'ON RADAR'
         end as phase,
         case
+            when listed.days_until = 0 then 'today'
+            when listed.local_date between listed.event_start_date and listed.event_end_date
+                then
+                    'running, day ' || cast(listed.local_date - listed.event_start_date + 1 as varchar)
+                    || ' of ' || cast(listed.duration_days as varchar)
             when listed.days_until > 1 then 'in ' || cast(listed.days_until as varchar) || ' days'
             when listed.days_until = 1 then 'tomorrow'
-            when listed.days_until = 0 then 'today'
-            when listed.local_date <= listed.event_end_date
-                then
-                    'running, day ' || cast(1 - listed.days_until as varchar)
-                    || ' of ' || cast(listed.duration_days as varchar)
             else 'over since ' || cast(listed.event_end_date as varchar)
         end as window_text
     from listed
@@ -114,6 +115,7 @@ select
     announced.template_ideas,
     announced.keywords,
     announced.duration_days,
+    announced.event_start_date,
     announced.event_end_date,
     announced.is_major,
     announced.is_approximate,

@@ -185,6 +185,17 @@ def test_days_state_the_phase(year: Project) -> None:
     ]
 
 
+def test_good_friday_and_easter_monday_are_easter(year: Project) -> None:
+    rows = year.subset.rows(
+        "select days_until, window_text from marts.seasonal_alerts where market = 'UK' and event_key = 'easter'"
+        " and event_date = '2028-04-16' and days_until between -2 and 3 and is_newest order by 1 desc"
+    )
+    assert rows == [
+        (3, "in 3 days"), (2, "running, day 1 of 4"), (1, "running, day 2 of 4"), (0, "today"),
+        (-1, "running, day 4 of 4"), (-2, "over since 2028-04-17"),
+    ]  # fmt: skip
+
+
 def test_lists_end_two_days_after(year: Project) -> None:
     rows = year.subset.rows(
         "select min(event_date - local_date), max(local_date - event_end_date) from marts.seasonal_alerts"
@@ -294,8 +305,8 @@ def test_user_adds_edits_and_switches_off_without_code(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     project.edit_event(
         "template_day", name="Template Day", emoji="🎬", market="US", rule="nth:09,wed,2", keywords="template day",
-        template_ideas="Edit the edit", tone="celebrate", duration_days="1", lead_days="10", major="false",
-        enabled="true",
+        template_ideas="Edit the edit", tone="celebrate", days_before="0", duration_days="1", lead_days="10",
+        major="false", enabled="true",
     )  # fmt: skip
     project.edit_event("labor_day", lead_days="5")
     project.edit_event("september_21st", enabled="false")

@@ -89,7 +89,7 @@ def dates() -> dict[tuple[str, int], list[date]]:
 
 
 def _event(rule: str, key: str = "test_day") -> SeasonalEvent:
-    return SeasonalEvent(key, "Test Day", "US", rule, "celebrate", 1, 14, False, True)
+    return SeasonalEvent(key, "Test Day", "US", rule, "celebrate", 0, 1, 14, False, True)
 
 
 def _resolved(*events: SeasonalEvent, first: int = 2026, last: int = 2026) -> list[date]:
@@ -251,7 +251,7 @@ def _seed(tmp_path: Path, **changes: str) -> Path:
     """A seed of one good event and one with the given cells."""
     good = dict.fromkeys(EVENT_COLUMNS, "") | {
         "key": "good", "name": "Good", "market": "US", "rule": "fixed:05-01", "tone": "celebrate",
-        "duration_days": "1", "lead_days": "14", "major": "false", "enabled": "true",
+        "days_before": "0", "duration_days": "1", "lead_days": "14", "major": "false", "enabled": "true",
     }  # fmt: skip
     path = tmp_path / "events.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -283,6 +283,7 @@ def _seed(tmp_path: Path, **changes: str) -> Path:
         ({"rule": ""}, "write one of fixed, nth"),
         ({"market": "us"}, "write US, UK or both"),
         ({"tone": "sad"}, "write celebrate or sombre"),
+        ({"days_before": "15"}, "whole number of days from 0 to 14"),
         ({"duration_days": "0"}, "whole number of days from 1"),
         ({"lead_days": "two weeks"}, "whole number of days from 0"),
         ({"major": "yes"}, "neither true nor false"),
@@ -303,7 +304,7 @@ def test_a_wrong_row_is_refused_with_file_row_and_remedy(tmp_path: Path, changes
 def test_all_wrong_rows_are_named_at_once(tmp_path: Path) -> None:
     path = _seed(tmp_path, rule="fixed:99-99", tone="loud")
     with path.open("a", encoding="utf-8") as file:
-        file.write("third,Third,,US,nth:1,,,celebrate,1,14,false,true\n")
+        file.write("third,Third,,US,nth:1,,,celebrate,0,1,14,false,true\n")
     with pytest.raises(SeasonalSeedError) as refusal:
         read_events(path)
     message = str(refusal.value)
@@ -318,7 +319,7 @@ def test_a_file_without_its_columns_is_refused(tmp_path: Path) -> None:
         read_events(path)
     with pytest.raises(SeasonalSeedError, match="is missing; restore it"):
         read_events(tmp_path / "gone.csv")
-    too_wide = ",".join(EVENT_COLUMNS) + "\na,A,,US,fixed:01-01,x,y,z,celebrate,1,14,false,true\n"
+    too_wide = ",".join(EVENT_COLUMNS) + "\na,A,,US,fixed:01-01,x,y,z,celebrate,0,1,14,false,true\n"
     path.write_text(too_wide, encoding="utf-8")
     with pytest.raises(SeasonalSeedError, match="row 2: more cells than columns"):
         read_events(path)
