@@ -6,10 +6,15 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from orchestration.settings import Settings
 from warehouse.store import Store
+
+# A busy machine is slow now and then: a test that fails by the clock says nothing about the code.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
