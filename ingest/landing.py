@@ -147,6 +147,7 @@ create table if not exists raw.revenue_rows (
     age_at_detection_hours double,
     first_seen_on date,
     notes varchar,
+    tutorial_link varchar,
     entered varchar not null
 );
 comment on table raw.revenue_rows is

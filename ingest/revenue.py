@@ -57,6 +57,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Date First Seen": ("first seen", "date"),
     "Notes": ("note",),
 }
+# Not one of the tab's columns, but read where a user added it: MY_PERFORMANCE shows it.
+TUTORIAL_LINK = "Tutorial Link"
 # Computed from the others: never read, so that a broken formula breaks nothing here.
 FORMULA_COLUMNS = ("Total Installs", "Rev/Install", "At Cap?")
 REQUIRED_COLUMNS = ("TikTok URL", "Received ($)")
@@ -120,6 +122,7 @@ class RevenueRow:
         age_at_detection_hours: Age of the trend's video when it was found.
         first_seen_on: Date the template was first seen.
         notes: Free text.
+        tutorial_link: Link to the tutorial, from a column that the user added.
         problem: Why the row can't be counted; None if it can.
     """
 
@@ -141,6 +144,7 @@ class RevenueRow:
     age_at_detection_hours: float | None = None
     first_seen_on: date | None = None
     notes: str | None = None
+    tutorial_link: str | None = None
     problem: str | None = None
 
 
@@ -470,7 +474,7 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
             read_id, row.sheet_row, row.url, _video_id(row.url), row.account, row.template_link, row.received,
             row.estimated, row.us_eu3_installs, row.row_installs, row.trend_description, row.momentum_at_detection,
             row.trigger_level, row.action_window, row.market, row.ai_category, row.age_at_detection_hours,
-            row.first_seen_on, row.notes, json.dumps(row.entered, ensure_ascii=False),
+            row.first_seen_on, row.notes, row.tutorial_link, json.dumps(row.entered, ensure_ascii=False),
         )
         for row in reading.readable
     ]  # fmt: skip
@@ -480,7 +484,7 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
         if row.problem is not None
     ]
     if readable:
-        connection.executemany(f"insert into raw.revenue_rows values ({', '.join('?' * 20)})", readable)
+        connection.executemany(f"insert into raw.revenue_rows values ({', '.join('?' * 21)})", readable)
     if unreadable:
         connection.executemany("insert into raw.revenue_quarantine values (?, ?, ?, ?)", unreadable)
 
@@ -573,6 +577,7 @@ def _row(
         age_at_detection_hours=detail("Age at Detection"),
         first_seen_on=read("Date First Seen", day),
         notes=text("Notes"),
+        tutorial_link=text(TUTORIAL_LINK),
     )
     return replace(row, problem="; ".join(problems)) if problems else row
 
@@ -615,7 +620,9 @@ def _normal(name: object) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
 
 
-_NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)}
+_NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
+    _normal(name): TUTORIAL_LINK for name in (TUTORIAL_LINK, "tutorial")
+}
 
 
 def _naive(moment: datetime) -> datetime:

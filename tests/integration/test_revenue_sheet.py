@@ -178,6 +178,12 @@ def test_swapped_columns_and_other_names_are_found_by_name(book: Spreadsheet, re
     assert (row.sheet_row, row.received, row.estimated) == (4, Decimal(12), Decimal(99))
 
 
+def test_a_tutorial_link_that_a_user_added_is_read(book: Spreadsheet, read: Read) -> None:
+    book.add("REVENUE_TRACKER", [[*COLUMNS, "Tutorial Link"], [*line(1, 1), "https://www.tiktok.com/@example.own"]])
+    (row,) = read().rows
+    assert (row.tutorial_link, len(row.entered)) == ("https://www.tiktok.com/@example.own", 19)
+
+
 def test_a_blank_row_in_the_middle_ends_nothing(book: Spreadsheet, read: Read) -> None:
     book.add("REVENUE_TRACKER", [list(COLUMNS), line(1, 1), [None, " "], line(3, 2)])
     assert [(row.sheet_row, row.received) for row in read().rows] == [(2, Decimal(1)), (4, Decimal(2))]
