@@ -109,6 +109,58 @@ create table if not exists raw.seasonal_dates (
 comment on table raw.seasonal_dates is
     'Dates of the seasonal events as resolved from the seed: one whole calendar per edit, the highest id holds.';
 
+create table if not exists raw.revenue_reads (
+    read_id bigint primary key,
+    attempted_at timestamp not null,
+    source varchar not null,
+    observed_at timestamp,
+    is_simulated boolean not null,
+    locale varchar not null,
+    time_zone varchar not null,
+    content_hash varchar not null,
+    row_count bigint not null,
+    quarantined_count bigint not null,
+    rows_read_id bigint not null,
+    failure varchar not null,
+    notes varchar not null
+);
+comment on table raw.revenue_reads is
+    'One row per attempt to read revenue: which source answered, why no better one did, which reading holds its rows.';
+
+create table if not exists raw.revenue_rows (
+    read_id bigint not null,
+    sheet_row integer not null,
+    url varchar,
+    video_id varchar,
+    account varchar,
+    template_link varchar,
+    received decimal(18, 4),
+    estimated decimal(18, 4),
+    us_eu3_installs bigint,
+    row_installs bigint,
+    trend_description varchar,
+    momentum_at_detection double,
+    trigger_level varchar,
+    action_window varchar,
+    market varchar,
+    ai_category varchar,
+    age_at_detection_hours double,
+    first_seen_on date,
+    notes varchar,
+    tutorial_link varchar,
+    entered varchar not null
+);
+comment on table raw.revenue_rows is
+    'Readable rows of the revenue sheet, typed by the sheet''s locale, and (entered) every cell as it was displayed.';
+
+create table if not exists raw.revenue_quarantine (
+    read_id bigint not null,
+    sheet_row integer not null,
+    problem varchar not null,
+    entered varchar not null
+);
+comment on table raw.revenue_quarantine is 'Rows of the revenue sheet with an unreadable amount or date, and why.';
+
 create table if not exists meta.cutoffs (
     as_of_date date primary key,
     cutoff_at timestamp not null,

@@ -309,6 +309,9 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
                     print(
                         f"- and {len(lines) - LINES_SHOWN} more: select file, reason from raw.loads where reason <> ''"
                     )
+        if "revenue" in metadata and "revenue" not in seen:
+            seen.add("revenue")
+            print(f"revenue: {metadata['revenue'].value}")
         # A run over a range materializes every partition with the same metadata.
         if "files" in metadata and event.step_key not in seen:
             seen.add(str(event.step_key))

@@ -29,6 +29,7 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
     return dg.Definitions(
         assets=[
             ingest.raw_feeds,
+            ingest.raw_revenue,
             dbt_models,
             publish.build_published_asset(marts, manifest_path),
             *exports.build_export_assets(),

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts, RunReceipts
 from ingest import export_folder, landing
 from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
+from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
 from ingest.simulator import sample_config, simulate, write_export_folder
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -209,3 +211,24 @@ def seasonal_calendar(project_root: Path = PROJECT_ROOT) -> SeasonalCalendar:
     """
     check_windows(project_root / "seeds" / "content_windows.csv")
     return resolve_calendar(read_events(project_root / "seeds" / "seasonal_events.csv"))
+
+
+def revenue(settings: Settings, store: Store, *, now: datetime, project_root: Path = PROJECT_ROOT) -> RevenueReading:
+    """Revenue from the best source there is: the live sheet where one is set, its cache, the shipped entries.
+
+    Raises:
+        RevenueReadError: Even the shipped entries can't be read.
+    """
+    sheet_id = settings.revenue_sheet_id or settings.dashboard_sheet_id
+    config = None
+    if sheet_id:
+        google = GoogleConfig(
+            settings.google_client_id,
+            settings.google_client_secret,
+            settings.google_refresh_token,
+            settings.google_credentials,
+            settings.google_token_uri,
+        )
+        config = RevenueSheetConfig(sheet_id, google, settings.revenue_tab, settings.sheets_endpoint)
+    cache_path = (settings.cache_dir or store.data) / "revenue_cache.json"
+    return read_revenue(config, cache_path, project_root / "seeds" / "revenue_seed.csv", now=now)

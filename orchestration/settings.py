@@ -29,6 +29,15 @@ class Settings(BaseSettings):
         apify_max_charge_usd: Upper limit of the cost of each run.
         apify_run_timeout_minutes: Minutes a run is waited for; it is resumed by the next attempt.
         apify_item_floor: A run with fewer usable items counts as a failed reading.
+        google_client_id: OAuth client for Drive and Sheets.
+        google_client_secret: Its secret.
+        google_refresh_token: From `trends auth google`.
+        google_credentials: Service account key instead, base64 of its JSON file.
+        google_token_uri: Google's token endpoint.
+        sheets_endpoint: Root address of the Sheets API.
+        dashboard_sheet_id: The live sheet.
+        revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
+        revenue_tab: Its tab.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
@@ -49,6 +58,16 @@ class Settings(BaseSettings):
     apify_run_timeout_minutes: float = 120.0
     apify_item_floor: int = 20
     task_ids: dict[str, str] = Field(default_factory=dict)
+
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    google_refresh_token: SecretStr | None = None
+    google_credentials: SecretStr | None = None
+    google_token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+    sheets_endpoint: str = "https://sheets.googleapis.com/"
+    dashboard_sheet_id: str | None = None
+    revenue_sheet_id: str | None = None
+    revenue_tab: str = "REVENUE_TRACKER"
 
     output_dir: Path | None = None
     cache_dir: Path | None = None

@@ -16,6 +16,24 @@ videos as (
 
 ),
 
+entered as (
+
+    -- What the user entered for the post; several rows of one link add up, of texts the first one holds.
+    select
+        as_of_date,
+        video_id,
+        cast(sum(received) as double) as revenue,
+        min_by(tutorial_link, sheet_row) filter (where tutorial_link is not null) as tutorial_link,
+        min_by(template_link, sheet_row) filter (where template_link is not null) as template_link,
+        min_by(notes, sheet_row) filter (where notes is not null) as notes
+    from {{ ref('int_revenue_rows') }}
+    where
+        is_counted
+        and video_id is not null
+    group by as_of_date, video_id
+
+),
+
 rivals as (
 
     -- Competitors on the same trend key in the seven days up to the date.
@@ -53,13 +71,17 @@ select
     videos.urgency,
     videos.trigger_reason,
     coalesce(rivals.competitor_count, 0) as competitor_count_7d,
-    cast(null as varchar) as tutorial_link,
-    cast(null as varchar) as template_link,
-    cast(null as double) as revenue,
-    cast(null as varchar) as notes
+    entered.tutorial_link,
+    entered.template_link,
+    entered.revenue,
+    entered.notes
 from videos
 left join rivals
     on
         videos.as_of_date = rivals.as_of_date
         and videos.trend_key = rivals.trend_key
+left join entered
+    on
+        videos.as_of_date = entered.as_of_date
+        and videos.video_id = entered.video_id
 where videos.author_role = 'own'

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from tqdm import tqdm
 
-from ingest import landing, seasonal
+from ingest import landing, revenue, seasonal
 from orchestration import feeds
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
@@ -24,6 +24,11 @@ RAW_TABLES = {
     "loads": "One row per feed file that was offered: landed, repeat, empty or unreadable, and why.",
     "seasonal_dates": "Dates of the seasonal events, resolved from seeds/seasonal_events.csv for many years.",
     "quarantine": "Items and files that could not be read, with the reason.",
+}
+REVENUE_TABLES = {
+    "revenue_reads": "One row per attempt to read revenue: sheet, cache or seed, and why no better source answered.",
+    "revenue_rows": "Readable rows of the revenue sheet, typed, every cell also as it was displayed.",
+    "revenue_quarantine": "Rows of the revenue sheet with an unreadable amount or date, and why.",
 }
 LOADS = dg.AssetKey(["raw", "loads"])
 CUTOFFS = dg.AssetKey(["meta", "cutoffs"])
@@ -126,3 +131,39 @@ def _nothing_for(dates: list[date], landed: list[date], source: str, report: lan
     problems = f" Unreadable: {'; '.join(report.problems)}." if report.problems else ""
     notes = f" {'; '.join(report.notes)}." if report.notes else ""
     return f"source {source} has no feed for {wanted}: {have}. Give another --date or --source.{problems}{notes}"
+
+
+@dg.multi_asset(
+    specs=[_spec(dg.AssetKey(["raw", name]), description) for name, description in REVENUE_TABLES.items()],
+    partitions_def=DAILY,
+    backfill_policy=SINGLE_RUN,
+    pool=WRITER_POOL,
+    can_subset=False,
+)
+def raw_revenue(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+) -> Iterator[dg.MaterializeResult]:
+    """Reads the revenue sheet, else its cache, else the shipped entries, and lands what it got."""
+    started = time.monotonic()
+    now = datetime.now(UTC)
+    # Before the writer lock is taken: a slow service must not keep other writers waiting.
+    reading = feeds.revenue(settings, store, now=now)
+    with store.writer() as connection:
+        read_id = revenue.land_revenue(connection, reading, attempted_at=now)
+    for line in (*reading.problems, *reading.notes, *filter(None, [reading.failure])):
+        context.log.warning(f"revenue: {line}")
+    shared: dict[str, Any] = {
+        "revenue": reading.summary(now),
+        "source": reading.source,
+        "age_hours": reading.age_hours(now) or 0.0,
+        "rows": len(reading.readable),
+        "unreadable_rows": len(reading.problems),
+        "total_received_usd": float(reading.total),
+        "fallback_reason": reading.failure or "none",
+        "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in reading.problems) or "none"),
+        "notes": dg.MetadataValue.md("\n".join(f"- {line}" for line in reading.notes) or "none"),
+        "read_id": read_id,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    for name in REVENUE_TABLES:
+        yield dg.MaterializeResult(asset_key=["raw", name], metadata=shared)

@@ -1,0 +1,67 @@
+{#-
+    The revenue reading that each date sees: the newest one known by its cut-off. A date before the first reading of a
+    sheet takes that first one, and says so; the shipped entries give way to any reading of a sheet.
+-#}
+
+with
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+reads as (
+
+    select * from {{ source('raw', 'revenue_reads') }}
+
+),
+
+offered as (
+
+    select
+        batch.as_of_date,
+        batch.cutoff_at,
+        reads.*,
+        reads.attempted_at <= batch.cutoff_at as is_known
+    from batch
+    cross join reads
+
+),
+
+placed as (
+
+    select
+        *,
+        row_number() over (
+            partition by as_of_date
+            order by
+                source <> 'seed' desc,
+                is_known desc,
+                case when is_known then attempted_at end desc,
+                attempted_at asc,
+                read_id asc
+        ) as place,
+        -- The newest attempt says why no better source answered.
+        first_value(failure) over (
+            partition by as_of_date
+            order by is_known desc, case when is_known then attempted_at end desc, attempted_at asc, read_id asc
+        ) as last_failure
+    from offered
+
+)
+
+select
+    as_of_date,
+    cutoff_at,
+    read_id,
+    rows_read_id,
+    source,
+    is_simulated,
+    observed_at,
+    attempted_at,
+    not is_known as is_after_cutoff,
+    last_failure as failure,
+    notes
+from placed
+where place = 1
