@@ -161,7 +161,8 @@ def my_performance(day: Day) -> Table:
         select
             as_of_date, account, trend, age_hours, momentum_score, status, market_label, views_per_hour,
             shares_per_hour, build_now, url, tutorial_trigger, urgency, trigger_reason, competitor_count_7d,
-            tutorial_link, template_link, revenue, notes
+            tutorial_link, template_link, revenue, notes, ai_category, opportunity_score, time_zone_label,
+            build_priority, seasonal_event, market, video_id
         from marts.my_performance
         where as_of_date = $as_of_date
         order by momentum_score desc, video_id, market
@@ -272,6 +273,33 @@ def actions(day: Day, limit: int) -> list[dict[str, Any]]:
         """,
         rows=limit,
     ).dicts()
+
+
+def best_forecasts(day: Day, limit: int) -> list[dict[str, Any]]:
+    """The videos worth building with the largest expected gain of the next 24 hours, each once."""
+    return day.table(
+        """
+        with ranked as (
+            select
+                video_id, caption, gain_24h_p10, gain_24h_p50, gain_24h_p90,
+                row_number() over (partition by video_id order by gain_24h_p50 desc, market) as copy
+            from marts.videos_daily
+            where
+                as_of_date = $as_of_date and author_role = 'other' and not stop_building
+                and gain_24h_p50 is not null
+        )
+        select * from ranked where copy = 1
+        order by gain_24h_p50 desc, video_id
+        limit $rows
+        """,
+        rows=limit,
+    ).dicts()
+
+
+def sources_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of the sources whose rows are behind the published file."""
+    row = connection.execute("select sources from meta.publication").fetchone()
+    return str(row[0]).split(", ") if row else []
 
 
 def all_columns(day: Day, market: str) -> Stream:

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration import dbt_runner, jobs
-from orchestration.assets import exports, ingest, models, publish
+from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
 
@@ -33,6 +33,7 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
             dbt_models,
             publish.build_published_asset(marts, manifest_path),
             *exports.build_export_assets(),
+            delivery.deliver,
         ],
         jobs=[jobs.daily, jobs.backfill, micro_poll],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],

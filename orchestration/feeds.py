@@ -16,13 +16,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from exports.google_auth import GoogleConfig
-from exports.receipts import DuckDBReceipts, RunReceipts
+from exports.receipts import RunReceipts
 from ingest import export_folder, landing
 from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
 from ingest.simulator import sample_config, simulate, write_export_folder
+from orchestration import services
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
 
@@ -135,7 +136,7 @@ def _offer_apify(
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    ledger = RunReceipts(DuckDBReceipts(store.writer, clock), run_for)
+    ledger = RunReceipts(services.receipts(store), run_for)
     with tqdm(total=len(tasks), desc="apify", unit="task", disable=None) as bar:
 
         def progress(state: RunProgress) -> None:
@@ -222,13 +223,7 @@ def revenue(settings: Settings, store: Store, *, now: datetime, project_root: Pa
     sheet_id = settings.revenue_sheet_id or settings.dashboard_sheet_id
     config = None
     if sheet_id:
-        google = GoogleConfig(
-            settings.google_client_id,
-            settings.google_client_secret,
-            settings.google_refresh_token,
-            settings.google_credentials,
-            settings.google_token_uri,
-        )
+        google = services.google(settings) or GoogleConfig(token_uri=settings.google_token_uri)
         config = RevenueSheetConfig(sheet_id, google, settings.revenue_tab, settings.sheets_endpoint)
     cache_path = (settings.cache_dir or store.data) / "revenue_cache.json"
     return read_revenue(config, cache_path, project_root / "seeds" / "revenue_seed.csv", now=now)

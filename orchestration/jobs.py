@@ -17,12 +17,13 @@ daily = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.all(),
     executor_def=dg.in_process_executor,
-    description="Lands the day's feeds, builds and checks the models, publishes, writes the day's files.",
+    description="Lands the day's feeds, builds and checks the models, publishes, writes the files, delivers them.",
 )
 
 backfill = dg.define_asset_job(
     "backfill",
-    selection=dg.AssetSelection.all(),
+    # What is past is not news: nothing of a backfill is sent.
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups("delivery"),
     executor_def=dg.in_process_executor,
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",
 )

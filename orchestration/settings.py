@@ -35,9 +35,14 @@ class Settings(BaseSettings):
         google_credentials: Service account key instead, base64 of its JSON file.
         google_token_uri: Google's token endpoint.
         sheets_endpoint: Root address of the Sheets API.
+        drive_endpoint: Root address of the Drive API.
+        drive_folder_id: Folder in which each day gets a folder of its own.
         dashboard_sheet_id: The live sheet.
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
+        discord_webhook: Address of the webhook; whoever knows it can post.
+        deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
+        deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
@@ -65,9 +70,15 @@ class Settings(BaseSettings):
     google_credentials: SecretStr | None = None
     google_token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
     sheets_endpoint: str = "https://sheets.googleapis.com/"
+    drive_endpoint: str = "https://www.googleapis.com/"
+    drive_folder_id: str | None = None
     dashboard_sheet_id: str | None = None
     revenue_sheet_id: str | None = None
     revenue_tab: str = "REVENUE_TRACKER"
+
+    discord_webhook: SecretStr | None = None
+    deliver: bool = True
+    deliver_sample: bool = False
 
     output_dir: Path | None = None
     cache_dir: Path | None = None

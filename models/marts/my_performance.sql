@@ -34,6 +34,17 @@ entered as (
 
 ),
 
+batch as (
+
+    select
+        int_as_of.as_of_date,
+        markets.market,
+        {{ local_hour('int_as_of.cutoff_at', 'markets.timezone') }} as local_hour
+    from {{ ref('int_as_of') }} as int_as_of
+    cross join {{ ref('markets') }} as markets
+
+),
+
 rivals as (
 
     -- Competitors on the same trend key in the seven days up to the date.
@@ -74,8 +85,24 @@ select
     entered.tutorial_link,
     entered.template_link,
     entered.revenue,
-    entered.notes
+    entered.notes,
+    videos.ai_category,
+    videos.opportunity_score,
+    videos.trend_key,
+    videos.seasonal_event,
+    case
+        when batch.local_hour between {{ var('prime_from_hour') }} and {{ var('prime_to_hour') }} then '🟢 PRIME'
+        else 'OFF_PEAK'
+    end as time_zone_label,
+    case
+        when videos.action_window = '🔴 ACT NOW' then '🔴 BUILD_IMMEDIATELY'
+        when videos.action_window in ('🟠 6-12H', '🟡 12-24H') then '🟠 BUILD_TODAY'
+    end as build_priority
 from videos
+inner join batch
+    on
+        videos.as_of_date = batch.as_of_date
+        and videos.market = batch.market
 left join rivals
     on
         videos.as_of_date = rivals.as_of_date

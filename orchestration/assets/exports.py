@@ -12,6 +12,7 @@ import dagster as dg
 
 from exports.build_today import build_today
 from exports.daily_files import ExportedFile, write_file, write_manifest
+from exports.dashboard import payload
 from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
@@ -21,6 +22,9 @@ from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
 from warehouse.publish import published_dates
 from warehouse.store import Store
+
+# What the catalogue shows beside a file.
+KINDS = {"xlsx": "excel", "txt": "text", "json": "json", "html": "html"}
 
 
 def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], bytes]]]:
@@ -35,6 +39,7 @@ def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], 
             partial(full_market, market=market),
         )
     files["summary_report"] = ("SUMMARY_REPORT_<date>.txt", summary)
+    files["dashboard_payload"] = ("dashboard_payload_<date>.json", payload)
     return files
 
 
@@ -50,7 +55,7 @@ def _file_asset(name: str, pattern: str, make: Callable[[Day], bytes]) -> dg.Ass
         key=["exports", name],
         deps=[PUBLISHED],
         group_name="exports",
-        kinds={"excel" if pattern.endswith(".xlsx") else "text"},
+        kinds={KINDS[pattern.rsplit(".", 1)[1]]},
         partitions_def=DAILY,
         backfill_policy=SINGLE_RUN,
         description=f"`{pattern}` from the published marts.",

@@ -1,0 +1,54 @@
+"""The daily Discord report: which numbers of a published day it tells.
+
+Belongs here: choosing and wording. Must not be here: sending and the shape of a message (`discord`), SQL (`published`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exports import published
+from exports.build_today import headline, health_lines
+from exports.discord import Link, Message, daily_message
+from exports.published import Day
+
+# The counts users know from the report, in order; the workbook's START_HERE has more.
+COUNTS = 8
+SECTIONS = {"ALERTS": "SEASONAL ALERTS", "UPCOMING": "UPCOMING", "ON RADAR": "ON RADAR"}
+
+
+def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart_png: bytes | None) -> Message:
+    """The message of a day.
+
+    Args:
+        day: The published day.
+        links: Where the files and rows went.
+        problems: Deliveries that failed before this one.
+        chart_png: The day's chart.
+    """
+    events = published.seasonal(day)
+    seasonal = [
+        (
+            title,
+            [
+                f"{row['emoji']} {row['name']} - {row['event_date']:%d %b} ({row['markets']}), {row['window_text']}"
+                for row in events
+                if row["phase"] == phase
+            ],
+        )
+        for phase, title in SECTIONS.items()
+    ]
+    return daily_message(
+        day.as_of_date, headline(day)[:COUNTS], seasonal, links, [*degradations(day), *problems], chart_png
+    )
+
+
+def degradations(day: Day) -> list[str]:
+    """What the day had to do without, one line each; empty on a good day."""
+    bad = {
+        f"{row['market']} {row['kind']}"
+        for row in published.health(day)
+        if row["kind"] == "videos" and (row["is_missing"] or row["is_stale"])
+    }
+    lines = [f"{label}: {text}" for label, text in health_lines(day) if label in bad]
+    return lines + [f"check: {warning}" for warning in published.warnings(day)]

@@ -1,0 +1,169 @@
+"""Delivery assets: Drive, the dashboard sheet and Discord, in this order, because the message carries the links.
+
+Belongs here: wiring of the clients in `exports` to the graph, and what is said when a delivery is not made. Must not
+be here: HTTP, what a file or message holds.
+
+One step makes them all, each on its own: a delivery that is not configured is skipped with the reason and leaves no
+materialization; one that fails is named, the others go on, and the step fails at its end.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import dagster as dg
+
+from exports import dashboard, discord, drive, published, sheets
+from exports.chart import day_chart
+from exports.daily_report import daily_report
+from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from exports.receipts import Receipts
+from ingest.retries import ServiceError
+from orchestration import services
+from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
+from orchestration.settings import Settings
+from warehouse.publish import published_dates
+from warehouse.store import Store
+
+MANIFEST = dg.AssetKey(["exports", "manifest"])
+DRIVE = dg.AssetKey(["delivery", "drive"])
+DASHBOARD = dg.AssetKey(["delivery", "dashboard"])
+DISCORD = dg.AssetKey(["delivery", "discord_report"])
+
+Metadata = dict[str, dg.RawMetadataValue]
+
+
+class Skipped(Exception):  # noqa: N818 - not an error
+    """A delivery that is not made; the message says why."""
+
+
+def _spec(key: dg.AssetKey, kind: str, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key, deps=[MANIFEST], group_name="delivery", skippable=True, kinds={kind}, description=description
+    )
+
+
+@dg.multi_asset(
+    name="deliver",
+    specs=[
+        _spec(DRIVE, "googledrive", "The day's files in a folder of their own; a repeat uploads what changed."),
+        _spec(DASHBOARD, "googlesheets", "The day's rows, appended to the live sheet; no cell that is there changes."),
+        _spec(DISCORD, "discord", "The daily report with chart, links and what was missing; a repeat edits it."),
+    ],
+    partitions_def=DAILY,
+    backfill_policy=SINGLE_RUN,
+    can_subset=True,
+)
+def deliver(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+) -> Iterator[dg.MaterializeResult]:
+    """Delivers the run's dates that are published."""
+    services.quiet_clients()
+    day_list = sorted(set(published_dates(store)).intersection(map(date.fromisoformat, run_dates(context))))
+    failures: list[str] = []
+    for day in day_list:
+        delivery = _Delivery(settings, store, services.receipts(store), day)
+        steps: dict[dg.AssetKey, Callable[[], Metadata]] = {
+            DRIVE: delivery.to_drive,
+            DASHBOARD: delivery.to_dashboard,
+            DISCORD: delivery.to_discord,
+        }
+        for key in (key for key in steps if key in context.selected_asset_keys):
+            name = key.path[-1]
+            try:
+                reason = _why_not(settings, store)
+                if reason:
+                    raise Skipped(reason)
+                metadata = steps[key]()
+            except Skipped as skipped:
+                context.log.info(f"{name} skipped: {skipped}")
+                continue
+            except ServiceError as error:
+                delivery.problems.append(f"{name} failed: {error}")
+                context.log.error(delivery.problems[-1])
+                continue
+            yield dg.MaterializeResult(asset_key=key, metadata={"date": day.isoformat(), **metadata})
+        failures += delivery.problems
+    if failures:
+        raise dg.Failure("; ".join(failures), allow_retries=False)
+
+
+def _why_not(settings: Settings, store: Store) -> str | None:
+    if not settings.deliver:
+        return "delivery is off for this run (--no-deliver)"
+    if not settings.deliver_sample:
+        with store.published_reader() as connection:
+            if "sample" in published.sources_of(connection):
+                return "the simulated sample is not delivered"
+    return None
+
+
+class _Delivery:
+    """One day's deliveries; what failed earlier is told by the message at the end."""
+
+    def __init__(self, settings: Settings, store: Store, receipts: Receipts, day: date) -> None:
+        self._settings = settings
+        self._store = store
+        self._receipts = receipts
+        self._day = day
+        self._session: GoogleSession | None = None
+        self._links: list[discord.Link] = []
+        self.problems: list[str] = []
+
+    def to_drive(self) -> Metadata:
+        """Uploads what the manifest lists, and the manifest."""
+        config = services.drive(self._settings)
+        if isinstance(config, str):
+            raise Skipped(config)
+        directory = self._settings.output_of(self._day)
+        manifest = directory / f"manifest_{self._day}.json"
+        names = [entry["name"] for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]]
+        paths = [*(directory / name for name in names), manifest]
+        done = drive.deliver(config, self._signed_in(), self._receipts, self._day, paths)
+        self._links.append(discord.Link("Drive folder", done.folder_link))
+        self.problems += [f"drive: {name}: {reason}" for name, reason in done.failed]
+        lines = "\n".join(f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} |" for file in done.files)
+        return {
+            "folder": dg.MetadataValue.url(done.folder_link),
+            "uploaded": len(done.files),
+            "failed": len(done.failed),
+            "receipts": dg.MetadataValue.md(f"| file | id | outcome |\n|---|---|---|\n{lines}"),
+            "notes": "\n".join(done.notes),
+        }
+
+    def to_dashboard(self) -> Metadata:
+        """Appends the day's rows to the live sheet."""
+        config = services.sheets(self._settings)
+        if isinstance(config, str):
+            raise Skipped(config)
+        with published.open_day(self._store.published_path, self._day) as day:
+            tables = dashboard.tables(day)
+        done = sheets.append(config, self._signed_in(), self._receipts, self._day, tables)
+        self._links.append(discord.Link("Dashboard", done.link))
+        self.problems += [f"dashboard: {tab.tab}: {tab.problem}" for tab in done.tabs if tab.problem]
+        lines = "\n".join(f"| {tab.tab} | {tab.appended} | {tab.present} | {tab.created} |" for tab in done.tabs)
+        return {
+            "sheet": dg.MetadataValue.url(done.link),
+            "appended": sum(tab.appended for tab in done.tabs),
+            "receipts": dg.MetadataValue.md(f"| tab | appended | there before | created |\n|---|---|---|---|\n{lines}"),
+        }
+
+    def to_discord(self) -> Metadata:
+        """Sends or edits the daily report. Discord's failure never fails a run."""
+        config = services.discord(self._settings)
+        if isinstance(config, str):
+            raise Skipped(config)
+        with published.open_day(self._store.published_path, self._day) as day:
+            message = daily_report(day, self._links, self.problems, day_chart(day))
+        done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
+        if done.outcome in ("failed", "unclear"):
+            raise Skipped(f"{done.outcome}: {done.reason}")
+        return {"outcome": done.outcome, "message_id": done.message_id or ""}
+
+    def _signed_in(self) -> GoogleSession:
+        if self._session is None:
+            config = services.google(self._settings)
+            if config is None:
+                raise Skipped(services.GOOGLE_MISSING)
+            self._session = sign_in(config, [SCOPE_DRIVE, SCOPE_SHEETS])
+        return self._session

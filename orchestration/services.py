@@ -1,0 +1,74 @@
+"""Outward services: turns settings into the configurations of the clients in `ingest` and `exports`.
+
+Belongs here: which settings a service needs, and what to say when they are missing. Must not be here: HTTP (the
+clients), reading the environment (`settings`).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from exports.discord import DiscordConfig
+from exports.drive import DriveConfig
+from exports.google_auth import GoogleConfig
+from exports.receipts import DuckDBReceipts
+from exports.sheets import SheetsConfig
+from orchestration.settings import Settings
+from warehouse.store import Store
+
+# They log addresses, headers or bodies at INFO and DEBUG, and a webhook's address is its password.
+CHATTY = ("httpx", "httpcore", "urllib3", "google", "google_auth_httplib2", "googleapiclient", "oauthlib", "gspread")
+
+GOOGLE_MISSING = (
+    "no Google access: set GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET and GOOGLE_REFRESH_TOKEN (`trends auth google`"
+    " mints it), or GOOGLE_CREDENTIALS"
+)
+
+
+def quiet_clients() -> None:
+    """Keeps the clients' own logs at warnings, whatever level the user chose for ours."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def receipts(store: Store) -> DuckDBReceipts:
+    """The ledger of outward effects in the build file."""
+    return DuckDBReceipts(store.writer, lambda: datetime.now(UTC))
+
+
+def google(settings: Settings) -> GoogleConfig | None:
+    """How to sign in with Google; None without credentials of either kind."""
+    config = GoogleConfig(
+        settings.google_client_id,
+        settings.google_client_secret,
+        settings.google_refresh_token,
+        settings.google_credentials,
+        settings.google_token_uri,
+    )
+    return config if config.has_oauth or config.service_account else None
+
+
+def drive(settings: Settings) -> DriveConfig | str:
+    """Where files go, or why they go nowhere."""
+    if not settings.drive_folder_id:
+        return "no folder: set DRIVE_FOLDER_ID to the id in the folder's address"
+    if google(settings) is None:
+        return GOOGLE_MISSING
+    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint)
+
+
+def sheets(settings: Settings) -> SheetsConfig | str:
+    """The live sheet, or why nothing is appended to one."""
+    if not settings.dashboard_sheet_id:
+        return "no sheet: set DASHBOARD_SHEET_ID to the id in the sheet's address"
+    if google(settings) is None:
+        return GOOGLE_MISSING
+    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint)
+
+
+def discord(settings: Settings) -> DiscordConfig | str:
+    """The webhook, or why nothing is sent."""
+    if settings.discord_webhook is None:
+        return "no webhook: set DISCORD_WEBHOOK to the address from the channel's settings"
+    return DiscordConfig(settings.discord_webhook)
