@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TRENDS := $(BIN)/trends
 
-.PHONY: help run test lint ui bench lock clean
+.PHONY: help run test lint ui bench demo-delivery drill lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,12 @@ ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 
 bench: .venv/.installed-dev ## benchmarks, written to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+demo-delivery: .venv/.installed-dev ## a daily run delivered into a local service; prints what arrived
+	$(BIN)/python -m tests.service.demo
+
+drill: .venv/.installed-dev ## kill -9 at many points of a delivery, run again: everything is there once
+	$(BIN)/python -m pytest -q tests/integration/test_delivery_drill.py
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock

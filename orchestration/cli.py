@@ -28,6 +28,8 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 # Problems and notes of a landing that are printed; all of them stand in raw.loads and in the run's metadata.
 LINES_SHOWN = 8
 
+SAMPLE = "sample"
+
 
 class UsageError(ValueError):
     """The command cannot be carried out as given; the message names the remedy."""
@@ -39,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = _settings(options)
     logging.basicConfig(level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s")
-    # httpx logs whole URLs at INFO, and a webhook's URL is its password.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         return int(options.run(options, settings))
     except UsageError as error:
@@ -86,7 +86,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(trends_home=options.home) if options.home else Settings()
+    given: dict[str, Any] = {}
+    if options.home:
+        given["trends_home"] = options.home
+    if getattr(options, "no_deliver", False):
+        given["deliver"] = False
+    return Settings(**given)
 
 
 def _date(text: str) -> date:
@@ -249,7 +254,10 @@ def _execute(
     os.environ["DAGSTER_HOME"] = str(_dagster_home(store))
     import dagster as dg
 
+    from orchestration import services
     from orchestration.definitions import build_defs
+
+    services.quiet_clients()
 
     stages = [("start-up", time.monotonic() - started)]
     job = build_defs(settings).resolve_job_def(job_name)
@@ -273,6 +281,12 @@ def _execute(
         if event.is_step_failure:
             print(f"trends: {event.step_key} failed: {_innermost(event)}", file=sys.stderr)
     if not result.success:
+        failed = [event for event in result.all_events if event.is_step_failure]
+        step, reason = (str(failed[0].step_key), _innermost(failed[0])) if failed else (job_name, "unknown")
+        if source != SAMPLE or settings.deliver_sample:
+            services.report_failure(
+                settings, store, run_id=result.run_id, job=job_name, as_of_date=dates[-1], step=step, reason=reason
+            )
         return FAILED
     return FAILED if problems else DONE
 
@@ -294,8 +308,15 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
     for event in result.all_events:
         if event.is_step_success:
             stages.append((str(event.step_key), event.step_success_data.duration_ms / 1000))
+        if event.event_type_value == "ASSET_OBSERVATION" and event.step_key == "deliver":
+            observation = event.asset_observation_data.asset_observation
+            print(f"not delivered: {observation.asset_key.path[-1]}: {observation.metadata['skipped'].value}")
         if not event.is_step_materialization:
             continue
+        if event.step_key == "deliver":
+            told = event.materialization.metadata
+            where = [str(told[name].value) for name in ("folder", "sheet", "outcome") if name in told]
+            print(f"delivered: {event.materialization.asset_key.path[-1]}: {' '.join(where)}")
         metadata = event.materialization.metadata
         landing_line = metadata.get("landing")
         if landing_line is not None and "landing" not in seen:

@@ -7,13 +7,14 @@ clients), reading the environment (`settings`).
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from exports.discord import DiscordConfig
+from exports.discord import DiscordConfig, deliver, failure_message
 from exports.drive import DriveConfig
 from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts
 from exports.sheets import SheetsConfig
+from ingest.retries import scrub
 from orchestration.settings import Settings
 from warehouse.store import Store
 
@@ -30,6 +31,17 @@ def quiet_clients() -> None:
     """Keeps the clients' own logs at warnings, whatever level the user chose for ours."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def report_failure(
+    settings: Settings, store: Store, *, run_id: str, job: str, as_of_date: date | None, step: str, reason: str
+) -> str:
+    """Tells Discord, once a run, that the run failed; returns what became of the message."""
+    config = discord(settings)
+    if not settings.deliver or isinstance(config, str):
+        return "skipped"
+    message = failure_message(job, as_of_date, step, scrub(reason, settings.secrets))
+    return deliver(config, receipts(store), f"failure:{run_id}", as_of_date, message).outcome
 
 
 def receipts(store: Store) -> DuckDBReceipts:

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     output_dir: Path | None = None
     cache_dir: Path | None = None
 
+    @property
+    def secrets(self) -> list[SecretStr]:
+        """Every secret that is set: what no message may hold."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value for value in values if isinstance(value, SecretStr)]
+
     def output_of(self, as_of_date: date) -> Path:
         """Directory of a date's files."""
         return (self.output_dir or self.trends_home / "output") / as_of_date.isoformat()

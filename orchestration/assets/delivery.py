@@ -10,6 +10,7 @@ materialization; one that fails is named, the others go on, and the step fails a
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -30,7 +31,7 @@ DRIVE = dg.AssetKey(["delivery", "drive"])
 DASHBOARD = dg.AssetKey(["delivery", "dashboard"])
 DISCORD = dg.AssetKey(["delivery", "discord_report"])
 
-Metadata = dict[str, dg.RawMetadataValue]
+Metadata = dict[str, Any]
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
@@ -77,6 +78,7 @@ def deliver(
                 metadata = steps[key]()
             except Skipped as skipped:
                 context.log.info(f"{name} skipped: {skipped}")
+                context.log_event(dg.AssetObservation(key, metadata={"date": day.isoformat(), "skipped": str(skipped)}))
                 continue
             except ServiceError as error:
                 delivery.problems.append(f"{name} failed: {error}")

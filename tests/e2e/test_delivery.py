@@ -1,0 +1,171 @@
+"""`trends run` with deliveries into the local service: everything once, again nothing new, failures named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service.faults import Fault
+from tests.service.server import Service, environment
+from tests.support import Outcome, new_home, published, trends, video, write_feed
+from warehouse.store import Store
+
+DAY = "2026-01-05"
+# An own account of seeds/accounts.csv, so that the dashboard has rows.
+OWN = "sim.own.alpha"
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """The service with the user's folder and sheet in it."""
+    service = Service()
+    service.drive.add_folder("parent", "Trends")
+    service.sheets.add("book")
+    with service.running():
+        yield service
+    assert service.violations == []
+
+
+@pytest.fixture(scope="module")
+def configured(service: Service) -> Iterator[dict[str, str]]:
+    """The settings that lead the product to the service."""
+    given = environment(service) | {"DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book"}
+    del given["APIFY_TOKEN"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        yield given
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two feeds with a post of an own account and a caption that looks like a formula."""
+    directory = tmp_path_factory.mktemp("feeds")
+    items = [
+        video("7590000000000000001", text='=HYPERLINK("http://x") @everyone', shares=4000, plays=90_000),
+        video("7590000000000000002", text="=1+1", authorMeta={"name": OWN, "id": "2"}, shares=900, plays=50_000),
+    ]
+    for market in ("us", "uk"):
+        write_feed(directory, f"{DAY}T08:00", items, market=market)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return new_home(tmp_path_factory.mktemp("home"))
+
+
+def run(home: Store, folder: Path, *further: str) -> Outcome:
+    return trends("run", "--source", folder, "--date", DAY, "--home", home.home, *further)
+
+
+@pytest.fixture(scope="module")
+def nothing(home: Store, folder: Path, configured: dict[str, str], service: Service) -> tuple[Outcome, int]:
+    """A run that must not deliver, and the requests that were made nevertheless."""
+    return run(home, folder, "--no-deliver"), len(service.log)
+
+
+@pytest.fixture(scope="module")
+def delivered(home: Store, folder: Path, nothing: tuple[Outcome, int]) -> Outcome:
+    return run(home, folder)
+
+
+def files_in(service: Service) -> dict[str, str]:
+    return {file["name"]: file["md5Checksum"] for file in service.drive.files.values() if "content" in file}
+
+
+def test_no_deliver_sends_nothing_and_says_so(nothing: tuple[Outcome, int]) -> None:
+    outcome, requests = nothing
+    assert outcome.code == 0, outcome.err
+    assert requests == 0
+    for name in ("drive", "dashboard", "discord_report"):
+        assert f"not delivered: {name}: delivery is off for this run (--no-deliver)" in outcome.out
+
+
+def test_every_file_of_the_day_arrives_with_equal_content(home: Store, delivered: Outcome, service: Service) -> None:
+    assert delivered.code == 0, delivered.err
+    written = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in (home.output / DAY).iterdir()}
+    assert files_in(service) == written
+    assert len(written) >= 8
+    assert [file["name"] for file in service.drive.children("parent")] == [DAY]
+    assert "delivered: drive: " in delivered.out
+
+
+def test_rows_arrive_as_text_in_the_dashboard(home: Store, delivered: Outcome, service: Service) -> None:
+    tab = service.sheets.spreadsheets["book"].tab("DATA_FEED")
+    payload = json.loads((home.output / DAY / f"dashboard_payload_{DAY}.json").read_text(encoding="utf-8"))
+    (sent,) = [entry for entry in payload["tabs"] if entry["tab"] == "DATA_FEED"]
+    own = published(home, f"select count(*) from marts.my_performance where as_of_date = '{DAY}'")
+    assert len(tab.rows) - 1 == len(sent["rows"]) == own[0][0] == 2
+    trend = sent["columns"].index("Trend")
+    assert [row[trend] for row in sent["rows"]] == ["=1+1", "=1+1"]
+    assert json.dumps(tab.rows, default=str).count("formulaValue") == 0
+
+
+def test_one_message_with_counts_and_links(delivered: Outcome, service: Service) -> None:
+    ((_, message),) = service.discord.messages.items()
+    (embed,) = message["payload"]["embeds"]
+    assert embed["title"] == f"📊 TikTok Daily Report - {DAY}"
+    names = [field["name"] for field in embed["fields"]]
+    assert [name for name in names if name != "⚠️ DEGRADED"][:8] == [
+        "Your Posts", "Competitor Posts", "🔥 URGENT", "⚡ HIGH", "🟡 WATCH", "🚀 SPIKING", "US Fresh (72h)",
+        "UK Fresh (72h)",
+    ]  # fmt: skip
+    assert "LINKS" in names
+    assert message["payload"]["allowed_mentions"] == {"parse": []}
+
+
+def test_again_nothing_new_arrives(home: Store, folder: Path, delivered: Outcome, service: Service) -> None:
+    files, rows = files_in(service), len(service.sheets.spreadsheets["book"].tab("DATA_FEED").rows)
+    messages = {key: json.dumps(value, default=str) for key, value in service.discord.messages.items()}
+    outcome = run(home, folder)
+    assert outcome.code == 0, outcome.err
+    assert files_in(service) == files
+    assert len(service.sheets.spreadsheets["book"].tab("DATA_FEED").rows) == rows
+    assert {key: json.dumps(value, default=str) for key, value in service.discord.messages.items()} == messages
+
+
+def test_drive_refuses_and_the_rest_goes_on(
+    home: Store, folder: Path, delivered: Outcome, service: Service, configured: dict[str, str]
+) -> None:
+    """The run fails and names it, the message is edited to say it, and no secret is in any output."""
+    before = len(service.discord.messages)
+    service.faults.add("drive*", Fault("status", status=403, times=50))
+    outcome = run(home, folder)
+    service.faults.clear()
+    assert outcome.code == 1
+    assert "drive" in outcome.err
+    told = [message["payload"]["embeds"][0] for message in service.discord.messages.values()]
+    daily = [embed for embed in told if embed["title"].startswith("📊")]
+    assert len(daily) == 1
+    assert "⚠️ DEGRADED" in [field["name"] for field in daily[0]["fields"]]
+    # One notice that the run failed, beside the report.
+    assert len(service.discord.messages) == before + 1
+    for secret in ("GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN", "DISCORD_WEBHOOK"):
+        assert configured[secret] not in outcome.out + outcome.err
+
+
+def test_marker_secrets_are_nowhere_in_the_home(
+    home: Store, folder: Path, delivered: Outcome, configured: dict[str, str]
+) -> None:
+    secrets = [
+        configured[name].encode() for name in ("GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN", "DISCORD_WEBHOOK")
+    ]
+    files = [path for path in home.home.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    found = [str(path) for path in files for secret in secrets if secret in path.read_bytes()]
+    assert found == []
+    assert os.environ["DISCORD_WEBHOOK"].encode() in secrets
+
+
+def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str], service: Service) -> None:
+    requests = len(service.log)
+    outcome = trends("run", "--source", "sample", "--home", new_home(tmp_path).home)
+    assert outcome.code == 0, outcome.err
+    assert "not delivered: drive: the simulated sample is not delivered" in outcome.out
+    assert len(service.log) == requests
