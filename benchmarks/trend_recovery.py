@@ -154,7 +154,8 @@ def _lags(connection: duckdb.DuckDBPyConnection) -> list[str]:
                 count(*), avg((found_lag is not null)::int),
                 avg((found_leader = leader and planted_lag > 0)::int) filter (found_lag is not null),
                 avg((found_lag = 0)::int) filter (found_lag is not null),
-                avg((found_lag > 0 and (found_leader <> leader or planted_lag = 0))::int) filter (found_lag is not null),
+                avg((found_lag > 0 and (found_leader <> leader or planted_lag = 0))::int)
+                    filter (found_lag is not null),
                 avg(lag - planted_lag), avg(abs(lag - planted_lag)), avg(abs(lag - visible_lag))
             from signed
             """,
@@ -174,8 +175,8 @@ def _lags(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [
         *lines,
         "",
-        f"Counted are trends whose onset was seen in both markets. Of {claims:,} planted trends for which a leader with an"
-        f" observed lag is named, it is the planted one in {_percent(precision)}.",
+        f"Counted are trends whose onset was seen in both markets. Of {claims:,} planted trends for which a leader with"
+        f" an observed lag is named, it is the planted one in {_percent(precision)}.",
     ]
 
 
