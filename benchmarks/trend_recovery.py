@@ -175,9 +175,8 @@ def _lags(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [
         *lines,
         "",
-        "Counted are trends whose onset was seen in both markets."
-        f" Of {claims:,} planted trends for which a leader with an observed lag is named, it is the planted one in"
-        f" {_percent(precision)}.",
+        f"Counted are trends whose onset was seen in both markets. Of {claims:,} planted trends for which a leader with"
+        f" an observed lag is named, it is the planted one in {_percent(precision)}.",
     ]
 
 

@@ -3,8 +3,8 @@
 Belongs here: a second, independent way from raw items to the numbers of a date. It knows the definitions of the
 metrics and nothing of the models, their SQL or their tables, and it is slow and simple on purpose.
 
-Ground rules it follows: equal counts as at the previous sighting in a market are the old reading; counters never
-fall; a video has one momentum over the markets that hold it on a date: its latest reading there, of several at the
+Ground rules it follows: counters never fall, so a sighting in a market without a higher count than before is the old
+reading; a video has one momentum over the markets that hold it on a date: its latest reading there, of several at the
 same moment the one with more plays; what happened before stays with the market; a date sees what was observed up to
 its cut-off.
 """
@@ -43,10 +43,10 @@ class Reading:
     market: str
     observed_at: datetime
     posted_at: datetime
-    given: tuple[int | None, ...]
     counts: tuple[int | None, ...]
     earlier: Reading | None = None
     number: int = 1
+    regressed: bool = False
 
     @property
     def day(self) -> date:
@@ -124,15 +124,17 @@ class History:
     def add(self, sighting: Sighting) -> None:
         self.seen_at.append(sighting.observed_at)
         before = self.readings[-1] if self.readings else None
-        if before is not None and before.given == sighting.counts:
-            return
-        counts = sighting.counts
+        counts, regressed = sighting.counts, False
         if before is not None:
-            pairs = zip(counts, before.counts, strict=True)
+            pairs = list(zip(counts, before.counts, strict=True))
+            regressed = any(new < old for new, old in pairs if new is not None and old is not None)
             counts = tuple(max((count for count in pair if count is not None), default=None) for pair in pairs)
+            if counts == before.counts:
+                before.regressed = before.regressed or regressed
+                return
         number = 1 if before is None else before.number + 1
         self.readings.append(
-            Reading(sighting.market, sighting.observed_at, sighting.posted_at, sighting.counts, counts, before, number)
+            Reading(sighting.market, sighting.observed_at, sighting.posted_at, counts, before, number, regressed)
         )
 
     def days(self) -> list[Day]:
@@ -231,7 +233,7 @@ def describe(own: History, now: Reading, markets: Sequence[str], as_of_date: dat
         "is_stale": now.day < as_of_date,
         "age_hours": age,
         **dict(zip(("plays", "likes", "shares", "comments", "saves"), now.counts, strict=True)),
-        "counter_regressed": now.given != now.counts,
+        "counter_regressed": now.regressed,
         "views_per_hour": views,
         "likes_per_hour": likes,
         "shares_per_hour": shares,

@@ -24,13 +24,13 @@ first_paces as (
 
 matched as (
 
-    -- The exponent that the learned curve has at the age of the previous reading; the shipped one until readings of
-    -- that age were seen to move on. A bucket's retention compares the day before a reading with the day after it: on
-    -- average from as many days of age as the bucket says to one more.
+    -- The exponent that the learned curve has at the age of the previous reading; the shipped one until the readings
+    -- of that age outweigh it. A bucket's retention compares the day before a reading with the day after it: on average
+    -- from as many days of age as the bucket says to one more.
     select
         known.*,
         case
-            when retention.n_all_markets > 0 and retention.phi > 0
+            when retention.n_all_markets >= {{ forecast_setting('retention_shrinkage') }} and retention.phi > 0
                 then -ln(retention.phi) / ln((retention.age_bucket + 1) / greatest(retention.age_bucket, 0.5))
             else {{ alpha }}
         end as decay_exponent,

@@ -52,32 +52,47 @@ preceded as (
         *,
         row_number() over seen as sighting_number,
         lag(dataset_id) over seen as previous_dataset_id,
-        lag(plays) over seen as previous_plays,
-        lag(likes) over seen as previous_likes,
-        lag(shares) over seen as previous_shares,
-        lag(comments) over seen as previous_comments,
-        lag(saves) over seen as previous_saves
+        max(plays) over before as highest_plays,
+        max(likes) over before as highest_likes,
+        max(shares) over before as highest_shares,
+        max(comments) over before as highest_comments,
+        max(saves) over before as highest_saves
     from appearances
     where place_at_moment = 1
-    window seen as (partition by market, video_id order by observed_at)
+    window
+        seen as (partition by market, video_id order by observed_at),
+        before as (
+            partition by market, video_id
+            order by observed_at
+            rows between unbounded preceding and 1 preceding
+        )
 
 ),
 
 compared as (
 
-    -- Two datasets known to be different are two readings. Else equal counts are one reading, seen again.
+    -- Two datasets known to be different are two readings. Else a sighting without a higher count is the reading
+    -- before, seen again: counters never fall, so lower counts are an older copy and say nothing new.
     select
         *,
         case
             when sighting_number = 1 then true
             when dataset_id is not null and previous_dataset_id is not null then dataset_id <> previous_dataset_id
             else
-                coalesce(plays, -1) <> coalesce(previous_plays, -1)
-                or coalesce(likes, -1) <> coalesce(previous_likes, -1)
-                or coalesce(shares, -1) <> coalesce(previous_shares, -1)
-                or coalesce(comments, -1) <> coalesce(previous_comments, -1)
-                or coalesce(saves, -1) <> coalesce(previous_saves, -1)
-        end as is_distinct
+                coalesce(plays, -1) > coalesce(highest_plays, -1)
+                or coalesce(likes, -1) > coalesce(highest_likes, -1)
+                or coalesce(shares, -1) > coalesce(highest_shares, -1)
+                or coalesce(comments, -1) > coalesce(highest_comments, -1)
+                or coalesce(saves, -1) > coalesce(highest_saves, -1)
+        end as is_distinct,
+        coalesce(
+            plays < highest_plays
+            or likes < highest_likes
+            or shares < highest_shares
+            or comments < highest_comments
+            or saves < highest_saves,
+            false
+        ) as is_lower
     from preceded
 
 ),
@@ -103,6 +118,7 @@ sightings as (
         reading_number,
         max(observed_at) as last_seen_at,
         count(*) as times_seen,
+        min(case when is_lower then observed_at end) as regressed_at,
         max(load_id) as last_load_id
     from numbered
     group by market, video_id, reading_number
@@ -138,14 +154,8 @@ readings as (
         max(numbered.shares) over so_far as shares,
         max(numbered.comments) over so_far as comments,
         max(numbered.saves) over so_far as saves,
-        coalesce(
-            numbered.plays < max(numbered.plays) over so_far
-            or numbered.likes < max(numbered.likes) over so_far
-            or numbered.shares < max(numbered.shares) over so_far
-            or numbered.comments < max(numbered.comments) over so_far
-            or numbered.saves < max(numbered.saves) over so_far,
-            false
-        ) as counter_regressed
+        sightings.regressed_at,
+        sightings.regressed_at is not null as counter_regressed
     from numbered
     inner join sightings
         on
@@ -268,6 +278,7 @@ select
     chained.shares_resolution,
     chained.counts_rounded,
     chained.counter_regressed,
+    chained.regressed_at,
     chained.views_per_hour,
     chained.likes_per_hour,
     chained.shares_per_hour,

@@ -84,7 +84,7 @@ select
     latest.comments,
     latest.saves,
     latest.counts_rounded,
-    latest.counter_regressed,
+    coalesce(latest.regressed_at <= own.cutoff_at, false) as counter_regressed,
     latest.views_per_hour,
     latest.likes_per_hour,
     latest.shares_per_hour,
