@@ -39,3 +39,13 @@
 {% macro joined_distinct(value) -%}
     string_agg(distinct {{ value }}, ', ' order by {{ value }})
 {%- endmacro %}
+
+{# Wall-clock time of a UTC timestamp in a time zone given by a column. #}
+{% macro local_time(utc_timestamp, timezone) -%}
+    (({{ utc_timestamp }} at time zone 'UTC') at time zone {{ timezone }})
+{%- endmacro %}
+
+{# Day of the week, Monday 1 to Sunday 7. #}
+{% macro iso_weekday(value) -%}
+    cast(extract(isodow from {{ value }}) as integer)
+{%- endmacro %}
