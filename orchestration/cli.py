@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     poll = command("poll", _poll, "Take fresh readings and look for videos that speed up.")
     poll.add_argument("--date", type=_date, help="date of the poll (default: today, or the source's last day)")
     poll.add_argument("--source", default="", help="apify, sample or an export folder")
+    poll.add_argument("--no-deliver", action="store_true", help="land and judge, send nothing")
 
     command("publish", _publish, "Publish the marts as they are built.")
     scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
@@ -308,7 +309,7 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
     for event in result.all_events:
         if event.is_step_success:
             stages.append((str(event.step_key), event.step_success_data.duration_ms / 1000))
-        if event.event_type_value == "ASSET_OBSERVATION" and event.step_key == "deliver":
+        if event.event_type_value == "ASSET_OBSERVATION" and event.step_key in ("deliver", "send_poll"):
             observation = event.asset_observation_data.asset_observation
             print(f"not delivered: {observation.asset_key.path[-1]}: {observation.metadata['skipped'].value}")
         if not event.is_step_materialization:

@@ -34,6 +34,7 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
             publish.build_published_asset(marts, manifest_path),
             *exports.build_export_assets(),
             delivery.deliver,
+            delivery.send_poll,
         ],
         jobs=[jobs.daily, jobs.backfill, micro_poll],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets import ingest
+from orchestration.assets import delivery, ingest
 from orchestration.assets.publish import PUBLISHED
 
 # Dagster does not export the type of a job before its assets are known.
@@ -15,7 +15,7 @@ AnyJob = Any
 # In one process: a multiprocess step costs 8-9 s of imports, the work of a whole small day less than one of them.
 daily = dg.define_asset_job(
     "daily",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(delivery.send_poll),
     executor_def=dg.in_process_executor,
     description="Lands the day's feeds, builds and checks the models, publishes, writes the files, delivers them.",
 )
@@ -33,7 +33,7 @@ def build_micro_poll(polled: Sequence[dg.AssetKey]) -> AnyJob:
     """The poll: fresh readings, the models of `polled` and nothing else, the published file."""
     return dg.define_asset_job(
         "micro_poll",
-        selection=dg.AssetSelection.assets(ingest.raw_feeds, *polled, PUBLISHED),
+        selection=dg.AssetSelection.assets(ingest.raw_feeds, *polled, PUBLISHED, delivery.send_poll),
         executor_def=dg.in_process_executor,
         config=dg.RunConfig(ops={"raw_feeds": ingest.IngestConfig(poll=True)}),
         description="Fresh video readings, the watch list and the acceleration alerts; only the models they need.",

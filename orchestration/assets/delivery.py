@@ -14,13 +14,14 @@ from typing import Any
 
 import dagster as dg
 
-from exports import dashboard, discord, drive, published, sheets
+from exports import dashboard, discord, drive, poll_report, published, sheets
 from exports.chart import day_chart
 from exports.daily_report import daily_report
 from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
 from exports.receipts import Receipts
 from ingest.retries import ServiceError
 from orchestration import services
+from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
 from warehouse.publish import published_dates
@@ -29,6 +30,7 @@ from warehouse.store import Store
 MANIFEST = dg.AssetKey(["exports", "manifest"])
 DRIVE = dg.AssetKey(["delivery", "drive"])
 DASHBOARD = dg.AssetKey(["delivery", "dashboard"])
+POLL_MESSAGES = dg.AssetKey(["delivery", "poll_messages"])
 DISCORD = dg.AssetKey(["delivery", "discord_report"])
 
 Metadata = dict[str, Any]
@@ -88,6 +90,49 @@ def deliver(
         failures += delivery.problems
     if failures:
         raise dg.Failure("; ".join(failures), allow_retries=False)
+
+
+@dg.multi_asset(
+    name="send_poll",
+    specs=[
+        dg.AssetSpec(
+            POLL_MESSAGES,
+            deps=[PUBLISHED],
+            group_name="delivery",
+            skippable=True,
+            kinds={"discord"},
+            description="A message for each alert of the last poll and one that sums the poll up; each is sent once.",
+        )
+    ],
+    partitions_def=DAILY,
+    backfill_policy=SINGLE_RUN,
+)
+def send_poll(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+) -> Iterator[dg.MaterializeResult]:
+    """Sends what the last poll found. The alerts stand in the warehouse before."""
+    services.quiet_clients()
+    config = services.discord(settings)
+    reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
+    if reason or isinstance(config, str):
+        context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": str(reason)}))
+        return
+    with store.published_reader() as connection:
+        poll, alerts = published.last_poll(connection)
+    ledger = services.receipts(store)
+    outcomes = [
+        discord.deliver(config, ledger, key, poll["as_of_date"], message)
+        for key, message in poll_report.messages(poll, alerts)
+    ]
+    yield dg.MaterializeResult(
+        asset_key=POLL_MESSAGES,
+        metadata={
+            "poll_at": poll["poll_at"].isoformat(),
+            "alerts": len(outcomes) - 1,
+            "outcomes": ", ".join(done.outcome for done in outcomes),
+            "problems": "; ".join(done.reason for done in outcomes if done.reason),
+        },
+    )
 
 
 def _why_not(settings: Settings, store: Store) -> str | None:

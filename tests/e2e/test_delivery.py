@@ -170,3 +170,35 @@ def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str
     assert outcome.code == 0, outcome.err
     assert "not delivered: drive: the simulated sample is not delivered" in outcome.out
     assert (files_in(service), len(service.discord.messages)) == (files, messages)
+
+
+def test_a_poll_sends_each_alert_and_its_summary_once(
+    tmp_path: Path, configured: dict[str, str], service: Service
+) -> None:
+    before = set(service.discord.messages)
+    fast = "7590000000000090001"
+    for hour in (8, 10, 12, 14):
+        views = {f"75900000000000{n:05d}": 4000 + 150 * n + (300 + 11 * n) * hour for n in range(25)}
+        views[fast] = 9000 + 500 * hour + (40_000 if hour == 14 else 0)
+        items = [video(name, plays=count, shares=count // 30) for name, count in views.items()]
+        write_feed(tmp_path / "feeds", f"{DAY}T{hour:02d}:00", items)
+    home = new_home(tmp_path / "home").home
+    for _ in range(2):
+        outcome = trends("poll", "--source", tmp_path / "feeds", "--date", DAY, "--home", home)
+        assert outcome.code == 0, outcome.err
+    assert "poll of 2026-01-05 14:00 UTC: 26 new readings, 0 read before; 26 tracked" in outcome.out
+    new = [message["payload"]["embeds"][0] for key, message in service.discord.messages.items() if key not in before]
+    assert [embed["title"] for embed in new] == [
+        "🚀 TREND ALERT: BUILD NOW - 🔴 STRONG",
+        "🔎 Poll 2026-01-05 14:00 UTC",
+    ]
+    assert new[0]["url"].endswith(fast)
+    assert [field["name"] for field in new[0]["fields"]][:9] == [
+        "Trend", "Market", "Category", "Creator", "Age", "Momentum", "Shares/h", "Δ Shares/h", "Views/h",
+    ]  # fmt: skip
+    assert [field["name"] for field in new[1]["fields"]] == [
+        "New Candidates",
+        "Alerts Sent",
+        "Removed",
+        "Total Tracked",
+    ]
