@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
     scorecard.add_argument("--from", dest="first", type=_date, help="first scored date (default: all)")
     scorecard.add_argument("--to", dest="last", type=_date, help="last scored date (default: all)")
+    doctor = command("doctor", _doctor, "Check every setting: present, valid, reachable, permitted.")
+    doctor.add_argument("--live", action="store_true", help="also write to scratch places, and clean up")
+    auth = command("auth", _auth, "Sign in with Google once and print the refresh token.")
+    auth.add_argument("service", choices=["google"])
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
     ui.add_argument("--port", type=int, default=3000)
     return parser
@@ -189,6 +193,37 @@ def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
             else scorecard.nothing_scored(*published.scored_period(connection))
         )
     print(text)
+    return DONE
+
+
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration import services
+    from orchestration.doctor import examine
+
+    services.quiet_clients()
+    failed = 0
+    for finding in examine(settings, live=options.live):
+        failed += finding.state == "FAILED"
+        print(f"{finding.state:<8} {finding.name}: {finding.text}", flush=True)
+    return FAILED if failed else DONE
+
+
+def _auth(options: argparse.Namespace, settings: Settings) -> int:
+    from exports.google_auth import authorize_in_browser
+    from ingest.retries import ServiceError
+
+    if not settings.google_client_id or settings.google_client_secret is None:
+        message = "set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET first: an OAuth client of the type Desktop app"
+        raise UsageError(message)
+    try:
+        token = authorize_in_browser(
+            settings.google_client_id, settings.google_client_secret, token_uri=settings.google_token_uri
+        )
+    except ServiceError as error:
+        print(f"trends: {error}", file=sys.stderr)
+        return FAILED
+    print("Put this line into .env; it is shown only once:")
+    print(f"GOOGLE_REFRESH_TOKEN={token.get_secret_value()}")
     return DONE
 
 

@@ -202,3 +202,19 @@ def test_a_poll_sends_each_alert_and_its_summary_once(
         "Removed",
         "Total Tracked",
     ]
+
+
+def test_doctor_tells_what_works_and_the_remedy_for_the_rest(
+    configured: dict[str, str], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = files_in(service)
+    outcome = trends("doctor", "--live")
+    assert outcome.code == 0, outcome.out
+    for name in ("Google sign-in", "Drive folder", "Drive file", "dashboard sheet", "dashboard rows"):
+        assert f"ok       {name}: " in outcome.out
+    assert "not set  Apify token: set APIFY_TOKEN" in outcome.out
+    assert files_in(service) == files
+    monkeypatch.setenv("DRIVE_FOLDER_ID", "nowhere")
+    outcome = trends("doctor")
+    assert outcome.code == 1
+    assert "FAILED   Drive folder: " in outcome.out
