@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _PARSED_FROM = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*")
 # What parsing a project that never ran needs no database for, and what no run should send or look up.
-_QUIET = ("--no-version-check", "--quiet", "--no-use-colors")
+_QUIET = ("--no-version-check", "--quiet", "--no-use-colors", "--log-level-file", "none")
 
 
 class DbtFailedError(RuntimeError):
