@@ -14,6 +14,7 @@ from openpyxl.workbook import Workbook
 
 from exports import published
 from exports.published import Day
+from exports.revenue_tabs import revenue_line
 from exports.text_safety import write_text
 from exports.workbook import (
     CYAN,
@@ -166,6 +167,21 @@ def health_lines(day: Day) -> list[tuple[str, str]]:
     return lines
 
 
+def forecast_line(day: Day) -> str:
+    """How good the newest scored forecasts were, beside a naive one."""
+    scored = [row for row in published.prediction_log(day, None) if row["n"]]
+    if not scored:
+        return "not scored yet: the first forecasts are scored a day after they were made"
+    last = scored[-1]
+    text = (
+        f"24 h, scored {last['as_of_date']}: error {last['wape']:.0f} % of the gain (last gain goes on:"
+        f" {last['naive_wape']:.0f} %), {last['coverage']:.0f} % within the 80 % range, n {last['n']}"
+    )
+    if last["precision_at_20"] is not None and last["naive_precision_at_20"] is not None:
+        text += f", precision@20 {last['precision_at_20']:.2f} (naive {last['naive_precision_at_20']:.2f})"
+    return text
+
+
 def _start_here(book: Workbook, day: Day) -> None:
     sheet = book.create_sheet("START_HERE")
     write_text(sheet["A1"], f"TikTok Trend System - {day.as_of_date}")
@@ -177,7 +193,8 @@ def _start_here(book: Workbook, day: Day) -> None:
         row += 1
     row += 1
     lines: list[tuple[str, Any]] = list(health_lines(day))
-    lines.append(("Revenue", "no revenue source is connected"))
+    lines.append(("Revenue", revenue_line(day)))
+    lines.append(("Forecasts", forecast_line(day)))
     lines.extend(("Check", warning) for warning in published.warnings(day))
     for label, text in lines:
         _line(sheet, row, label, text)

@@ -11,6 +11,7 @@ from exports import published
 from exports.build_today import headline, health_lines
 from exports.discord import Link, Message, daily_message
 from exports.published import Day
+from exports.revenue_tabs import revenue_line
 
 # The counts users know from the report, in order; the workbook's START_HERE has more.
 COUNTS = 8
@@ -51,4 +52,7 @@ def degradations(day: Day) -> list[str]:
         if row["kind"] == "videos" and (row["is_missing"] or row["is_stale"])
     }
     lines = [f"{label}: {text}" for label, text in health_lines(day) if label in bad]
+    revenue = published.revenue_source(day)
+    if revenue is None or revenue["source"] != "sheet":
+        lines.append(f"Revenue: {revenue_line(day)}")
     return lines + [f"check: {warning}" for warning in published.warnings(day)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from exports import published
 from exports.build_today import age_label
 from exports.published import Day, Table
+from exports.revenue_tabs import revenue_line
 from exports.sheets import SheetTable, row_key
 
 
@@ -88,5 +89,5 @@ def payload(day: Day) -> bytes:
         {"tab": table.tab, "columns": table.columns, "rows": table.rows, "row_keys": table.row_keys}
         for table in tables(day)
     ]
-    content = {"as_of_date": day.as_of_date.isoformat(), "tabs": tabs}
+    content = {"as_of_date": day.as_of_date.isoformat(), "revenue": revenue_line(day), "tabs": tabs}
     return (json.dumps(content, ensure_ascii=False, indent=1, default=str) + "\n").encode("utf-8")

@@ -403,3 +403,168 @@ def scored_period(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, d
     days = connection.execute("select count(distinct cast(observed_at as date)) from marts.video_readings").fetchone()
     first, last = scored or (None, None)
     return first, last, days[0] if days else 0
+
+
+# ---------- revenue
+
+
+def revenue_source(day: Day) -> dict[str, Any] | None:
+    """Where the day's revenue comes from; None where none was read."""
+    rows = day.table("select * from marts.revenue_source where as_of_date = $as_of_date").dicts()
+    return rows[0] if rows else None
+
+
+def revenue_rows(day: Day) -> list[dict[str, Any]]:
+    """The user's templates, in the sheet's order."""
+    return day.table("select * from marts.template_revenue where as_of_date = $as_of_date order by sheet_row").dicts()
+
+
+def revenue_breakdown(day: Day) -> list[dict[str, Any]]:
+    """Revenue of all templates and by trigger level, market and AI category."""
+    return day.table(
+        """
+        select * from marts.revenue_breakdown
+        where as_of_date = $as_of_date
+        order by dimension, display_order
+        """
+    ).dicts()
+
+
+def revenue_months(day: Day) -> list[dict[str, Any]]:
+    """Revenue by month, oldest first."""
+    return day.table("select * from marts.revenue_monthly where as_of_date = $as_of_date order by month").dicts()
+
+
+def revenue_installs(day: Day) -> dict[str, Any] | None:
+    """What installs are worth; None without a readable row."""
+    rows = day.table("select * from marts.revenue_installs where as_of_date = $as_of_date").dicts()
+    return rows[0] if rows else None
+
+
+# ---------- the enhanced workbooks; a market of None is all of them
+
+
+def opportunities(day: Day, market: str | None, limit: int) -> list[dict[str, Any]]:
+    """What to build now, each video once; the wider net where nothing passes the strict rule."""
+    return day.table(
+        """
+        with offered as (
+            select
+                *,
+                row_number() over (partition by video_id order by market_order) as copy,
+                max(case when is_strict then 1 else 0 end) over () = 1 as has_strict
+            from marts.opportunities
+            where as_of_date = $as_of_date and market = coalesce($market, market)
+        )
+        select * from offered
+        where copy = 1 and is_strict = has_strict
+        order by build_priority = '🔴 BUILD_IMMEDIATELY' desc, opportunity_score desc, video_id
+        limit $rows
+        """,
+        market=market,
+        rows=limit,
+    ).dicts()
+
+
+def competitor_gaps(day: Day, market: str | None) -> list[dict[str, Any]]:
+    """Gaps of the week: what was missed first, then by the competitor's momentum."""
+    return day.table(
+        """
+        select * from marts.competitor_gaps
+        where as_of_date = $as_of_date and market = coalesce($market, market)
+        order by gap_type = 'MISSED_BY_YOU' desc, gap_type = 'BOTH_CAUGHT' desc, competitor_momentum desc, account,
+            trend_key
+        """,
+        market=market,
+    ).dicts()
+
+
+def prediction_log(day: Day, market: str | None) -> list[dict[str, Any]]:
+    """Scores of the 24-hour forecasts up to the date, with their naive twin and the decisions scored that day."""
+    return day.table(
+        """
+        with chosen as (
+            select * from marts.forecast_scores
+            where as_of_date <= $as_of_date and market = coalesce($market, 'ALL') and horizon_hours = 24
+                and model = 'chosen'
+        ),
+        naive as (
+            select * from marts.forecast_scores
+            where market = coalesce($market, 'ALL') and horizon_hours = 24 and model = 'last_gain'
+        ),
+        decided as (
+            select
+                as_of_date, sum(correct_builds) as correct_builds, sum(false_positives) as false_positives,
+                sum(missed) as missed, sum(correct_skips) as correct_skips
+            from marts.decision_scores
+            where market = coalesce($market, 'ALL') and decision_mode = (
+                select coalesce(any_value(decision_mode), 'measured') from marts.videos_daily
+                where as_of_date = $as_of_date
+            )
+            group by as_of_date
+        )
+        select
+            chosen.as_of_date, chosen.n, 100 * chosen.direction_accuracy as direction_accuracy,
+            100 * chosen.bias as bias, 100 * chosen.mape_total as mape, chosen.actual_gain,
+            chosen.actual_gain * (1 + chosen.bias) as forecast_gain, 100 * chosen.wape_gain as wape,
+            100 * naive.wape_gain as naive_wape, chosen.precision_at_20, naive.precision_at_20 as naive_precision_at_20,
+            100 * chosen.coverage_80 as coverage,
+            cast(decided.correct_builds as bigint) as correct_builds,
+            cast(decided.false_positives as bigint) as false_positives, cast(decided.missed as bigint) as missed,
+            cast(decided.correct_skips as bigint) as correct_skips
+        from chosen
+        inner join naive using (as_of_date)
+        left join decided using (as_of_date)
+        order by chosen.as_of_date
+        """,
+        market=market,
+    ).dicts()
+
+
+# Orders of the competitor marts: own side first, totals before accounts.
+_PARTIES = "parties.role = 'own' desc, parties.is_total desc, rows.account"
+_COMPETITOR_ORDERS = {
+    "competitor_summary": _PARTIES,
+    "competitor_patterns": f"{_PARTIES}, rows.pattern <> 'all', rows.pattern = 'hour', rows.bucket",
+    "competitor_responses": f"{_PARTIES}, rows.first_posted_at, rows.trend_key",
+    "competitor_selection": f"{_PARTIES}, rows.threshold",
+    "competitor_niches": f"{_PARTIES}, rows.dimension, rows.value",
+    "competitor_variation": f"{_PARTIES}, rows.variation_rank",
+    "competitor_revenue": _PARTIES,
+    "competitor_market_timing": f"{_PARTIES}, rows.first_onset_date, rows.trend_key",
+    "competitor_scorecard": f"{_PARTIES}, rows.outcome, rows.trend_key",
+    "competitor_win_loss": _PARTIES,
+}
+
+
+def competitor_section(day: Day, mart: str, market: str | None) -> list[dict[str, Any]]:
+    """Rows of a competitor mart: of the accounts at home in the market, and of the totals, which are over all.
+
+    Args:
+        day: The published day.
+        mart: A name of `_COMPETITOR_ORDERS`.
+        market: Market code, None for all.
+    """
+    return day.table(
+        f"""
+        select rows.*
+        from marts.{mart} as rows
+        inner join marts.competitor_summary as parties using (as_of_date, account)
+        where rows.as_of_date = $as_of_date
+            and (parties.is_total or coalesce(parties.home_market, '') = coalesce($market, parties.home_market, ''))
+        order by {_COMPETITOR_ORDERS[mart]}
+        """,
+        market=market,
+    ).dicts()
+
+
+def posting_log(day: Day, market: str | None) -> list[dict[str, Any]]:
+    """Own and competitors' posts of the week, newest first."""
+    return day.table(
+        """
+        select * from marts.competitor_posts
+        where as_of_date = $as_of_date and market = coalesce($market, market)
+        order by posted_at desc, video_id
+        """,
+        market=market,
+    ).dicts()

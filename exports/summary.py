@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from exports import published
-from exports.build_today import age_label, headline, health_lines, one_line
+from exports import briefing, published
+from exports.build_today import age_label, forecast_line, headline, health_lines, one_line
 from exports.published import Day
+from exports.revenue_tabs import revenue_line
 from exports.text_safety import plain_text, safe_link
 
 IMMEDIATE_ACTIONS = 5
@@ -38,7 +39,8 @@ def _counts(day: Day) -> list[str]:
 
 def _health(day: Day) -> list[str]:
     lines = [f"{label}: {text}" for label, text in health_lines(day)]
-    lines.append("Revenue: no revenue source is connected")
+    lines.append(f"Revenue: {revenue_line(day)}")
+    lines.append(f"Forecasts: {forecast_line(day)}")
     return lines + [f"Check: {warning}" for warning in published.warnings(day)]
 
 
@@ -117,6 +119,9 @@ def _signed(value: float | None) -> str:
 SECTIONS: tuple[tuple[str, Callable[[Day], list[str]]], ...] = (
     ("COUNTS", _counts),
     ("DATA BEHIND THE NUMBERS", _health),
+    ("💰 REVENUE", briefing.revenue),
     ("🔴 IMMEDIATE ACTIONS", _actions),
+    ("📊 STRATEGIC INSIGHTS - COMPETITOR ANALYSIS", briefing.competitor_analysis),
+    ("💡 RECOMMENDATIONS", briefing.recommendations),
     ("SEASONAL CALENDAR ALERTS", _seasonal),
 )

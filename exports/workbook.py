@@ -7,11 +7,15 @@ Belongs here: how a table becomes a sheet and a workbook becomes a file. Must no
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
+from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell
@@ -49,6 +53,24 @@ STATUS_FILLS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """A live formula with the value it has now, for readers that don't calculate.
+
+    Attributes:
+        text: The formula, with its equals sign; plain ranges only.
+        value: What it comes to: a number or text.
+    """
+
+    text: str
+    value: float | int | str
+
+
+# openpyxl writes formulas without values: what they come to is kept here until the file is made.
+_FORMULA_VALUES: WeakKeyDictionary[Workbook, dict[tuple[str, str], float | int | str]] = WeakKeyDictionary()
+_FORMULA_CELL = re.compile(r'<c r="([A-Z]+[0-9]+)"([^>]*)><f>(.*?)</f><v ?(?:/>|></v>)</c>', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a sheet.
 
@@ -81,8 +103,16 @@ def new_workbook(*, write_only: bool = False) -> Workbook:
 
 
 def write_cell(cell: Cell, value: Any, number_format: str | None = None) -> None:
-    """Writes a number, date or boolean as such, everything else as text that can never be a formula."""
+    """Writes a number, date, boolean or `Formula` as such, everything else as text that can never be a formula."""
     if value is None:
+        return
+    if isinstance(value, Formula):
+        book, title = cell.parent.parent, cell.parent.title
+        assert book is not None  # noqa: S101 (for types)
+        cell.value = value.text
+        _FORMULA_VALUES.setdefault(book, {})[title, cell.coordinate] = value.value
+        if number_format:
+            cell.number_format = number_format
         return
     if isinstance(value, bool | int | float | date) and not isinstance(value, str):
         cell.value = value
@@ -90,6 +120,14 @@ def write_cell(cell: Cell, value: Any, number_format: str | None = None) -> None
             cell.number_format = number_format
     else:
         write_text(cell, value)
+
+
+def put(sheet: Worksheet, row: int, column: int, value: Any, number_format: str | None = None) -> Cell:
+    """Writes a value into a cell that is not merged, see `write_cell`; returns the cell."""
+    cell = sheet.cell(row=row, column=column)
+    assert isinstance(cell, Cell)  # noqa: S101 (for types)
+    write_cell(cell, value, number_format)
+    return cell
 
 
 def add_table(
@@ -149,14 +187,20 @@ def fit_to_page(sheet: Worksheet) -> None:
 def to_bytes(book: Workbook) -> bytes:
     """The finished file; equal workbooks give equal bytes."""
     stream = io.BytesIO()
+    values: dict[str, dict[str, float | int | str]] = {}
+    for (title, coordinate), value in _FORMULA_VALUES.get(book, {}).items():
+        values.setdefault(f"xl/worksheets/sheet{book.sheetnames.index(title) + 1}.xml", {})[coordinate] = value
     with _TimelessZip(stream, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
+        archive.formula_values = values
         # Workbook.save() would stamp the present into the properties.
         ExcelWriter(book, archive).write_data()
     return stream.getvalue()
 
 
 class _TimelessZip(zipfile.ZipFile):
-    """A zip file whose entries carry no time and no permissions of this machine."""
+    """A zip file whose entries carry no time and no permissions of this machine; formulas get their values."""
+
+    formula_values: Mapping[str, Mapping[str, float | int | str]] = {}
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **kwargs: Any) -> None:
         name = zinfo_or_arcname.filename if isinstance(zinfo_or_arcname, zipfile.ZipInfo) else zinfo_or_arcname
@@ -164,6 +208,11 @@ class _TimelessZip(zipfile.ZipFile):
 
     def write(self, filename: Any, arcname: Any = None, *args: Any, **kwargs: Any) -> None:
         entry = _entry(str(arcname or filename))
+        values = self.formula_values.get(entry.filename.lstrip("/"))
+        if values:
+            text = Path(filename).read_text(encoding="utf-8")
+            super().writestr(entry, _with_values(text, values).encode("utf-8"))
+            return
         with open(filename, "rb") as source, self.open(entry, "w", force_zip64=True) as target:  # noqa: PTH123
             while chunk := source.read(1 << 20):
                 target.write(chunk)
@@ -173,3 +222,15 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, date_time=_FIXED_ZIP_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
+
+
+def _with_values(sheet_xml: str, values: Mapping[str, float | int | str]) -> str:
+    """Puts the known values behind the formulas of a sheet."""
+
+    def filled(match: re.Match[str]) -> str:
+        value = values[match[1]]
+        if isinstance(value, str):
+            return f'<c r="{match[1]}"{match[2]} t="str"><f>{match[3]}</f><v>{escape(value)}</v></c>'
+        return f'<c r="{match[1]}"{match[2]}><f>{match[3]}</f><v>{value!r}</v></c>'
+
+    return _FORMULA_CELL.sub(filled, sheet_xml)

@@ -16,6 +16,18 @@ revenue_rows as (
 
 ),
 
+caps as (
+
+    select
+        reads.as_of_date,
+        max_by(rates.cap, rates.valid_from) as cap
+    from reads
+    inner join {{ ref('revenue_rates') }} as rates
+        on reads.as_of_date >= rates.valid_from
+    group by reads.as_of_date
+
+),
+
 counted as (
 
     select
@@ -41,9 +53,12 @@ select
     coalesce(counted.quarantined_rows, 0) as quarantined_rows,
     coalesce(counted.duplicate_rows, 0) as duplicate_rows,
     coalesce(cast(counted.total_received as double), 0) as total_received,
+    cast(caps.cap as double) as cap,
     nullif(reads.failure, '') as failure,
     counted.problems,
     nullif(reads.notes, '') as notes
 from reads
+left join caps
+    on reads.as_of_date = caps.as_of_date
 left join counted
     on reads.as_of_date = counted.as_of_date

@@ -13,6 +13,7 @@ import dagster as dg
 from exports.build_today import build_today
 from exports.daily_files import ExportedFile, write_file, write_manifest
 from exports.dashboard import payload
+from exports.enhanced import enhanced
 from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
@@ -39,6 +40,12 @@ def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], 
             partial(full_market, market=market),
         )
     files["summary_report"] = ("SUMMARY_REPORT_<date>.txt", summary)
+    for market in markets:
+        files[f"build_today_{market.lower()}_enhanced"] = (
+            f"BUILD_TODAY_{market}_ENHANCED_<date>.xlsx",
+            partial(enhanced, market=market),
+        )
+    files["build_today_combined_enhanced"] = ("BUILD_TODAY_COMBINED_ENHANCED_<date>.xlsx", enhanced)
     files["dashboard_payload"] = ("dashboard_payload_<date>.json", payload)
     return files
 

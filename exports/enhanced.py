@@ -1,0 +1,541 @@
+"""BUILD_TODAY_<market>_ENHANCED: eight tabs on what to build now, what it earns and who competes.
+
+Belongs here: tabs, columns, KPI formulas and charts of these files, to the letter of what users know; new columns stand
+at the right, new sections below. Must not be here: which rows qualify (`published`), the revenue tabs (`revenue_tabs`),
+the nine competitor sections (`competitor_intel`).
+
+Every KPI is a live formula over the other tabs and carries the value it has now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from openpyxl.chart import BarChart, LineChart, Reference
+from openpyxl.chart.legend import Legend
+from openpyxl.formatting.rule import CellIsRule, ColorScaleRule, FormulaRule, Rule
+from openpyxl.styles import Alignment
+from openpyxl.workbook import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from exports import dashboard, published
+from exports.build_today import age_label, health_lines, one_line
+from exports.competitor_intel import IntelRanges, add_intel
+from exports.published import Day
+from exports.revenue_tabs import (
+    AT_CAP,
+    MONEY,
+    add_insights,
+    add_tracker,
+    ranges,
+    revenue_line,
+    tracker_rows,
+)
+from exports.text_safety import write_text
+from exports.workbook import (
+    GOLD,
+    HEADER_FILL,
+    HEADER_FONT,
+    LABEL_FONT,
+    STATUS_FILLS,
+    TITLE_FONT,
+    Column,
+    Formula,
+    add_table,
+    fill,
+    fit_to_page,
+    new_workbook,
+    put,
+    to_bytes,
+)
+
+OPPORTUNITY_ROWS = 20
+SCORED_DAYS_SHOWN = 14
+NOT_SCORED = "not scored yet"
+RED, GREEN, AMBER = fill("FFCDD2"), fill("C8E6C9"), fill("FFE0B2")
+IMMEDIATELY, TODAY = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY"
+MISSED, BOTH, BEAT = "MISSED_BY_YOU", "BOTH_CAUGHT", "BEAT_THEM"
+
+# Suggestions of the prediction log: a day with fewer scored forecasts says too little; shares in percent.
+_ENOUGH, _BIAS_LIMIT, _COVERAGE_LOW, _COVERAGE_HIGH = 20, 15.0, 70.0, 92.0
+
+
+def _of(name: str) -> Any:
+    return lambda row: row[name]
+
+
+def _day(name: str) -> Any:
+    return lambda row: row[name].isoformat() if isinstance(row[name], date) else None
+
+
+def _moment(name: str) -> Any:
+    return lambda row: f"{row[name]:%Y-%m-%d %H:%M}" if row[name] is not None else None
+
+
+OPPORTUNITY_COLUMNS = (
+    Column("Priority", _of("place"), 8),
+    Column("Build Priority", _of("build_priority"), 22),
+    Column("Time Zone", _of("time_zone_label"), 11),
+    Column("Time Remaining", lambda row: age_label(row["time_remaining_hours"]), 11),
+    Column("Trend", lambda row: one_line(row["trend"]), 56),
+    Column("Creator", _of("creator"), 20),
+    Column("Momentum", _of("momentum_score"), 11, "#,##0"),
+    Column("Opportunity Score", _of("opportunity_score"), 12, "#,##0"),
+    Column("Age", lambda row: age_label(row["age_hours"]), 8),
+    Column("Market", _of("market_label"), 13),
+    Column("Seasonal", _of("seasonal_event"), 20),
+    Column("Previously Built", lambda row: "✅" if row["is_previously_built"] else None, 11),
+    Column("URL", _of("url"), 40, is_link=True),
+    Column("Action Window", _of("action_window"), 15),
+    Column("Trajectory", _of("trajectory"), 15),
+    Column("Recommended Variants", _of("recommended_variants"), 13, "0"),
+    Column("Stop Building", lambda row: "STOP" if row["stop_building"] else None, 10),
+    Column("Stop Reason", _of("stop_reason"), 22),
+    Column("Next 24h Views p10", _of("gain_24h_p10"), 12, "#,##0"),
+    Column("p50", _of("gain_24h_p50"), 12, "#,##0"),
+    Column("p90", _of("gain_24h_p90"), 12, "#,##0"),
+    Column("Window Left (h)", _of("window_left_hours"), 10, "0.0"),
+    Column("Trend Key", _of("trend_key"), 28),
+    Column("Built Before", _of("previously_built_url"), 40, is_link=True),
+)
+
+COMPETITOR_VIEW_COLUMNS = (
+    Column("Date", _day("as_of_date"), 12),
+    Column("Competitor", _of("account"), 20),
+    Column("Trend", lambda row: one_line(row["trend"]), 50),
+    Column("Competitor Momentum", _of("competitor_momentum"), 12, "#,##0"),
+    Column("Your Momentum", _of("your_momentum"), 12, "#,##0"),
+    Column("Competitor Shares/h", _of("competitor_shares_per_hour"), 12, "#,##0.0"),
+    Column("Market", _of("market"), 9),
+    Column("Gap Type", _of("gap_type"), 17),
+    Column("Hours Behind", _of("hours_behind"), 10, "+0.0;-0.0;0.0"),
+    Column("Est. Missed Revenue ($)", _of("missed_revenue_p50"), 13, "#,##0"),
+    Column("AI Category", _of("ai_category"), 11),
+    Column("URL", _of("url"), 40, is_link=True),
+    Column("Missed Low ($)", _of("missed_revenue_p10"), 11, "#,##0"),
+    Column("Missed High ($)", _of("missed_revenue_p90"), 11, "#,##0"),
+    Column("Trend Key", _of("trend_key"), 28),
+    Column("Their First Post (UTC)", _moment("competitor_first_post_at"), 17),
+    Column("Your First Post (UTC)", _moment("your_first_post_at"), 17),
+    Column("Your URL", _of("your_url"), 40, is_link=True),
+)
+
+PREDICTION_COLUMNS = (
+    Column("Date", _day("as_of_date"), 12),
+    Column("Trends Tracked", _of("n"), 10, "#,##0"),
+    Column("Direction Accuracy %", _of("direction_accuracy"), 12, "0.0"),
+    Column("Bias", _of("bias"), 9, "+0.0;-0.0;0.0"),
+    Column("MAPE %", _of("mape"), 9, "0.0"),
+    Column("Correct Builds", _of("correct_builds"), 9, "0"),
+    Column("False Positives", _of("false_positives"), 10, "0"),
+    Column("Missed Opportunities", _of("missed"), 13, "0"),
+    Column("Correct Skips", _of("correct_skips"), 9, "0"),
+    Column("Tuning Suggestion", lambda row: suggestion(row), 60),
+    Column("WAPE of Gain %", _of("wape"), 10, "0.0"),
+    Column("Naive WAPE %", _of("naive_wape"), 10, "0.0"),
+    Column("Precision@20", _of("precision_at_20"), 11, "0.00"),
+    Column("Naive Precision@20", _of("naive_precision_at_20"), 11, "0.00"),
+    Column("80 % Coverage", _of("coverage"), 10, "0.0"),
+    Column("n", _of("n"), 8, "#,##0"),
+)
+
+_FEED_WIDTHS = {"Trend": 50, "TikTok URL": 40, "Account": 20, "Trigger Reason": 34, "Seasonal Event": 22}
+_FEED_FORMATS = {"Momentum": "#,##0.0", "Views/h": "#,##0", "Shares/h": "#,##0.0", "Opportunity Score": "#,##0"}
+
+
+def _feed_value(title: str, value: Any) -> Any:
+    if title == "Date":
+        return lambda row: value(row).isoformat()
+    return (lambda row: one_line(value(row))) if title == "Trend" else value
+
+
+DATA_FEED_COLUMNS = tuple(
+    Column(
+        title,
+        _feed_value(title, value),
+        _FEED_WIDTHS.get(title, 13),
+        _FEED_FORMATS.get(title),
+        is_link=title == "TikTok URL",
+    )
+    for title, value in dashboard.DATA_FEED.columns.items()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The rows that the tabs and the KPIs share.
+
+    Attributes:
+        market: Market code, None for all.
+        tracker: Rows of REVENUE_TRACKER with its empty ones.
+        opportunities: Rows of OPPORTUNITY_NOW.
+        gaps: Rows of COMPETITOR_VIEW.
+        predictions: Rows of PREDICTION_LOG.
+        own_posts: Rows of DATA_FEED.
+    """
+
+    market: str | None
+    tracker: list[dict[str, Any]]
+    opportunities: list[dict[str, Any]]
+    gaps: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
+    own_posts: list[dict[str, Any]]
+
+
+def enhanced(day: Day, market: str | None = None) -> bytes:
+    """The enhanced workbook of a market, or of all of them.
+
+    Args:
+        day: The published day.
+        market: Market code, None for the combined file.
+
+    Returns:
+        The file; byte-identical for equal marts.
+    """
+    contents = Contents(
+        market,
+        tracker_rows(day),
+        published.opportunities(day, market, OPPORTUNITY_ROWS),
+        published.competitor_gaps(day, market),
+        published.prediction_log(day, market),
+        [row for row in published.my_performance(day).dicts() if market in (None, row["market"])],
+    )
+    for place, row in enumerate(contents.opportunities, start=1):
+        row["place"] = place
+    book = new_workbook()
+    sheet = book.create_sheet("DASHBOARD")
+    _opportunity_now(book, contents)
+    add_tracker(book, contents.tracker)
+    add_insights(book, day, contents.tracker)
+    _competitor_view(book, contents)
+    _prediction_log(book, contents)
+    _data_feed(book, contents)
+    intel = add_intel(book, day, market)
+    _dashboard(sheet, day, contents, intel)
+    return to_bytes(book)
+
+
+def suggestion(row: dict[str, Any]) -> str:
+    """What a scored day says about the settings, in one sentence."""
+    if row["n"] < _ENOUGH or row["bias"] is None:
+        return f"{row['n']} scored forecasts: too few to judge"
+    parts = []
+    if abs(row["bias"]) > _BIAS_LIMIT:
+        side = "high" if row["bias"] > 0 else "low"
+        parts.append(f"forecasts were {abs(row['bias']):.0f} % too {side}: read p50 with that in mind")
+    if row["coverage"] is not None and row["coverage"] < _COVERAGE_LOW:
+        parts.append("ranges were too narrow: plan with p10")
+    if row["coverage"] is not None and row["coverage"] > _COVERAGE_HIGH:
+        parts.append("ranges were wider than needed")
+    if row["naive_wape"] is not None and row["wape"] > row["naive_wape"]:
+        parts.append("the last gain would have told amounts better: trust the ranking, not the amounts")
+    return "; ".join(parts) or "keep the settings"
+
+
+def _opportunity_now(book: Workbook, contents: Contents) -> None:
+    rows = contents.opportunities
+    sheet = add_table(
+        book, "OPPORTUNITY_NOW", OPPORTUNITY_COLUMNS, rows,
+        cell_fill=lambda row, column: GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None,
+        empty_note="nothing to build: no video passes even the wider net",
+    )  # fmt: skip
+    if rows and not rows[0]["is_strict"]:
+        write_text(
+            sheet.cell(row=len(rows) + 3, column=1),
+            "No video passes the strict rule (ACT NOW or 6-12H, age up to 48 h, momentum from 500): the wider net is"
+            " shown (12-24H and MONITOR, age up to 60 h, momentum from 300).",
+        )
+    sheet.freeze_panes = "E2"
+    last = len(rows) + 1
+    sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{IMMEDIATELY}"'], fill=RED))
+    sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{TODAY}"'], fill=AMBER))
+    sheet.conditional_formatting.add(f"G2:H{last}", _scale())
+
+
+def _competitor_view(book: Workbook, contents: Contents) -> None:
+    sheet = add_table(
+        book, "COMPETITOR_VIEW", COMPETITOR_VIEW_COLUMNS, contents.gaps,
+        empty_note="no competitor posted on a shared trend in seven days",
+    )  # fmt: skip
+    sheet.freeze_panes = "D2"
+    last = len(contents.gaps) + 1
+    for gap, colour in ((MISSED, RED), (BOTH, AMBER), (BEAT, GREEN)):
+        sheet.conditional_formatting.add(f"H2:H{last}", FormulaRule(formula=[f'$H2="{gap}"'], fill=colour))
+
+
+def _prediction_log(book: Workbook, contents: Contents) -> None:
+    sheet = add_table(
+        book, "PREDICTION_LOG", PREDICTION_COLUMNS, contents.predictions,
+        empty_note="no forecast was scored yet: the first one is a day after the first run",
+    )  # fmt: skip
+    last = len(contents.predictions) + 1
+    sheet.conditional_formatting.add(f"C2:C{last}", _scale())
+    sheet.conditional_formatting.add(f"D2:D{last}", CellIsRule("greaterThan", [f"{_BIAS_LIMIT:g}"], fill=AMBER))
+    sheet.conditional_formatting.add(f"D2:D{last}", CellIsRule("lessThan", [f"-{_BIAS_LIMIT:g}"], fill=AMBER))
+    if contents.predictions:
+        write_text(
+            sheet.cell(row=last + 2, column=1),
+            "Forecasts of the next 24 h against what was observed, in percent of the gain; naive: the last gain goes"
+            " on. Builds are judged 48 h later: right in the top fifth of their market and day.",
+        )
+
+
+def _data_feed(book: Workbook, contents: Contents) -> None:
+    sheet = add_table(
+        book, "DATA_FEED", DATA_FEED_COLUMNS, contents.own_posts,
+        cell_fill=lambda row, column: STATUS_FILLS.get(row["status"]) if column == "Status" else None,
+        empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
+    )  # fmt: skip
+    sheet.freeze_panes = "D2"
+    sheet.conditional_formatting.add(f"E2:E{len(contents.own_posts) + 1}", _scale())
+
+
+def _scale() -> Rule:
+    return ColorScaleRule(start_type="min", start_color="FFFFFF", end_type="max", end_color="9BD3A0")
+
+
+# ---------- the dashboard
+
+
+def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRanges) -> None:
+    scope = contents.market or "COMBINED"
+    write_text(sheet["A1"], f"TikTok Trend System - {scope} - {day.as_of_date}")
+    sheet["A1"].font = TITLE_FONT
+    write_text(sheet["A2"], f"as of {day.cutoff_at:%Y-%m-%d %H:%M} UTC. Revenue: {revenue_line(day)}")
+    row = 4
+    for title, lines in _kpis(day, contents, intel):
+        row = _section_title(sheet, row, title)
+        for label, formula, number_format, note in lines:
+            write_text(sheet.cell(row=row, column=1), label)
+            sheet.cell(row=row, column=1).font = LABEL_FONT
+            cell = put(sheet, row, 2, formula, number_format)
+            cell.alignment = Alignment(horizontal="left")
+            write_text(sheet.cell(row=row, column=3), note)
+            if label == "You Missed":
+                sheet.conditional_formatting.add(f"B{row}", CellIsRule("greaterThan", ["0"], fill=RED))
+            if label in ("Build NOW", "Templates at Cap"):
+                sheet.conditional_formatting.add(f"B{row}", CellIsRule("greaterThan", ["0"], fill=GREEN))
+            row += 1
+        row += 1
+    row = _lines(sheet, row, "📅 SEASONAL ALERTS", _seasonal(day))
+    row = _lines(sheet, row + 1, "How to use", _HOW_TO_USE)
+    row = _lines(sheet, row + 1, "Data behind the numbers", [f"{label}: {text}" for label, text in health_lines(day)])
+    _charts(sheet, row + 1, day, contents)
+    for letter, width in zip("ABCD", (24, 18, 62, 14), strict=True):
+        sheet.column_dimensions[letter].width = width
+    sheet.row_dimensions[1].height = 26
+    sheet.freeze_panes = "A4"
+    fit_to_page(sheet)
+
+
+_HOW_TO_USE = (
+    "Start with OPPORTUNITY_NOW from the top: what to build, how many variants, and for how long the window is open.",
+    "COMPETITOR_VIEW: MISSED_BY_YOU are shared trends a competitor is on and you are not.",
+    "Enter revenue in the live sheet's REVENUE_TRACKER: this copy shows it, the figures above follow the formulas.",
+    "PREDICTION_LOG: how good the forecasts were, beside a naive one. Where a naive one is better, it says so.",
+)
+
+Line = tuple[str, Formula, str | None, str]
+
+
+def _kpis(day: Day, contents: Contents, intel: IntelRanges) -> list[tuple[str, list[Line]]]:
+    cells = ranges(contents.tracker)
+    totals: dict[str, Any] = next(
+        (row for row in published.revenue_breakdown(day) if row["dimension"] == "all"), {"templates": 0}
+    )
+    templates = f'COUNTIF({cells["T"]},"yes")'
+    hits = f'COUNTIFS({cells["T"]},"yes",{cells["D"]},">0")'
+    outstanding = sum(row["outstanding"] or 0 for row in contents.tracker if row["counted"] == "yes")
+    average = totals.get("average_revenue")
+    hit_rate = totals.get("hit_rate")
+    builds = [row["build_priority"] for row in contents.opportunities]
+    builds_at = _column("OPPORTUNITY_NOW", "B", len(contents.opportunities))
+    feed = {letter: _column("DATA_FEED", letter, len(contents.own_posts)) for letter in "BFM"}
+    gaps_at = _column("COMPETITOR_VIEW", "H", len(contents.gaps))
+    rivals = sum(row["role"] == "competitor" for row in published.posting_log(day, contents.market))
+    return [
+        (
+            "💰 REVENUE",
+            [
+                ("Total Revenue", Formula(f"=SUM({cells['D']})", totals.get("total_revenue", 0)), MONEY,
+                 "received, all rows of REVENUE_TRACKER that count"),
+                ("Templates at Cap", Formula(f'=COUNTIF({cells["J"]},"{AT_CAP}")', totals.get("templates_at_cap", 0)),
+                 "0", "earned the most a template can: at least that much was wanted"),
+                ("Hit Rate", Formula(f'=IF({templates}=0,"",{hits}/{templates})', "" if hit_rate is None else hit_rate),
+                 "0.0%", "share of templates that earned"),
+                ("Avg Rev/Template", Formula(f'=IF({templates}=0,"",SUM({cells["D"]})/{templates})',
+                                             "" if average is None else average), MONEY, "over all templates"),
+                ("Outstanding", Formula(f"=SUM({cells['U']})", outstanding), MONEY, "estimated and not yet received"),
+            ],
+        ),
+        (
+            "🎯 TODAY",
+            [
+                ("Build NOW", Formula(f'=COUNTIF({builds_at},"{IMMEDIATELY}")', builds.count(IMMEDIATELY)), "0",
+                 "OPPORTUNITY_NOW"),
+                ("Build Today", Formula(f'=COUNTIF({builds_at},"{TODAY}")', builds.count(TODAY)), "0",
+                 "OPPORTUNITY_NOW"),
+                ("URGENT", _count(feed["M"], "🔥 URGENT", contents.own_posts, "urgency"), "0", "own posts, DATA_FEED"),
+                ("SPIKING", _count(feed["F"], "🚀 SPIKING", contents.own_posts, "status"), "0", "own posts, DATA_FEED"),
+                ("Your Posts", _rows_counted(feed["B"], len(contents.own_posts)), "0",
+                 "DATA_FEED: a post in both feeds stands once per market"),
+            ],
+        ),
+        (
+            "⚔️ COMPETITOR & MODEL",
+            [
+                ("You Missed", _count(gaps_at, MISSED, contents.gaps, "gap_type"), "0",
+                 "trends of a competitor without a post of yours, COMPETITOR_VIEW"),
+                ("Competitor Posts", Formula(f'=COUNTIF({intel.role},"competitor")', rivals), "0",
+                 "in seven days, posting log of COMPETITOR_INTEL"),
+                ("Prediction Accuracy", _mean("C", contents.predictions, "direction_accuracy"), '0.0"%"',
+                 "mean direction accuracy of the scored days, PREDICTION_LOG"),
+                ("Model Bias", _mean("D", contents.predictions, "bias"), '+0.0"%";-0.0"%";0.0"%"',
+                 "mean bias of the scored days: above zero the forecasts were too high"),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def _column(tab: str, letter: str, rows: int) -> str:
+    return f"{tab}!${letter}$2:${letter}${max(rows, 1) + 1}"
+
+
+def _count(where: str, label: str, rows: Sequence[dict[str, Any]], name: str) -> Formula:
+    return Formula(f'=COUNTIF({where},"{label}")', sum(row[name] == label for row in rows))
+
+
+def _rows_counted(where: str, rows: int) -> Formula:
+    return Formula(f"=COUNTA({where})", rows)
+
+
+def _mean(letter: str, rows: Sequence[dict[str, Any]], name: str) -> Formula:
+    where = _column("PREDICTION_LOG", letter, len(rows))
+    known = [row[name] for row in rows if row[name] is not None]
+    return Formula(
+        f'=IF(COUNT({where})=0,"{NOT_SCORED}",AVERAGE({where}))', sum(known) / len(known) if known else NOT_SCORED
+    )
+
+
+def _seasonal(day: Day) -> list[str]:
+    lines = [
+        f"{row['emoji']} {row['name']} - {row['event_date']} ({row['markets']}), {row['window_text']}"
+        + (" - sombre: no commercial templates" if row["tone"] == "sombre" else "")
+        for row in published.seasonal(day)
+    ]
+    return lines or ["no event within its lead time"]
+
+
+def _section_title(sheet: Worksheet, row: int, title: str) -> int:
+    for column in (1, 2, 3):
+        sheet.cell(row=row, column=column).fill = HEADER_FILL
+    write_text(sheet.cell(row=row, column=1), title)
+    sheet.cell(row=row, column=1).font = HEADER_FONT
+    return row + 1
+
+
+def _lines(sheet: Worksheet, row: int, title: str, lines: Sequence[str]) -> int:
+    row = _section_title(sheet, row, title)
+    for line in lines:
+        cell = sheet.cell(row=row, column=1)
+        write_text(cell, line)
+        sheet.merge_cells(start_row=row, start_column=1, end_row=row, end_column=3)
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        # Three columns hold about 120 characters.
+        sheet.row_dimensions[row].height = 15 * (1 + len(line) // 120)
+        row += 1
+    return row
+
+
+def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
+    """Three charts at the right; the cells they draw stand below everything else."""
+    cells = ranges(contents.tracker)
+    row = _section_title(sheet, row, "Figures of the charts")
+    months = published.revenue_months(day)
+    first = _figures(sheet, row, ("Month", "Revenue ($)"), [
+        (f"{month['month']:%Y-%m}", Formula(_month_sum(cells, month["month"]), month["total_revenue"]))
+        for month in months
+    ])  # fmt: skip
+    _bar(sheet, "E4", "Revenue by month of the template ($)", first, len(months), 1)
+    row = first + max(len(months), 1) + 1
+    scored = [item for item in contents.predictions if item["n"] and item["forecast_gain"] is not None]
+    scored = scored[-SCORED_DAYS_SHOWN:]
+    first = _figures(sheet, row, ("Scored day", "Forecast gain", "Observed gain"), [
+        (item["as_of_date"].isoformat(), item["forecast_gain"], item["actual_gain"]) for item in scored
+    ])  # fmt: skip
+    _line_chart(sheet, "E20", "Forecast against actual: views gained in 24 h", first, len(scored))
+    row = first + max(len(scored), 1) + 1
+    accounts = published.competitor_section(day, "competitor_summary", contents.market)
+    voices = [item for item in accounts if not item["is_total"]]
+    voices.sort(key=lambda item: (-item["plays"], item["account"]))
+    first = _figures(sheet, row, ("Account", "Plays (week)", "Posts"), [
+        (item["account"], item["plays"], item["posts"]) for item in voices
+    ])  # fmt: skip
+    _bar(sheet, "E36", "Share of voice: plays of the week's posts", first, len(voices), 1, is_horizontal=True)
+
+
+def _month_sum(cells: dict[str, str], month: date) -> str:
+    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
+    where = (
+        f'{cells["R"]},">="&DATE({month.year},{month.month},1),'
+        f'{cells["R"]},"<"&DATE({following.year},{following.month},1)'
+    )
+    return f'=SUMIFS({cells["D"]},{cells["T"]},"yes",{where})'
+
+
+def _figures(sheet: Worksheet, row: int, titles: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
+    """Writes a small table; returns its first data row."""
+    for column, title in enumerate(titles, start=1):
+        write_text(sheet.cell(row=row, column=column), title)
+        sheet.cell(row=row, column=column).font = LABEL_FONT
+    for offset, values in enumerate(rows, start=1):
+        for column, value in enumerate(values, start=1):
+            cell = put(sheet, row + offset, column, value, "#,##0")
+            cell.alignment = Alignment(horizontal="left")
+    if not rows:
+        write_text(sheet.cell(row=row + 1, column=1), "nothing yet")
+    return row + 1
+
+
+def _bar(
+    sheet: Worksheet, anchor: str, title: str, first: int, rows: int, series: int, *, is_horizontal: bool = False
+) -> None:
+    if not rows:
+        return
+    chart = BarChart()
+    chart.type = "bar" if is_horizontal else "col"
+    chart.add_data(
+        Reference(sheet, min_col=2, max_col=1 + series, min_row=first - 1, max_row=first + rows - 1),
+        titles_from_data=True,
+    )
+    _finish(sheet, chart, anchor, title, first, rows)
+    chart.legend = None
+    if is_horizontal:
+        chart.x_axis.scaling.orientation = "maxMin"
+
+
+def _line_chart(sheet: Worksheet, anchor: str, title: str, first: int, rows: int) -> None:
+    if not rows:
+        return
+    chart = LineChart()
+    chart.add_data(
+        Reference(sheet, min_col=2, max_col=3, min_row=first - 1, max_row=first + rows - 1), titles_from_data=True
+    )
+    _finish(sheet, chart, anchor, title, first, rows)
+    chart.legend = Legend()
+    chart.legend.position = "b"
+    for series in chart.series:
+        series.smooth = False
+
+
+def _finish(sheet: Worksheet, chart: BarChart | LineChart, anchor: str, title: str, first: int, rows: int) -> None:
+    chart.title = title
+    chart.set_categories(Reference(sheet, min_col=1, min_row=first, max_row=first + rows - 1))
+    chart.height, chart.width = 7.5, 18
+    # openpyxl hides axes unless told not to.
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.y_axis.numFmt = "#,##0"
+    sheet.add_chart(chart, anchor)
