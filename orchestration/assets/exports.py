@@ -16,6 +16,7 @@ from exports.dashboard import payload
 from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
+from exports.trend_report import trend_report
 from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -40,6 +41,7 @@ def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], 
         )
     files["summary_report"] = ("SUMMARY_REPORT_<date>.txt", summary)
     files["dashboard_payload"] = ("dashboard_payload_<date>.json", payload)
+    files["trend_report"] = ("TREND_REPORT_<date>.html", trend_report)
     return files
 
 
