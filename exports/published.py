@@ -302,6 +302,312 @@ def sources_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return str(row[0]).split(", ") if row else []
 
 
+def builds(day: Day) -> list[dict[str, Any]]:
+    """Other creators' videos that the decision says to build, best first, each once in its best market.
+
+    `until_at` (naive UTC) is when the window ends: it counts from the last reading, of a stale feed from the cut-off.
+    """
+    return day.table(
+        """
+        with ranked as (
+            select
+                videos.video_id, videos.market, videos.market_label, videos.caption, videos.author_handle,
+                videos.video_url, videos.action_window, videos.recommended_variants, videos.decision_reasons,
+                videos.would_change_if, videos.gain_24h_p10, videos.gain_24h_p50, videos.gain_24h_p90,
+                videos.seasonal_event, decisions.window_left_hours, decisions.gain_expected,
+                case when forecasts.is_stale then $cutoff_at else coalesce(forecasts.made_at, videos.observed_at) end
+                    + to_seconds(floor(decisions.window_left_hours * 3600)) as until_at,
+                row_number() over (
+                    partition by videos.video_id
+                    order by decisions.gain_expected desc nulls last, videos.market
+                ) as copy
+            from marts.videos_daily as videos
+            inner join marts.decisions as decisions
+                on
+                    videos.as_of_date = decisions.as_of_date
+                    and videos.market = decisions.market
+                    and videos.video_id = decisions.video_id
+                    and videos.decision_mode = decisions.decision_mode
+            left join marts.forecasts as forecasts
+                on
+                    videos.as_of_date = forecasts.as_of_date
+                    and videos.market = forecasts.market
+                    and videos.video_id = forecasts.video_id
+                    and decisions.horizon_hours = forecasts.horizon_hours
+            where
+                videos.as_of_date = $as_of_date and videos.author_role = 'other'
+                and decisions.is_build and not videos.stop_building
+        )
+        select * exclude (copy) from ranked where copy = 1
+        order by gain_expected desc nulls last, video_id
+        """,
+        cutoff_at=day.cutoff_at,
+    ).dicts()
+
+
+def forecast_counts(day: Day) -> dict[str, Any]:
+    """How many 24 h forecasts the date has, how many rest on a prior or on an old reading, and the models used."""
+    return day.table(
+        """
+        select
+            count(*) as made,
+            count(*) filter (is_cold_start) as cold_starts,
+            count(*) filter (is_stale) as stale,
+            string_agg(distinct model, ', ' order by model) as models
+        from marts.forecasts
+        where as_of_date = $as_of_date and horizon_hours = 24
+        """
+    ).dicts()[0]
+
+
+def risers(day: Day, limit: int) -> list[dict[str, Any]]:
+    """Other creators' videos that gain faster than their age lets one expect, by how much faster; each once.
+
+    `pace` lists views an hour, oldest first, of the last readings up to the cut-off: the first reading's over its life,
+    later ones since the reading before.
+    """
+    return day.table(
+        """
+        with ranked as (
+            select
+                *,
+                row_number() over (
+                    partition by video_id order by live_momentum - expected_live_momentum desc, market
+                ) as copy
+            from marts.videos_daily
+            where
+                as_of_date = $as_of_date and author_role = 'other' and not is_stale
+                and live_momentum > expected_live_momentum
+        ),
+        chosen as (
+            select * from ranked where copy = 1
+            order by live_momentum - expected_live_momentum desc, video_id
+            limit $rows
+        ),
+        steps as (
+            select
+                readings.market, readings.video_id, readings.observed_at,
+                case
+                    when readings.reading_number = 1 then readings.views_per_hour else readings.live_views_per_hour
+                end as pace,
+                row_number() over (
+                    partition by readings.market, readings.video_id order by readings.observed_at desc
+                ) as back
+            from marts.video_readings as readings
+            inner join chosen on readings.market = chosen.market and readings.video_id = chosen.video_id
+            where readings.observed_at <= $cutoff_at
+        ),
+        paces as (
+            select market, video_id, list(pace order by observed_at) as pace
+            from steps
+            where back <= 16 and pace is not null
+            group by market, video_id
+        )
+        select
+            chosen.video_id, chosen.market, chosen.market_label, chosen.caption, chosen.author_handle,
+            chosen.video_url, chosen.status, chosen.age_hours, chosen.views_per_hour, chosen.live_views_per_hour,
+            chosen.live_momentum, chosen.expected_live_momentum, paces.pace
+        from chosen
+        left join paces on chosen.market = paces.market and chosen.video_id = paces.video_id
+        order by chosen.live_momentum - chosen.expected_live_momentum desc, chosen.video_id
+        """,
+        cutoff_at=day.cutoff_at,
+        rows=limit,
+    ).dicts()
+
+
+def market_leads(day: Day) -> list[dict[str, Any]]:
+    """Trends that one market had first: those still on their way, liveliest first, then the latest arrivals."""
+    return day.table(
+        """
+        with faces as (
+            select
+                trends.trend_key, trends.market, videos.caption, videos.music_name
+            from marts.trends_daily as trends
+            inner join marts.videos_daily as videos
+                on
+                    trends.last_seen_on = videos.as_of_date
+                    and trends.market = videos.market
+                    and trends.video_id = videos.video_id
+            where trends.as_of_date = $as_of_date
+        )
+        select leads.* exclude (as_of_date), faces.caption, faces.music_name
+        from marts.cross_market_trends as leads
+        left join faces on leads.trend_key = faces.trend_key and leads.first_market = faces.market
+        where leads.as_of_date = $as_of_date
+        order by
+            leads.is_censored desc,
+            leads.other_onset_date desc,
+            leads.first_creators desc,
+            leads.arrival_probability_7d desc,
+            leads.trend_key, leads.other_market
+        """
+    ).dicts()
+
+
+def feed_overlaps(day: Day) -> list[dict[str, Any]]:
+    """How alike the feeds of two markets are."""
+    return day.table(
+        """
+        select market_a, market_b, videos_shared, jaccard, is_suspicious
+        from marts.feed_overlap
+        where as_of_date = $as_of_date
+        order by market_a, market_b
+        """
+    ).dicts()
+
+
+def voices(day: Day) -> list[dict[str, Any]]:
+    """Posts and plays of seven days: both sides in total, then every account, most plays first."""
+    return day.table(
+        """
+        select account, role, is_total, posts, plays, response_p50_hours, responses
+        from marts.competitor_summary
+        where as_of_date = $as_of_date
+        order by is_total desc, plays desc, account
+        """
+    ).dicts()
+
+
+def head_to_head(day: Day) -> list[dict[str, Any]]:
+    """The week against all competitors together; no row without one."""
+    return day.table(
+        """
+        select
+            contested, you_first, they_first, you_first_share, measured, you_larger, they_larger, skipped_by_you,
+            skipped_by_them
+        from marts.competitor_win_loss
+        where as_of_date = $as_of_date and is_total
+        """
+    ).dicts()
+
+
+def missed_trends(day: Day, limit: int) -> list[dict[str, Any]]:
+    """Trends of competitors without an own post, by the momentum of their best post; each once."""
+    return day.table(
+        """
+        with ranked as (
+            select
+                *,
+                row_number() over (partition by trend_key order by competitor_momentum desc, account) as place
+            from marts.competitor_gaps
+            where as_of_date = $as_of_date and gap_type = 'MISSED_BY_YOU'
+        )
+        select account, trend_key, trend, competitor_momentum, hours_behind, url
+        from ranked where place = 1
+        order by competitor_momentum desc, trend_key
+        limit $rows
+        """,
+        rows=limit,
+    ).dicts()
+
+
+def seasonal_spans(day: Day) -> list[dict[str, Any]]:
+    """Seasonal events and open content windows with their first and last day, soonest first; markets are joined."""
+    return day.table(
+        """
+        with spans as (
+            select
+                'event' as kind, name, emoji, tone, market, event_date, template_ideas, window_text, is_approximate,
+                event_start_date as starts_on, event_end_date as ends_on
+            from marts.seasonal_alerts
+            where as_of_date = $as_of_date and is_newest
+            union all
+            select
+                'window', name, emoji, tone, market, starts_on, template_ideas,
+                'open for ' || days_left || ' more days', false, starts_on, ends_on
+            from marts.seasonal_windows
+            where as_of_date = $as_of_date
+        )
+        select
+            kind, name, emoji, tone, event_date, starts_on, ends_on, is_approximate,
+            string_agg(market, ' + ' order by market desc) as markets,
+            min(window_text) as window_text,
+            min(template_ideas) as template_ideas
+        from spans
+        group by kind, name, emoji, tone, event_date, starts_on, ends_on, is_approximate
+        order by kind, event_date < $as_of_date, event_date, name
+        """
+    ).dicts()
+
+
+def revenue_of_day(day: Day) -> dict[str, Any] | None:
+    """Where the date's revenue is from, with its totals; None where nothing was read for it."""
+    rows = day.table(
+        """
+        select
+            any_value(source.source) as source,
+            any_value(source.is_simulated) as is_simulated,
+            any_value(source.observed_at) as observed_at,
+            any_value(source.age_hours) as age_hours,
+            any_value(source.is_after_cutoff) as is_after_cutoff,
+            any_value(source.failure) as failure,
+            any_value(source.quarantined_rows) as quarantined_rows,
+            any_value(source.duplicate_rows) as duplicate_rows,
+            any_value(source.row_count) as row_count,
+            any_value(source.total_received) as total_received,
+            count(*) filter (templates.is_at_cap) as at_cap,
+            count(*) filter (templates.is_hit) as hits
+        from marts.revenue_source as source
+        left join marts.template_revenue as templates
+            on source.as_of_date = templates.as_of_date and templates.is_counted
+        where source.as_of_date = $as_of_date
+        group by source.as_of_date
+        """
+    ).dicts()
+    return rows[0] if rows else None
+
+
+def template_earnings(day: Day) -> list[dict[str, Any]]:
+    """Templates that earned something, most first, with what they are expected to earn and when they reach the cap."""
+    return day.table(
+        """
+        select
+            sheet_row, url, account, trend_description, received, cap, is_at_cap, forecast_days, forecast_p10,
+            forecast_p50, forecast_p90, cap_on_p10, cap_on_p50, cap_on_p90
+        from marts.template_revenue
+        where as_of_date = $as_of_date and is_counted and is_hit
+        order by received desc, sheet_row
+        """
+    ).dicts()
+
+
+def recent_alerts(day: Day, days: int, limit: int) -> list[dict[str, Any]]:
+    """Alerts that were sent in the days up to the cut-off, newest first, with what each had brought by then."""
+    return day.table(
+        """
+        with outcomes as (
+            select
+                market, video_id, alerted_at,
+                list({
+                    'horizon_hours': horizon_hours, 'gain_views': gain_views,
+                    'expected_gain_views': expected_gain_views, 'is_right': is_right
+                } order by horizon_hours) as outcomes
+            from marts.alert_scores
+            where scored_at <= $cutoff_at
+            group by market, video_id, alerted_at
+        )
+        select
+            alerts.market, alerts.video_id, alerts.alerted_at, alerts.tier, alerts.z, alerts.gain_views,
+            alerts.expected_gain_views, alerts.hours, alerts.video_url, alerts.caption, outcomes.outcomes
+        from marts.acceleration_alerts as alerts
+        left join outcomes
+            on
+                alerts.market = outcomes.market
+                and alerts.video_id = outcomes.video_id
+                and alerts.alerted_at = outcomes.alerted_at
+        where
+            alerts.is_message and alerts.alerted_at <= $cutoff_at
+            and alerts.alerted_at > $cutoff_at - to_days($days)
+        order by alerts.alerted_at desc, alerts.market, alerts.video_id
+        limit $rows
+        """,
+        cutoff_at=day.cutoff_at,
+        days=days,
+        rows=limit,
+    ).dicts()
+
+
 def all_columns(day: Day, market: str) -> Stream:
     """Every video of a market's feeds of the date, every column, by momentum, ties by video id."""
     return day.stream(

@@ -1,4 +1,4 @@
-"""Makes hostile text safe for the three places it is shown: Excel cells, Google Sheets cells and Discord.
+"""Makes hostile text safe for the places it is shown: Excel cells, Google Sheets cells, Discord and HTML.
 
 Belongs here: what a caption, name or URL must go through before it leaves the system, and nothing else.
 Must not be here: layout, styles, wording, or any knowledge of which column is which.
@@ -13,6 +13,7 @@ characters a cell); Discord developer documentation (message formatting).
 """
 
 import datetime as dt
+import html
 import math
 import re
 from collections.abc import Iterable
@@ -179,6 +180,33 @@ def safe_link(url: Any, hosts: tuple[str, ...] = LINK_HOSTS) -> str | None:
     if not any(host == known or host.endswith("." + known) for known in hosts):
         return None
     return ascii_url if len(ascii_url) <= LINK_LIMIT else None
+
+
+def visible_line(value: Any, characters: int) -> str:
+    """Makes one line of text in which nothing is hidden and nothing reorders the text around it.
+
+    Args:
+        value: Any value; see ``plain_text``.
+        characters: Highest number of characters, at least 1; a longer text is cut with an ellipsis.
+
+    Returns:
+        Text without controls for direction, without zero-width characters but the joiner, blanks collapsed to one.
+    """
+    text = " ".join(_INVISIBLE.sub("", plain_text(value)).split())
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + _ELLIPSIS
+
+
+def html_line(value: Any, characters: int = 1_000) -> str:
+    """Makes one line of text that an HTML reader shows literally, in an element or in a quoted attribute.
+
+    Args:
+        value: Any value; see ``plain_text``.
+        characters: Highest number of characters shown.
+
+    Returns:
+        The ``visible_line`` with ``& < > " '`` escaped.
+    """
+    return html.escape(visible_line(value, characters), quote=True)
 
 
 def discord_text(value: Any, limit_utf16: int) -> str:

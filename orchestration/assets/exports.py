@@ -17,6 +17,7 @@ from exports.enhanced import enhanced
 from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
+from exports.trend_report import trend_report
 from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -47,6 +48,7 @@ def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], 
         )
     files["build_today_combined_enhanced"] = ("BUILD_TODAY_COMBINED_ENHANCED_<date>.xlsx", enhanced)
     files["dashboard_payload"] = ("dashboard_payload_<date>.json", payload)
+    files["trend_report"] = ("TREND_REPORT_<date>.html", trend_report)
     return files
 
 

@@ -80,8 +80,10 @@ def test_files_of_the_day_stand_under_their_names(home: Store) -> None:
         f"BUILD_TODAY_TOP100_{DAY}.xlsx",
         f"BUILD_TODAY_TOP20_{DAY}.xlsx",
         f"SUMMARY_REPORT_{DAY}.txt",
+        f"TREND_REPORT_{DAY}.html",
         f"TikTok_Trend_System_UK_{DAY}.xlsx",
         f"TikTok_Trend_System_US_{DAY}.xlsx",
+        f"dashboard_payload_{DAY}.json",
         f"manifest_{DAY}.json",
     ]
 

@@ -1,0 +1,675 @@
+"""TREND_REPORT: the day in pictures, one HTML file that a person reads in two minutes on a phone.
+
+Belongs here: the sections, their words and the page. A further section is a `Section` in `SECTIONS`. Must not be here:
+SQL (`published`), how a chart is drawn (`report_charts`), how text is made harmless (`text_safety`).
+
+The file fetches nothing: styles and pictures are inline, there is no script, and its own content security policy
+forbids the rest. Links lead to TikTok only. Numbers stand in `<data value>`: shortened for people, whole for programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from exports import published, report_charts, scorecard
+from exports.build_today import headline
+from exports.published import Day
+from exports.scorecard import BASELINES, CHOSEN, DECISION_MODES
+from exports.text_safety import html_line, safe_link, visible_line
+
+Row = dict[str, Any]
+
+BUILDS = 6
+RISERS = 6
+LEADS = 5
+ARRIVALS = 3
+MISSED = 3
+TEMPLATES = 8
+ALERTS = 4
+ALERT_DAYS = 7
+SCORED_DAYS = 28
+LINK_HOSTS = ("www.tiktok.com",)
+NO_CAPTION = "(no caption)"
+
+MODEL_NAMES = {
+    CHOSEN: "our forecast",
+    "persistence": "naive: nothing gained",
+    "lifetime_rate": "naive: lifetime pace goes on",
+    "last_gain": "naive: last pace goes on",
+}
+MODE_NAMES = {"measured": "measured", "classic": "classic rules"}
+
+STYLE = """
+:root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--ink:#1b1f24;--muted:#5b6470;--line:#e1e4e8;--accent:#08786f;
+--other:#b4690e;--soft:#a8ddd6;--bad:#b3261e;--bad-soft:#fdecea;--chip:#eef1f4}
+@media (prefers-color-scheme:dark){:root{--page:#0f1216;--card:#181c22;--ink:#e9edf1;--muted:#9aa4b0;--line:#2b323b;
+--accent:#3fc4b5;--other:#e5a04b;--soft:#1f5f59;--bad:#ff8a80;--bad-soft:#3a1c1a;--chip:#242a32}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,
+"Noto Sans",sans-serif;overflow-wrap:anywhere}
+main,header{max-width:1160px;margin:0 auto;padding:0 12px}
+header{padding-top:14px}
+main{display:grid;gap:12px;padding-bottom:32px;grid-template-columns:minmax(0,1fr)}
+section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px;min-width:0}
+h1{font-size:22px;line-height:1.2;margin:0}
+h2{font-size:17px;margin:0 0 2px}
+h3{font-size:14px;margin:14px 0 4px}
+p{margin:4px 0}
+ul,ol{margin:6px 0;padding:0;list-style:none}
+li{padding:7px 0;border-top:1px solid var(--line)}
+li:first-child{border-top:0}
+a{color:var(--accent)}
+bdi{unicode-bidi:isolate}
+figure{margin:8px 0 0}
+svg.chart{display:block;width:100%;max-width:480px;height:auto}
+svg.spark{width:96px;height:40px;flex:none}
+svg.spark polyline{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round}
+svg.spark circle{fill:var(--accent)}
+table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
+th,td{text-align:right;padding:4px 3px;border-top:1px solid var(--line);vertical-align:top;font-weight:normal}
+thead th{border-top:0;color:var(--muted)}
+th:first-child,td:first-child{text-align:left}
+.ours td,.ours th{font-weight:600}
+.sub{color:var(--muted);font-size:13px}
+.tiles{display:grid;gap:8px;grid-template-columns:repeat(5,minmax(0,1fr));margin:12px 0}
+.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:6px;min-width:0}
+.tiles b{display:block;font-size:18px}
+.tiles span{color:var(--muted);font-size:11px;line-height:1.2;display:block}
+.warn{background:var(--bad-soft);border-left:4px solid var(--bad);border-radius:8px;padding:8px 12px;margin:10px 0}
+.warn li{border:0;padding:2px 0}
+.note{background:var(--chip);border-radius:8px;padding:6px 12px;margin:10px 0;font-size:13px}
+.chip{background:var(--chip);border-radius:99px;padding:1px 8px;font-size:13px;font-weight:600;white-space:nowrap}
+.row{display:flex;gap:8px;align-items:center;justify-content:space-between;flex-wrap:wrap}
+.grow{flex:1 1 0;min-width:0}
+.until{font-weight:600}
+.over{color:var(--bad)}
+.key{display:inline-block;width:10px;height:10px;border-radius:3px;vertical-align:-1px;margin-right:3px}
+details{font-size:13px;color:var(--muted)}
+summary{cursor:pointer}
+@media (min-width:900px){
+main{grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}
+section.wide{grid-column:1/-1}
+.tiles{grid-template-columns:repeat(10,minmax(0,1fr))}
+ol.cards{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:12px}
+ol.cards li{border:1px solid var(--line);border-radius:10px;padding:10px}
+h1{font-size:26px}}
+@media print{section{break-inside:avoid}}
+""".replace("\n", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the report.
+
+    Attributes:
+        key: Its id in the page.
+        title: Its heading.
+        make: Makes its HTML; every text in it is escaped.
+        is_wide: Whether it takes the whole width of a large screen.
+    """
+
+    key: str
+    title: str
+    make: Callable[[Day], str]
+    is_wide: bool = False
+
+
+def trend_report(day: Day) -> bytes:
+    """The report as UTF-8 HTML; byte-identical for equal marts.
+
+    Args:
+        day: The published file, opened for the date.
+    """
+    sections = "\n".join(
+        f'<section id="{section.key}"{" class=wide" if section.is_wide else ""}>'
+        f"<h2>{html_line(section.title)}</h2>\n{section.make(day)}</section>"
+        for section in SECTIONS
+    )
+    title = f"TikTok Trend Report {day.as_of_date}"
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style></head>\n<body>\n"
+        f"<header>{_header(day)}</header>\n<main>\n{sections}\n</main>\n</body></html>\n"
+    )
+    return page.encode("utf-8")
+
+
+def degradations(day: Day) -> list[str]:
+    """What a reader must know before trusting a number, as plain text; empty on a good day."""
+    lines = []
+    for source in published.health(day):
+        if source["is_missing"] or source["is_stale"] or source["unreadable_files"]:
+            state = "MISSING" if source["is_missing"] else "stale" if source["is_stale"] else "partly unreadable"
+            lines.append(f"{source['market']} {source['kind']} {state}: {source['message']}")
+    lines += [
+        f"the feeds of {pair['market_a']} and {pair['market_b']} share {pair['jaccard']:.0%} of their videos:"
+        " the scraper's region setting seems not to work"
+        for pair in published.feed_overlaps(day)
+        if pair["is_suspicious"]
+    ]
+    return lines + [f"check {warning}" for warning in published.warnings(day)]
+
+
+def _header(day: Day) -> str:
+    parts = [
+        f"<h1>📊 TikTok Trend Report</h1><p class=sub>{day.as_of_date:%A} {_day(day.as_of_date)} {day.as_of_date.year},"
+        f" as of {_moment(day.cutoff_at)}. All times UTC. Markets: {html_line(' + '.join(day.markets)) or 'none'}.</p>"
+    ]
+    problems = degradations(day)
+    if problems:
+        items = "".join(f"<li>{html_line(problem)}</li>" for problem in problems)
+        parts.append(f'<div class=warn id="degraded"><b>⚠️ This day is degraded</b><ul>{items}</ul></div>')
+    if any(source["source"] == "sample" for source in published.health(day)):
+        parts.append("<p class=note>Simulated sample: accounts, captions and counts are invented.</p>")
+    tiles = "".join(
+        f"<div><b>{_number(value)}</b><span>{html_line(name)}</span></div>" for name, value in headline(day)
+    )
+    return "".join(parts) + f"<div class=tiles>{tiles}</div>"
+
+
+def _builds(day: Day) -> str:
+    rows = published.builds(day)
+    if not rows:
+        return "<p>Nothing to build: no decision of the day says so.</p>"
+    shown = _shown(rows, day)
+    still_open = sum(not _is_over(row, day) for row in rows)
+    more = f" The first {len(shown)} are shown." if len(rows) > len(shown) else ""
+    head = f"<p class=sub>{_number(len(rows))} to build, {_number(still_open)} still open at the cut-off.{more}</p>"
+    return head + "<ol class=cards>" + "".join(_build(place, row, day) for place, row in enumerate(shown, 1)) + "</ol>"
+
+
+def _shown(rows: Sequence[Row], day: Day) -> list[Row]:
+    """The builds that are shown; those that ended meanwhile come last: a day that is looked at late has some."""
+    return sorted(rows, key=lambda row: _is_over(row, day))[:BUILDS]
+
+
+def _build(place: int, row: Row, day: Day) -> str:
+    until = "<p class=until>window not known</p>"
+    if row["until_at"] is not None:
+        over = " <span class=over>(over at the cut-off)</span>" if _is_over(row, day) else ""
+        until = (
+            f"<p><b>until {_moment(row['until_at'])}</b>{over} <span class=sub>"
+            f"{_number(row['window_left_hours'], '.1f')} h from the last reading</span></p>"
+        )
+    season = f" · 📅 {html_line(row['seasonal_event'])}" if row["seasonal_event"] else ""
+    return (
+        f"<li><div class=row><b>{place}.</b><span class=chip>{html_line(row['action_window'])}</span>"
+        f"<span class='sub grow'>{html_line(row['market_label'])}</span>"
+        f"<span class=sub>{_counted(row['recommended_variants'], 'variant')}</span></div>"
+        f"<p>{_link(row['video_url'], row['caption'] or NO_CAPTION, 90)}"
+        f" <span class=sub>{_creator(row)}{season}</span></p>{until}<p>{_forecast(row)}</p>"
+        f"<details><summary>Why, and what would change it</summary>"
+        f"<p>{html_line(row['decision_reasons'] or 'no reason was given')}</p>"
+        f"<p>Would change by: {html_line(row['would_change_if'] or 'not known')}</p></details></li>"
+    )
+
+
+def _forecasts(day: Day) -> str:
+    counts = published.forecast_counts(day)
+    if not counts["made"]:
+        return "<p>No forecast was made: there is no reading to start from.</p>"
+    text = (
+        f"<p class=sub>{_counted(counts['made'], 'forecast')} for 24 h by {html_line(counts['models'])};"
+        f" {_number(counts['cold_starts'])} without a measured pace, {_number(counts['stale'])} from old readings.</p>"
+    )
+    values = [
+        {
+            "label": f"{place}. {visible_line(row['caption'] or NO_CAPTION, 60)}",
+            "low": row["gain_24h_p10"],
+            "middle": row["gain_24h_p50"],
+            "high": row["gain_24h_p90"],
+        }
+        for place, row in enumerate(_shown(published.builds(day), day), 1)
+        if row["gain_24h_p50"] is not None
+    ]
+    if not values:
+        return text + "<p>No video to build has a forecast.</p>"
+    return text + _figure(
+        report_charts.range_chart(values, "views gained in the next 24 hours"),
+        f"Numbered as above. {_swatch('soft')}80 % range {_swatch('accent')}middle",
+    )
+
+
+def _risers(day: Day) -> str:
+    rows = published.risers(day, RISERS)
+    if not rows:
+        return "<p>No video gains faster than its age lets one expect, or none was read twice.</p>"
+    items = []
+    for row in rows:
+        pace = row["pace"] or []
+        spark = (
+            report_charts.sparkline(pace, f"views per hour over {len(pace)} readings")
+            if len(pace) > 1
+            else "<span class=sub>one reading</span>"
+        )
+        ratio = row["live_momentum"] / row["expected_live_momentum"] if row["expected_live_momentum"] else None
+        times = f", {_number(ratio, '.1f')} × expected" if ratio is not None else ""
+        items.append(
+            f"<li class=row><div class=grow>{_link(row['video_url'], row['caption'] or NO_CAPTION, 60)}<br>"
+            f"<span class=sub>{html_line(row['status'])} · {html_line(row['market'])} ·"
+            f" {_number(row['age_hours'], '.0f')} h old</span><br>"
+            f"{_compact(row['live_views_per_hour'])} views/h{times}</div>{spark}</li>"
+        )
+    return (
+        "<p class=sub>Live momentum over what is expected at that age. Line: views per hour from reading to reading."
+        f"</p><ul>{''.join(items)}</ul>"
+    )
+
+
+def _markets(day: Day) -> str:
+    rows = published.market_leads(day)
+    overlap = "".join(
+        f"<p class=sub>{_number(pair['videos_shared'])} videos in both {html_line(pair['market_a'])} and"
+        f" {html_line(pair['market_b'])} ({_number(pair['jaccard'] * 100, '.0f')} % of all).</p>"
+        for pair in published.feed_overlaps(day)
+    )
+    if not rows:
+        return f"<p>No trend has started in a market within 28 days, or only one market was read.</p>{overlap}"
+    arrived = [row for row in rows if not row["is_censored"]]
+    led = [f"{html_line(market)} led {_number(_leads(arrived, market))}" for market in day.markets]
+    head = (
+        f"<p class=sub>Trends in both markets: {', '.join(led)}, {_number(_leads(arrived, 'simultaneous'))} at once."
+        f" {_number(len(rows) - len(arrived))} are in one market only.</p>"
+    )
+    # A trend whose first market has let go of it is nothing to wait for.
+    coming = [row for row in rows if row["is_censored"] and row["first_creators"]][:LEADS]
+    shown = [*coming, *arrived[:ARRIVALS]]
+    first = min((row["first_onset_date"] for row in shown), default=day.as_of_date)
+    last = max((row["expected_arrival_p75_date"] or day.as_of_date for row in shown), default=day.as_of_date)
+    values = [
+        {
+            # Markets first: a name in a script that runs from right to left would take them to its other side.
+            "label": f"{row['first_market']} → {row['other_market']} {_trend(row)}{_lag(row)}",
+            "is_ours": not row["is_censored"],
+            "start": row["first_onset_date"],
+            "end": row["other_onset_date"] or row["first_onset_date"],
+            "soft_start": row["expected_arrival_p25_date"],
+            "soft_end": row["expected_arrival_p75_date"],
+        }
+        for row in shown
+    ]
+    chart = _figure(
+        report_charts.time_chart(values, day.as_of_date, first, max(last, day.as_of_date) + timedelta(days=1)),
+        f"{_swatch('other')}started in one market {_swatch('soft')}expected in the other (25-75 %)"
+        f" {_swatch('accent')}in both; dashed: {_day(day.as_of_date)}",
+    )
+    items = "".join(
+        f"<li>{html_line(row['first_market'])} → {html_line(row['other_market'])}"
+        f" <bdi>{html_line(_trend(row), 48)}</bdi><br><span class=sub>{_arrival(row)}</span></li>"
+        for row in coming
+    )
+    return f"{head}{chart}<ul>{items}</ul>{overlap}"
+
+
+def _leads(rows: Sequence[Row], leader: str) -> int:
+    return sum(row["leader"] == leader for row in rows)
+
+
+def _lag(row: Row) -> str:
+    return "" if row["is_censored"] else f" (+{row['lag_days']} d)"
+
+
+def _arrival(row: Row) -> str:
+    parts = [f"{_counted(row['first_creators'], 'creator')} there today"]
+    if row["arrival_probability_7d"] is not None:
+        parts.append(f"{_number(row['arrival_probability_7d'] * 100, '.0f')} % within 7 days")
+    if row["is_overdue"]:
+        parts.append("overdue")
+    elif row["expected_arrival_date"] is not None:
+        parts.append(f"expected {_day(row['expected_arrival_date'])}")
+    return ", ".join(parts)
+
+
+def _competitors(day: Day) -> str:
+    rows = published.voices(day)
+    posts, plays = (sum(row[name] for row in rows if row["is_total"]) for name in ("posts", "plays"))
+    if not posts:
+        return "<p>No post of an own or competitor account was seen in 7 days: they stand in seeds/accounts.csv.</p>"
+    own = next(row for row in rows if row["is_total"] and row["role"] == "own")
+    share = f"{_number(100 * own['plays'] / plays, '.0f')} % of the plays" if plays else "no play known"
+    head = (
+        f"<p>You: <b>{share}</b>, {_number(100 * own['posts'] / posts, '.0f')} % of {_number(posts)} posts"
+        " in 7 days.</p>"
+    )
+    values = [
+        {
+            "label": f"@{row['account']} ({row['posts']})",
+            "value": row["plays"] / plays if plays else 0,
+            "is_ours": row["role"] == "own",
+        }
+        for row in rows
+        if not row["is_total"]
+    ]
+    chart = _figure(
+        report_charts.bar_chart(values, "share of all their plays", ".0%"),
+        f"{_swatch('accent')}you {_swatch('other')}competitors; in brackets: posts",
+    )
+    duels = "".join(
+        f"<p>Of {_number(duel['contested'])} trends both sides used, you were first on {_number(duel['you_first'])},"
+        f" they on {_number(duel['they_first'])}; larger after 48 h: you {_number(duel['you_larger'])}, they"
+        f" {_number(duel['they_larger'])} of {_number(duel['measured'])} measured. Skipped by you:"
+        f" {_number(duel['skipped_by_you'])}, by them: {_number(duel['skipped_by_them'])}.</p>"
+        for duel in published.head_to_head(day)
+    )
+    missed = "".join(
+        f"<li>{_link(row['url'], row['trend'] or row['trend_key'], 60)}<br>"
+        f"<span class=sub>@{html_line(row['account'])}, momentum {_compact(row['competitor_momentum'])},"
+        f" {_number(row['hours_behind'], '.0f')} h ago</span></li>"
+        for row in published.missed_trends(day, MISSED)
+    )
+    return f"{head}{chart}{duels}" + (f"<h3>You missed</h3><ul>{missed}</ul>" if missed else "")
+
+
+def _season(day: Day) -> str:
+    rows = published.seasonal_spans(day)
+    if not rows:
+        return "<p>No event within its lead time, no content window open.</p>"
+    values = [
+        {
+            "label": f"{row['emoji']} {row['name']} ({row['markets']})",
+            "is_ours": row["kind"] == "event",
+            "start": row["starts_on"],
+            "end": row["ends_on"],
+        }
+        for row in rows
+    ]
+    first = day.as_of_date - timedelta(days=3)
+    last = max(day.as_of_date + timedelta(days=14), *(row["starts_on"] + timedelta(days=2) for row in rows))
+    chart = _figure(
+        report_charts.time_chart(values, day.as_of_date, first, last),
+        f"{_swatch('accent')}event {_swatch('other')}content window; dashed: {_day(day.as_of_date)}",
+    )
+    items = []
+    for row in rows:
+        ideas = "sombre: no commercial templates" if row["tone"] == "sombre" else _ideas(row["template_ideas"])
+        about = " (± 1 day)" if row["is_approximate"] else ""
+        items.append(
+            f"<li>{html_line(row['emoji'])} {html_line(row['name'])} · {_day(row['event_date'])}{about} ·"
+            f" {html_line(row['markets'])} · {html_line(row['window_text'])}<br><span class=sub>{ideas}</span></li>"
+        )
+    return f"{chart}<ul>{''.join(items)}</ul>"
+
+
+def _ideas(text: str | None) -> str:
+    return html_line((text or "").replace("|", ", "))
+
+
+def _revenue(day: Day) -> str:
+    about = published.revenue_of_day(day)
+    if about is None or not about["row_count"]:
+        return "<p>No revenue entry was read for this date.</p>"
+    origin = {"sheet": "your sheet", "cache": "the cache of your sheet", "seed": "the entries shipped with the program"}
+    simulated = " (SIMULATED)" if about["is_simulated"] else ""
+    age = "" if about["observed_at"] is None else f", read {_moment(about['observed_at'])}"
+    doubts = [
+        f"{_number(about[name])} {text}"
+        for name, text in (("quarantined_rows", "unreadable rows left out"), ("duplicate_rows", "duplicate links"))
+        if about[name]
+    ]
+    if about["failure"]:
+        doubts.append(html_line(about["failure"], 120))
+    head = (
+        f"<p><b>{_dollars(about['total_received'])}</b> received for {_number(about['row_count'])} templates,"
+        f" {_number(about['hits'])} earned anything, {_number(about['at_cap'])} are at the cap.</p>"
+        f"<p class=sub>From {origin.get(about['source'], html_line(about['source']))}{simulated}{age}"
+        f"{': ' if doubts else ''}{'; '.join(doubts)}.</p>"
+    )
+    # What is at the cap already earns no more: those on their way are of interest.
+    rows = [row for row in published.template_earnings(day) if not row["is_at_cap"]][:TEMPLATES]
+    if not rows:
+        return head
+    values = [
+        {
+            "label": f"{row['trend_description'] or row['url']} @{row['account']}",
+            "value": row["received"],
+            "expected": row["forecast_p50"],
+            "is_ours": True,
+        }
+        for row in rows
+    ]
+    chart = _figure(
+        report_charts.bar_chart(values, "dollars", "$,d", rows[0]["cap"]),
+        f"Below the cap ({_dollars(rows[0]['cap'])}, dashed): {_swatch('accent')}received, tick: expected in"
+        f" {_number(rows[0]['forecast_days'])} days",
+    )
+    nearing = "".join(
+        f"<li>{_link(row['url'], row['trend_description'] or row['url'], 48)} {_dollars(row['received'])}"
+        f" <span class=sub>{_dollars(row['forecast_p10'])} to {_dollars(row['forecast_p90'])} in"
+        f" {row['forecast_days']} days, cap expected {_day(row['cap_on_p50'])}</span></li>"
+        for row in sorted(
+            (row for row in rows if row["cap_on_p50"]), key=lambda row: (row["cap_on_p50"], row["sheet_row"])
+        )
+    )
+    return head + chart + (f"<h3>Reaching the cap</h3><ul>{nearing}</ul>" if nearing else "")
+
+
+def _scores(day: Day) -> str:
+    forecasts, decisions = published.scorecard_days(
+        day.connection, day.as_of_date - timedelta(days=SCORED_DAYS - 1), day.as_of_date
+    )
+    rows = [row for row in forecasts.dicts() if row["market"] == "ALL" and row["n"]]
+    horizons = sorted({row["horizon_hours"] for row in rows})
+    parts = [_horizon(horizon, [row for row in rows if row["horizon_hours"] == horizon]) for horizon in horizons]
+    parts.append(_decision_scores([row for row in decisions.dicts() if row["market"] == "ALL"]))
+    text = "".join(parts) or (
+        "<p>Nothing has been scored yet: a forecast is scored when a later feed shows the same video again.</p>"
+    )
+    return (
+        f"<p class=sub>What was forecast against what came, last {SCORED_DAYS} days, each beside the naive ones."
+        f"</p>{text}{_alerts(day)}"
+    )
+
+
+def _horizon(horizon: int, rows: Sequence[Row]) -> str:
+    """The scores of a horizon; none without all of the naive forecasts to compare with."""
+    models = (CHOSEN, *BASELINES)
+    if {row["model"] for row in rows} < set(models):
+        return f"<h3>{horizon} h</h3><p>Not shown: a naive forecast is missing to compare with.</p>"
+    days = sorted({row["as_of_date"] for row in rows})
+    scores = {
+        model: [
+            _of_days([row for row in rows if row["model"] == model], label, days)
+            for label in ("WAPE of gain", "precision@20", "80 % coverage")
+        ]
+        for model in models
+    }
+    scored = sum(row["n"] for row in rows if row["model"] == CHOSEN)
+    values = [
+        {"label": MODEL_NAMES[model], "value": scores[model][0], "is_ours": model == CHOSEN}
+        for model in models
+        if not np.isnan(scores[model][0])
+    ]
+    chart = _figure(
+        report_charts.bar_chart(values, f"error of the {horizon} h gain (share of all gains, lower is better)", ".1f"),
+        f"{_number(scored)} forecasts of {horizon} h on {len(days)} days",
+    )
+    body = "".join(
+        f"<tr{' class=ours' if model == CHOSEN else ''}><th>{MODEL_NAMES[model]}</th>"
+        + "".join(f"<td>{_score(value)}</td>" for value in scores[model])
+        + "</tr>"
+        for model in models
+    )
+    return (
+        f"<h3>{horizon} h ahead</h3>{chart}<table><thead><tr><th></th><th>error</th><th>top 20 found</th>"
+        f"<th>in 80 % range</th></tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _of_days(rows: Sequence[Row], label: str, days: Sequence[date]) -> float:
+    measure = next(measure for measure in scorecard.FORECAST_MEASURES if measure.label == label)
+    # Only the value is shown here: the interval is in `trends scorecard`.
+    return scorecard.summary(rows, measure, days, np.empty((0, len(days)))).value
+
+
+def _decision_scores(rows: Sequence[Row]) -> str:
+    by_mode = {mode: [row for row in rows if row["decision_mode"] == mode] for mode in DECISION_MODES}
+    if not all(by_mode.values()):
+        return ""
+    body = []
+    for mode, days in by_mode.items():
+        builds, correct, missed, n = (
+            sum(row[name] for row in days) for name in ("builds", "correct_builds", "missed", "n")
+        )
+        body.append((MODE_NAMES[mode], builds, _ratio(correct, builds), _ratio(correct, correct + missed)))
+    # Building everything is what blind luck scores; it misses nothing.
+    body.append(("naive: build all", n, _ratio(correct + missed, n), _ratio(correct + missed, correct + missed)))
+    lines = "".join(
+        f"<tr{' class=ours' if place == 0 else ''}><th>{name}</th><td>{_number(built)}</td><td>{_score(precision)}</td>"
+        f"<td>{_score(recall)}</td></tr>"
+        for place, (name, built, precision, recall) in enumerate(body)
+    )
+    return (
+        "<h3>Build decisions</h3><table><thead><tr><th></th><th>built</th><th>right</th><th>of the best found</th></tr>"
+        f"</thead><tbody>{lines}</tbody></table>"
+    )
+
+
+def _alerts(day: Day) -> str:
+    rows = published.recent_alerts(day, ALERT_DAYS, ALERTS)
+    if not rows:
+        return ""
+    items = "".join(
+        f"<li>{_link(row['video_url'], row['caption'] or NO_CAPTION, 60)}<br><span class=sub>"
+        f"{html_line(row['tier'])} {_moment(row['alerted_at'])}, {html_line(row['market'])}, z"
+        f" {_number(row['z'], '.1f')}</span><br>{_outcomes(row)}</li>"
+        for row in rows
+    )
+    return (
+        "<h3>Alerts between the daily runs</h3><p class=sub>What came after, beside what its own pace, changed as its"
+        f" peers' did, would have brought.</p><ul>{items}</ul>"
+    )
+
+
+def _outcomes(row: Row) -> str:
+    outcomes = row["outcomes"] or []
+    texts = [
+        f"{'✅' if outcome['is_right'] else '❌'} {outcome['horizon_hours']} h:"
+        f" {_compact(outcome['gain_views'], '+')} views (expected {_compact(outcome['expected_gain_views'], '+')})"
+        for outcome in outcomes
+    ]
+    return " · ".join(texts) or "outcome not known yet"
+
+
+def _health(day: Day) -> str:
+    body = []
+    for row in published.health(day):
+        seen = "-" if row["last_observed_at"] is None else f"{_moment(row['last_observed_at'])}"
+        message = "" if row["message"] == "ok" else f"<br><span class=sub>{html_line(row['message'], 200)}</span>"
+        state = "❌ missing" if row["is_missing"] else "⚠️ stale" if row["is_stale"] else "✅"
+        body.append(
+            f"<tr><th>{html_line(row['market'])} {html_line(row['kind'])}{message}</th><td>{state}</td>"
+            f"<td>{_number(row['items'])}</td><td>{seen}</td></tr>"
+        )
+    warnings = published.warnings(day)
+    checks = (
+        f"{len(warnings)} checks warned: {html_line('; '.join(warnings))}"
+        if warnings
+        else "All checks passed, none warned"
+    )
+    return (
+        "<table><thead><tr><th>source</th><th></th><th>items</th><th>observed</th></tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table><p class=sub>{checks}. Cut-off {_moment(day.cutoff_at)}.</p>"
+    )
+
+
+def _is_over(row: Row, day: Day) -> bool:
+    return row["until_at"] is not None and row["until_at"] <= day.cutoff_at
+
+
+def _trend(row: Row) -> str:
+    """A trend as people know it: a hashtag by name, else what it is and the caption or sound it is known by."""
+    kind, _, value = str(row["trend_key"]).partition(":")
+    if kind == "hashtag":
+        return f"#{value}"
+    known_by = row["music_name"] if kind == "sound" else row["caption"]
+    return f"{kind} {visible_line(known_by, 34) or value}"
+
+
+def _creator(row: Row) -> str:
+    return f"<bdi>@{html_line(row['author_handle'], 40)}</bdi>" if row["author_handle"] else "unknown creator"
+
+
+def _forecast(row: Row) -> str:
+    if row["gain_24h_p50"] is None:
+        return "no forecast yet"
+    return (
+        f"{_compact(row['gain_24h_p50'], '+')} views in 24 h <span class=sub>(80 %:"
+        f" {_compact(row['gain_24h_p10'])} to {_compact(row['gain_24h_p90'])})</span>"
+    )
+
+
+def _link(url: Any, text: Any, characters: int) -> str:
+    """Text of others, as a link where the URL is plainly one to TikTok."""
+    shown = f"<bdi>{html_line(text, characters) or '(not readable)'}</bdi>"
+    href = safe_link(url, LINK_HOSTS)
+    return f'<a href="{html_line(href, len(href))}" rel="noopener noreferrer">{shown}</a>' if href else shown
+
+
+def _figure(svg: str, caption: str) -> str:
+    return f"<figure>{svg}<figcaption class=sub>{caption}</figcaption></figure>"
+
+
+def _swatch(colour: str) -> str:
+    return f'<span class=key style="background:var(--{colour})"></span>'
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def _score(value: float) -> str:
+    return "-" if np.isnan(value) else _number(value, ".2f")
+
+
+def _number(value: float, style: str = ",") -> str:
+    return f'<data value="{value!r}">{value:{style}}</data>'
+
+
+def _counted(value: int, noun: str) -> str:
+    return f"{_number(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def _compact(value: float | None, sign: str = "") -> str:
+    """A count as people say it: 950, 9.5k, 259k, 1.2m."""
+    if value is None:
+        return "not known"
+    size = abs(value)
+    for limit, unit in ((999_500, "m"), (999.5, "k")):
+        if size >= limit:
+            scaled = value / (1_000_000 if unit == "m" else 1_000)
+            text = f"{scaled:{sign}.0f}{unit}" if abs(scaled) >= 99.5 else f"{scaled:{sign}.1f}{unit}"
+            return f'<data value="{value!r}">{text}</data>'
+    return f'<data value="{value!r}">{value:{sign}.0f}</data>'
+
+
+def _dollars(value: float | None) -> str:
+    return "not known" if value is None else f'<data value="{value!r}">${value:,.0f}</data>'
+
+
+def _day(value: date) -> str:
+    return f"{value.day} {value:%b}"
+
+
+def _moment(value: datetime) -> str:
+    return f"{value:%a} {_day(value)} {value:%H:%M}"
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("builds", "🔴 What to build now", _builds, is_wide=True),
+    Section("forecasts", "🔮 Forecast ranges", _forecasts),
+    Section("risers", "🚀 Risers", _risers),
+    Section("markets", "🌐 Which market leads", _markets),
+    Section("competitors", "⚔️ Share of voice", _competitors),
+    Section("season", "📅 Season", _season),
+    Section("revenue", "💰 Revenue against the cap", _revenue),
+    Section("scores", "🎯 How good the forecasts were", _scores),
+    Section("health", "🩺 Data health", _health),
+)
