@@ -1,86 +1,132 @@
 """Rows for the tabs of the live dashboard sheet, and the payload file that says what was to be sent.
 
-Belongs here: which tab gets which columns and what identifies a row. Must not be here: SQL (`published`), the sheet's
-own rules (`sheets`). A further tab is an entry of `TABS`.
+Belongs here: which tabs there are, what identifies a row of them, formulas. Must not be here: SQL (`published`), the
+sheet's own rules (`sheets`), the columns that workbook and sheet share (`enhanced`). A tab is an entry of `TABS`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from exports import published
-from exports.build_today import age_label
-from exports.published import Day, Table
-from exports.revenue_tabs import revenue_line
+from exports.build_today import one_line
+from exports.enhanced import (
+    COMPETITOR_VIEW_COLUMNS,
+    DATA_FEED_COLUMNS,
+    OPPORTUNITY_COLUMNS,
+    OPPORTUNITY_ROWS,
+    PREDICTION_COLUMNS,
+)
+from exports.published import Day
+from exports.revenue_tabs import AT_CAP, TRACKER_COLUMNS
 from exports.sheets import SheetTable, row_key
+from exports.workbook import Column
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One tab of the dashboard.
+    """One tab of the dashboard that rows are appended to.
 
     Attributes:
         name: Tab name.
+        columns: Columns, as in the workbook.
         rows: Reads the rows of a day.
-        columns: Column title to a function of a row, in display order.
-        keys: Columns of the row that identify it, besides tab and date.
+        keys: Columns of a row that identify it.
+        is_per_day: Whether the day of the run is part of a row's identity.
     """
 
     name: str
-    rows: Callable[[Day], Table]
-    columns: dict[str, Callable[[dict[str, object]], object]]
+    columns: tuple[Column, ...]
+    rows: Callable[[Day], Rows]
     keys: tuple[str, ...]
+    is_per_day: bool = True
 
 
-def _of(name: str) -> Callable[[dict[str, object]], object]:
-    return lambda row: row[name]
+def _opportunities(day: Day) -> Rows:
+    rows = published.opportunities(day, None, OPPORTUNITY_ROWS)
+    for place, row in enumerate(rows, start=1):
+        row["place"] = place
+    return rows
 
 
-DATA_FEED = Tab(
-    "DATA_FEED",
-    published.my_performance,
-    {
-        "Date": _of("as_of_date"),
-        "Account": _of("account"),
-        "Trend": _of("trend"),
-        "Age": lambda row: age_label(row["age_hours"]),  # type: ignore[arg-type]
-        "Momentum": _of("momentum_score"),
-        "Status": _of("status"),
-        "Market": _of("market_label"),
-        "Views/h": _of("views_per_hour"),
-        "Shares/h": _of("shares_per_hour"),
-        "BUILD_NOW": _of("build_now"),
-        "TikTok URL": _of("url"),
-        "TUTORIAL_TRIGGER": _of("tutorial_trigger"),
-        "URGENCY": _of("urgency"),
-        "Trigger Reason": _of("trigger_reason"),
-        "AI Category": _of("ai_category"),
-        "Opportunity Score": _of("opportunity_score"),
-        "Time Zone": _of("time_zone_label"),
-        "Build Priority": _of("build_priority"),
-        "Seasonal Event": _of("seasonal_event"),
-    },
-    ("market", "video_id"),
+TABS = (
+    Tab("OPPORTUNITY_NOW", OPPORTUNITY_COLUMNS, _opportunities, ("video_id",)),
+    Tab(
+        "COMPETITOR_VIEW",
+        COMPETITOR_VIEW_COLUMNS,
+        lambda day: published.competitor_gaps(day, None),
+        ("account", "market", "trend_key"),
+    ),
+    # A day is scored once, whichever run is the first to say so.
+    Tab(
+        "PREDICTION_LOG",
+        PREDICTION_COLUMNS,
+        lambda day: published.prediction_log(day, None),
+        ("as_of_date",),
+        is_per_day=False,
+    ),
+    Tab("DATA_FEED", DATA_FEED_COLUMNS, lambda day: published.my_performance(day).dicts(), ("market", "video_id")),
 )
-TABS = (DATA_FEED,)
+
+# The tracker's own first 19 columns; what follows them in the workbook is computed there.
+TRACKER = tuple(column.title for column in TRACKER_COLUMNS[:19])
 
 
 def tables(day: Day) -> list[SheetTable]:
     """The tabs' rows of a day, ready to be appended; equal marts give equal rows and keys."""
     result = []
     for tab in TABS:
-        rows = tab.rows(day).dicts()
+        rows = tab.rows(day)
+        run = (day.as_of_date,) if tab.is_per_day else ()
         result.append(
             SheetTable(
                 tab.name,
-                tuple(tab.columns),
-                [[cell(row) for cell in tab.columns.values()] for row in rows],  # type: ignore[misc]
-                [row_key(day.as_of_date, *(row[key] for key in tab.keys)) for row in rows],
+                tuple(column.title for column in tab.columns),
+                [[column.value(row) for column in tab.columns] for row in rows],
+                [row_key(*run, *(row[key] for key in tab.keys)) for row in rows],
             )
         )
-    return result
+    return [*result, _new_posts(day)]
+
+
+def _new_posts(day: Day) -> SheetTable:
+    """Own posts for REVENUE_TRACKER: the user enters the money, a link that is there already is left alone."""
+    posts = {row["url"]: row for row in reversed(published.my_performance(day).dicts()) if row["url"]}
+    installs = published.revenue_installs(day)
+    cap = installs["cap"] if installs and installs.get("cap") is not None else math.inf
+    values = {
+        "TikTok URL": lambda row: row["url"],
+        "Account": lambda row: row["account"],
+        "Trend Description": lambda row: one_line(row["trend"]),
+        "Momentum at Detection": lambda row: row["momentum_score"],
+        "Trigger Level": lambda row: row["urgency"],
+        "Market": lambda row: row["market_label"],
+        "AI Category": lambda row: row["ai_category"],
+        "Age at Detection": lambda row: row["age_hours"],
+        "Date First Seen": lambda row: day.as_of_date,
+    }
+    formulas = {
+        "Total Installs": "={US & EU3 Installs}+{ROW Installs}",
+        "Rev/Install": '=IF({Total Installs}>0,{Received ($)}/{Total Installs},"")',
+    }
+    if not math.isinf(cap):
+        formulas["At Cap?"] = f'=IF(AND(ISNUMBER({{Received ($)}}),{{Received ($)}}>={cap:g}),"{AT_CAP}","")'
+    rows = sorted(posts.values(), key=lambda row: str(row["url"]))
+    return SheetTable(
+        "REVENUE_TRACKER",
+        TRACKER,
+        [[values[title](row) if title in values else None for title in TRACKER] for row in rows],
+        [row_key(row["url"]) for row in rows],
+        formulas=formulas,
+        unique_column="TikTok URL",
+        is_dated=False,
+    )
 
 
 def payload(day: Day) -> bytes:
@@ -89,5 +135,5 @@ def payload(day: Day) -> bytes:
         {"tab": table.tab, "columns": table.columns, "rows": table.rows, "row_keys": table.row_keys}
         for table in tables(day)
     ]
-    content = {"as_of_date": day.as_of_date.isoformat(), "revenue": revenue_line(day), "tabs": tabs}
+    content = {"as_of_date": day.as_of_date.isoformat(), "tabs": tabs}
     return (json.dumps(content, ensure_ascii=False, indent=1, default=str) + "\n").encode("utf-8")

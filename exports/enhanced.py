@@ -21,7 +21,7 @@ from openpyxl.styles import Alignment
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from exports import dashboard, published
+from exports import published
 from exports.build_today import age_label, health_lines, one_line
 from exports.competitor_intel import IntelRanges, add_intel
 from exports.published import Day
@@ -142,25 +142,26 @@ PREDICTION_COLUMNS = (
     Column("n", _of("n"), 8, "#,##0"),
 )
 
-_FEED_WIDTHS = {"Trend": 50, "TikTok URL": 40, "Account": 20, "Trigger Reason": 34, "Seasonal Event": 22}
-_FEED_FORMATS = {"Momentum": "#,##0.0", "Views/h": "#,##0", "Shares/h": "#,##0.0", "Opportunity Score": "#,##0"}
-
-
-def _feed_value(title: str, value: Any) -> Any:
-    if title == "Date":
-        return lambda row: value(row).isoformat()
-    return (lambda row: one_line(value(row))) if title == "Trend" else value
-
-
-DATA_FEED_COLUMNS = tuple(
-    Column(
-        title,
-        _feed_value(title, value),
-        _FEED_WIDTHS.get(title, 13),
-        _FEED_FORMATS.get(title),
-        is_link=title == "TikTok URL",
-    )
-    for title, value in dashboard.DATA_FEED.columns.items()
+DATA_FEED_COLUMNS = (
+    Column("Date", _day("as_of_date"), 13),
+    Column("Account", _of("account"), 20),
+    Column("Trend", lambda row: one_line(row["trend"]), 50),
+    Column("Age", lambda row: age_label(row["age_hours"]), 13),
+    Column("Momentum", _of("momentum_score"), 13, "#,##0.0"),
+    Column("Status", _of("status"), 13),
+    Column("Market", _of("market_label"), 13),
+    Column("Views/h", _of("views_per_hour"), 13, "#,##0"),
+    Column("Shares/h", _of("shares_per_hour"), 13, "#,##0.0"),
+    Column("BUILD_NOW", _of("build_now"), 13),
+    Column("TikTok URL", _of("url"), 40, is_link=True),
+    Column("TUTORIAL_TRIGGER", _of("tutorial_trigger"), 13),
+    Column("URGENCY", _of("urgency"), 13),
+    Column("Trigger Reason", _of("trigger_reason"), 34),
+    Column("AI Category", _of("ai_category"), 13),
+    Column("Opportunity Score", _of("opportunity_score"), 13, "#,##0"),
+    Column("Time Zone", _of("time_zone_label"), 13),
+    Column("Build Priority", _of("build_priority"), 13),
+    Column("Seasonal Event", _of("seasonal_event"), 22),
 )
 
 
