@@ -91,7 +91,7 @@ OPPORTUNITY_COLUMNS = (
     Column("URL", _of("url"), 40, is_link=True),
     Column("Action Window", _of("action_window"), 15),
     Column("Trajectory", _of("trajectory"), 15),
-    Column("Recommended Variants", _of("recommended_variants"), 13, "0"),
+    Column("Recommended Variants", _of("recommended_variants"), 15, "0"),
     Column("Stop Building", lambda row: "STOP" if row["stop_building"] else None, 10),
     Column("Stop Reason", _of("stop_reason"), 22),
     Column("Next 24h Views p10", _of("gain_24h_p10"), 12, "#,##0"),
@@ -99,7 +99,7 @@ OPPORTUNITY_COLUMNS = (
     Column("p90", _of("gain_24h_p90"), 12, "#,##0"),
     Column("Window Left (h)", _of("window_left_hours"), 10, "0.0"),
     Column("Trend Key", _of("trend_key"), 28),
-    Column("Built Before", _of("previously_built_url"), 40, is_link=True),
+    Column("Built Before", _of("previously_built_url"), 56, is_link=True),
 )
 
 COMPETITOR_VIEW_COLUMNS = (
@@ -120,7 +120,7 @@ COMPETITOR_VIEW_COLUMNS = (
     Column("Trend Key", _of("trend_key"), 28),
     Column("Their First Post (UTC)", _moment("competitor_first_post_at"), 17),
     Column("Your First Post (UTC)", _moment("your_first_post_at"), 17),
-    Column("Your URL", _of("your_url"), 40, is_link=True),
+    Column("Your URL", _of("your_url"), 56, is_link=True),
 )
 
 PREDICTION_COLUMNS = (
@@ -136,8 +136,8 @@ PREDICTION_COLUMNS = (
     Column("Tuning Suggestion", lambda row: suggestion(row), 60),
     Column("WAPE of Gain %", _of("wape"), 10, "0.0"),
     Column("Naive WAPE %", _of("naive_wape"), 10, "0.0"),
-    Column("Precision@20", _of("precision_at_20"), 11, "0.00"),
-    Column("Naive Precision@20", _of("naive_precision_at_20"), 11, "0.00"),
+    Column("Precision@20", _of("precision_at_20"), 13, "0.00"),
+    Column("Naive Precision@20", _of("naive_precision_at_20"), 13, "0.00"),
     Column("80 % Coverage", _of("coverage"), 10, "0.0"),
     Column("n", _of("n"), 8, "#,##0"),
 )
@@ -250,7 +250,7 @@ def _opportunity_now(book: Workbook, contents: Contents) -> None:
             " shown (12-24H and MONITOR, age up to 60 h, momentum from 300).",
         )
     sheet.freeze_panes = "E2"
-    last = len(rows) + 1
+    last = max(len(rows), 1) + 1
     sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{IMMEDIATELY}"'], fill=RED))
     sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{TODAY}"'], fill=AMBER))
     sheet.conditional_formatting.add(f"G2:H{last}", _scale())
@@ -262,7 +262,7 @@ def _competitor_view(book: Workbook, contents: Contents) -> None:
         empty_note="no competitor posted on a shared trend in seven days",
     )  # fmt: skip
     sheet.freeze_panes = "D2"
-    last = len(contents.gaps) + 1
+    last = max(len(contents.gaps), 1) + 1
     for gap, colour in ((MISSED, RED), (BOTH, AMBER), (BEAT, GREEN)):
         sheet.conditional_formatting.add(f"H2:H{last}", FormulaRule(formula=[f'$H2="{gap}"'], fill=colour))
 
@@ -272,7 +272,7 @@ def _prediction_log(book: Workbook, contents: Contents) -> None:
         book, "PREDICTION_LOG", PREDICTION_COLUMNS, contents.predictions,
         empty_note="no forecast was scored yet: the first one is a day after the first run",
     )  # fmt: skip
-    last = len(contents.predictions) + 1
+    last = max(len(contents.predictions), 1) + 1
     sheet.conditional_formatting.add(f"C2:C{last}", _scale())
     sheet.conditional_formatting.add(f"D2:D{last}", CellIsRule("greaterThan", [f"{_BIAS_LIMIT:g}"], fill=AMBER))
     sheet.conditional_formatting.add(f"D2:D{last}", CellIsRule("lessThan", [f"-{_BIAS_LIMIT:g}"], fill=AMBER))
@@ -291,7 +291,7 @@ def _data_feed(book: Workbook, contents: Contents) -> None:
         empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
     )  # fmt: skip
     sheet.freeze_panes = "D2"
-    sheet.conditional_formatting.add(f"E2:E{len(contents.own_posts) + 1}", _scale())
+    sheet.conditional_formatting.add(f"E2:E{max(len(contents.own_posts), 1) + 1}", _scale())
 
 
 def _scale() -> Rule:

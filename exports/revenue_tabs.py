@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from openpyxl.formatting.rule import FormulaRule
+from openpyxl.styles import Alignment
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -234,6 +235,8 @@ def _header(sheet: Worksheet, row: int, titles: Sequence[str]) -> None:
         cell = sheet.cell(row=row, column=column)
         write_text(cell, title)
         cell.fill, cell.font = HEADER_FILL, HEADER_FONT
+        is_number = 1 < column < len(_INSIGHT_HEADER)
+        cell.alignment = Alignment(horizontal="right" if is_number else "left", indent=0 if is_number else 1)
 
 
 def _level(
@@ -329,7 +332,7 @@ def _install_lines(sheet: Worksheet, row: int, day: Day, cells: dict[str, str]) 
         (
             "Revenue per install, earning only",
             Formula(
-                f'=IF(SUMIFS({cells["H"]},{earning})=0,"",SUM({cells["D"]})/SUMIFS({cells["H"]},{earning}))',
+                f'=IF(SUMIFS({cells["H"]},{earning})=0,"",SUMIFS({cells["D"]},{earning})/SUMIFS({cells["H"]},{earning}))',
                 _or_blank(installs.get("revenue_per_install_earning")),
             ),
             "$0.00",

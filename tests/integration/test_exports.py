@@ -77,8 +77,11 @@ def book(path: Path) -> Any:
 
 def test_files_of_the_day_stand_under_their_names(home: Store) -> None:
     assert sorted(path.name for path in (home.output / DAY).iterdir()) == [
+        f"BUILD_TODAY_COMBINED_ENHANCED_{DAY}.xlsx",
         f"BUILD_TODAY_TOP100_{DAY}.xlsx",
         f"BUILD_TODAY_TOP20_{DAY}.xlsx",
+        f"BUILD_TODAY_UK_ENHANCED_{DAY}.xlsx",
+        f"BUILD_TODAY_US_ENHANCED_{DAY}.xlsx",
         f"SUMMARY_REPORT_{DAY}.txt",
         f"TREND_REPORT_{DAY}.html",
         f"TikTok_Trend_System_UK_{DAY}.xlsx",
