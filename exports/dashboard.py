@@ -98,8 +98,8 @@ def tables(day: Day) -> list[SheetTable]:
 def _new_posts(day: Day) -> SheetTable:
     """Own posts for REVENUE_TRACKER: the user enters the money, a link that is there already is left alone."""
     posts = {row["url"]: row for row in reversed(published.my_performance(day).dicts()) if row["url"]}
-    installs = published.revenue_installs(day)
-    cap = installs["cap"] if installs and installs.get("cap") is not None else math.inf
+    caps = [row["cap"] for row in published.revenue_rows(day) if row["cap"] is not None]
+    cap = caps[-1] if caps else math.inf
     values = {
         "TikTok URL": lambda row: row["url"],
         "Account": lambda row: row["account"],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exports import dashboard
 from tests.service.faults import Fault
 from tests.service.server import Service, environment
 from tests.support import Outcome, new_home, published, trends, video, write_feed
@@ -25,7 +26,9 @@ def service() -> Iterator[Service]:
     """The service with the user's folder and sheet in it."""
     service = Service()
     service.drive.add_folder("parent", "Trends")
-    service.sheets.add("book")
+    entered = {"TikTok URL": "https://www.tiktok.com/@sim.own.editor/video/7580000000000000001", "Received ($)": 125.5}
+    rows = [list(dashboard.TRACKER), [entered.get(title) for title in dashboard.TRACKER]]
+    service.sheets.add("book").add("REVENUE_TRACKER", rows)
     with service.running():
         yield service
     assert service.violations == []
@@ -83,7 +86,7 @@ def test_no_deliver_sends_nothing_and_says_so(nothing: tuple[Outcome, set[str]])
     outcome, routes = nothing
     assert outcome.code == 0, outcome.err
     # Revenue is read from the live sheet; that is no delivery.
-    assert routes <= {"google.token", "sheets.spreadsheets.get"}
+    assert routes <= {"google.token", "sheets.spreadsheets.get", "sheets.spreadsheets.values.batchGet"}
     for name in ("drive", "dashboard", "discord_report"):
         assert f"not delivered: {name}: delivery is off for this run (--no-deliver)" in outcome.out
 
@@ -106,6 +109,13 @@ def test_rows_arrive_as_text_in_the_dashboard(home: Store, delivered: Outcome, s
     trend = sent["columns"].index("Trend")
     assert [row[trend] for row in sent["rows"]] == ["=1+1", "=1+1"]
     assert json.dumps(tab.rows, default=str).count("formulaValue") == 0
+
+
+def test_own_posts_enter_the_revenue_tracker_below_what_is_there(delivered: Outcome, service: Service) -> None:
+    rows = service.sheets.spreadsheets["book"].tab("REVENUE_TRACKER").rows
+    assert len(rows) == 3
+    assert "125.5" in json.dumps(rows[1], default=str)
+    assert "7590000000000000002" in json.dumps(rows[2], default=str)
 
 
 def test_one_message_with_counts_and_links(delivered: Outcome, service: Service) -> None:
