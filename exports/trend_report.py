@@ -85,9 +85,9 @@ th:first-child,td:first-child{text-align:left}
 .ours td,.ours th{font-weight:600}
 .sub{color:var(--muted);font-size:13px}
 .tiles{display:grid;gap:8px;grid-template-columns:repeat(5,minmax(0,1fr));margin:12px 0}
-.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:6px;min-width:0}
+.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:6px 5px;min-width:0}
 .tiles b{display:block;font-size:18px}
-.tiles span{color:var(--muted);font-size:11px;line-height:1.2;display:block}
+.tiles span{color:var(--muted);font-size:10px;line-height:1.2;display:block}
 .warn{background:var(--bad-soft);border-left:4px solid var(--bad);border-radius:8px;padding:8px 12px;margin:10px 0}
 .warn li{border:0;padding:2px 0}
 .note{background:var(--chip);border-radius:8px;padding:6px 12px;margin:10px 0;font-size:13px}
