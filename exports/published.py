@@ -457,51 +457,6 @@ def feed_overlaps(day: Day) -> list[dict[str, Any]]:
     ).dicts()
 
 
-def voices(day: Day) -> list[dict[str, Any]]:
-    """Posts and plays of seven days: both sides in total, then every account, most plays first."""
-    return day.table(
-        """
-        select account, role, is_total, posts, plays, response_p50_hours, responses
-        from marts.competitor_summary
-        where as_of_date = $as_of_date
-        order by is_total desc, plays desc, account
-        """
-    ).dicts()
-
-
-def head_to_head(day: Day) -> list[dict[str, Any]]:
-    """The week against all competitors together; no row without one."""
-    return day.table(
-        """
-        select
-            contested, you_first, they_first, you_first_share, measured, you_larger, they_larger, skipped_by_you,
-            skipped_by_them
-        from marts.competitor_win_loss
-        where as_of_date = $as_of_date and is_total
-        """
-    ).dicts()
-
-
-def missed_trends(day: Day, limit: int) -> list[dict[str, Any]]:
-    """Trends of competitors without an own post, by the momentum of their best post; each once."""
-    return day.table(
-        """
-        with ranked as (
-            select
-                *,
-                row_number() over (partition by trend_key order by competitor_momentum desc, account) as place
-            from marts.competitor_gaps
-            where as_of_date = $as_of_date and gap_type = 'MISSED_BY_YOU'
-        )
-        select account, trend_key, trend, competitor_momentum, hours_behind, url
-        from ranked where place = 1
-        order by competitor_momentum desc, trend_key
-        limit $rows
-        """,
-        rows=limit,
-    ).dicts()
-
-
 def seasonal_spans(day: Day) -> list[dict[str, Any]]:
     """Seasonal events and open content windows with their first and last day, soonest first; markets are joined."""
     return day.table(
@@ -527,47 +482,6 @@ def seasonal_spans(day: Day) -> list[dict[str, Any]]:
         from spans
         group by kind, name, emoji, tone, event_date, starts_on, ends_on, is_approximate
         order by kind, event_date < $as_of_date, event_date, name
-        """
-    ).dicts()
-
-
-def revenue_of_day(day: Day) -> dict[str, Any] | None:
-    """Where the date's revenue is from, with its totals; None where nothing was read for it."""
-    rows = day.table(
-        """
-        select
-            any_value(source.source) as source,
-            any_value(source.is_simulated) as is_simulated,
-            any_value(source.observed_at) as observed_at,
-            any_value(source.age_hours) as age_hours,
-            any_value(source.is_after_cutoff) as is_after_cutoff,
-            any_value(source.failure) as failure,
-            any_value(source.quarantined_rows) as quarantined_rows,
-            any_value(source.duplicate_rows) as duplicate_rows,
-            any_value(source.row_count) as row_count,
-            any_value(source.total_received) as total_received,
-            count(*) filter (templates.is_at_cap) as at_cap,
-            count(*) filter (templates.is_hit) as hits
-        from marts.revenue_source as source
-        left join marts.template_revenue as templates
-            on source.as_of_date = templates.as_of_date and templates.is_counted
-        where source.as_of_date = $as_of_date
-        group by source.as_of_date
-        """
-    ).dicts()
-    return rows[0] if rows else None
-
-
-def template_earnings(day: Day) -> list[dict[str, Any]]:
-    """Templates that earned something, most first, with what they are expected to earn and when they reach the cap."""
-    return day.table(
-        """
-        select
-            sheet_row, url, account, trend_description, received, cap, is_at_cap, forecast_days, forecast_p10,
-            forecast_p50, forecast_p90, cap_on_p10, cap_on_p50, cap_on_p90
-        from marts.template_revenue
-        where as_of_date = $as_of_date and is_counted and is_hit
-        order by received desc, sheet_row
         """
     ).dicts()
 

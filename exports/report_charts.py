@@ -34,6 +34,8 @@ ACCENT, OTHER, SOFT, INK, MUTED, LINE = (
 )
 _CONFIG: dict[str, Any] = {
     "background": "transparent",
+    # Said once for the whole picture: the numbers stand beside it as text.
+    "aria": False,
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
     "axis": {
@@ -52,22 +54,20 @@ def range_chart(values: Values, axis_title: str) -> str:
 
     Args:
         values: `label`, `low`, `middle`, `high` of each row, in display order.
-        axis_title: What the axis counts.
+        axis_title: What the axis counts; trusted text.
     """
     x = {"type": "quantitative", "title": axis_title, "axis": {"format": "~s", "tickCount": 5}}
-    return _rows(
-        values,
-        [
-            {
-                "mark": {"type": "bar", "height": 9, "yOffset": 8, "color": SOFT, "cornerRadius": 4},
-                "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "tick", "thickness": 4, "size": 17, "yOffset": 8, "color": ACCENT},
-                "encoding": {"x": {"field": "middle", **x}},
-            },
-        ],
-    )
+    layers: list[Layer] = [
+        {
+            "mark": {"type": "bar", "height": 9, "yOffset": 8, "color": SOFT, "cornerRadius": 4},
+            "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
+        },
+        {
+            "mark": {"type": "tick", "thickness": 4, "size": 17, "yOffset": 8, "color": ACCENT},
+            "encoding": {"x": {"field": "middle", **x}},
+        },
+    ]
+    return _rows(values, layers, axis_title)
 
 
 def bar_chart(values: Values, axis_title: str, axis_format: str, limit: float | None = None) -> str:
@@ -75,7 +75,7 @@ def bar_chart(values: Values, axis_title: str, axis_format: str, limit: float | 
 
     Args:
         values: `label`, `value`, `is_ours` (colour) and, where known, `expected` of each row, in display order.
-        axis_title: What the axis counts.
+        axis_title: What the axis counts; trusted text.
         axis_format: Number format of d3.
         limit: Where the line stands.
     """
@@ -97,7 +97,7 @@ def bar_chart(values: Values, axis_title: str, axis_format: str, limit: float | 
                 "encoding": {"x": {"field": "expected", **x}},
             }
         )
-    return _rows(values, layers, [_line_at(limit, "quantitative")] if limit is not None else [])
+    return _rows(values, layers, axis_title, [_line_at(limit, "quantitative")] if limit is not None else [])
 
 
 def time_chart(values: Values, today: date, first: date, last: date) -> str:
@@ -116,7 +116,12 @@ def time_chart(values: Values, today: date, first: date, last: date) -> str:
         return None if value is None else f"{min(max(value, first), last).isoformat()}T12:00:00Z"
 
     rows = [
-        {**value, **{name: day(value.get(name)) for name in ("start", "end", "soft_start", "soft_end")}}
+        {
+            **value,
+            **{name: day(value.get(name)) for name in ("start", "end", "soft_start", "soft_end")},
+            # Where a span is cut off there is no dot: it does not begin or end there.
+            **{f"{name}_dot": day(value[name]) if first <= value[name] <= last else None for name in ("start", "end")},
+        }
         for value in values
     ]
     x = {
@@ -140,13 +145,14 @@ def time_chart(values: Values, today: date, first: date, last: date) -> str:
         },
         *(
             {
+                "transform": [{"filter": f"datum.{name} != null"}],
                 "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "yOffset": 8},
                 "encoding": {"x": {"field": name, **x}, "color": colour},
             }
-            for name in ("start", "end")
+            for name in ("start_dot", "end_dot")
         ),
     ]
-    return _rows(rows, layers, [_line_at(day(today), "temporal")])
+    return _rows(rows, layers, "days from left to right", [_line_at(day(today), "temporal")])
 
 
 def sparkline(values: Sequence[float], label: str) -> str:
@@ -175,8 +181,8 @@ def _line_at(position: float | str | None, kind: str) -> Layer:
     }
 
 
-def _rows(values: Values, layers: list[Layer], lines: Sequence[Layer] = ()) -> str:
-    """Layers over one band per row, the row's label above its marks."""
+def _rows(values: Values, layers: list[Layer], about: str, lines: Sequence[Layer] = ()) -> str:
+    """Layers over one band per row, the row's label above its marks; `about` is trusted text for a screen reader."""
     import vl_convert
 
     rows = [
@@ -198,4 +204,4 @@ def _rows(values: Values, layers: list[Layer], lines: Sequence[Layer] = ()) -> s
     }
     # No base URL is allowed: whatever a specification said, nothing is fetched.
     svg = vl_convert.vegalite_to_svg(spec, config=_CONFIG, allowed_base_urls=[])
-    return _SVG_HEAD.sub(r'<svg class="chart" viewBox="\1">', svg, count=1)
+    return _SVG_HEAD.sub(rf'<svg class="chart" viewBox="\1" role="img" aria-label="{about}">', svg, count=1)

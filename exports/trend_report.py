@@ -9,6 +9,7 @@ forbids the rest. Links lead to TikTok only. Numbers stand in `<data value>`: sh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,7 +19,9 @@ import numpy as np
 
 from exports import published, report_charts, scorecard
 from exports.build_today import headline
+from exports.daily_report import degradations
 from exports.published import Day
+from exports.revenue_tabs import revenue_line
 from exports.scorecard import BASELINES, CHOSEN, DECISION_MODES
 from exports.text_safety import html_line, safe_link, visible_line
 
@@ -33,14 +36,16 @@ TEMPLATES = 8
 ALERTS = 4
 ALERT_DAYS = 7
 SCORED_DAYS = 28
+SEASON_DAYS = 14
+DRAWN_HORIZON = 24
 LINK_HOSTS = ("www.tiktok.com",)
 NO_CAPTION = "(no caption)"
 
 MODEL_NAMES = {
     CHOSEN: "our forecast",
-    "persistence": "naive: nothing gained",
-    "lifetime_rate": "naive: lifetime pace goes on",
-    "last_gain": "naive: last pace goes on",
+    "persistence": "naive: no gain",
+    "lifetime_rate": "naive: lifetime pace",
+    "last_gain": "naive: last pace",
 }
 MODE_NAMES = {"measured": "measured", "classic": "classic rules"}
 
@@ -54,8 +59,9 @@ body{margin:0;background:var(--page);color:var(--ink);font:15px/1.45 system-ui,-
 "Noto Sans",sans-serif;overflow-wrap:anywhere}
 main,header{max-width:1160px;margin:0 auto;padding:0 12px}
 header{padding-top:14px}
-main{display:grid;gap:12px;padding-bottom:32px;grid-template-columns:minmax(0,1fr)}
-section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px;min-width:0}
+main{padding-bottom:32px}
+section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px;margin:0 0 12px;
+break-inside:avoid}
 h1{font-size:22px;line-height:1.2;margin:0}
 h2{font-size:17px;margin:0 0 2px}
 h3{font-size:14px;margin:14px 0 4px}
@@ -66,39 +72,39 @@ li:first-child{border-top:0}
 a{color:var(--accent)}
 bdi{unicode-bidi:isolate}
 figure{margin:8px 0 0}
-svg.chart{display:block;width:100%;max-width:480px;height:auto}
+svg.chart{display:block;width:100%;max-width:440px;height:auto}
 svg.spark{width:96px;height:40px;flex:none}
 svg.spark polyline{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round}
 svg.spark circle{fill:var(--accent)}
 table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:4px 3px;border-top:1px solid var(--line);vertical-align:top;font-weight:normal}
 thead th{border-top:0;color:var(--muted)}
+thead th,td{overflow-wrap:normal}
 th:first-child,td:first-child{text-align:left}
+.scores tbody th{white-space:nowrap}
 .ours td,.ours th{font-weight:600}
 .sub{color:var(--muted);font-size:13px}
 .tiles{display:grid;gap:8px;grid-template-columns:repeat(5,minmax(0,1fr));margin:12px 0}
-.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:6px;min-width:0}
+.tiles div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:6px 5px;min-width:0}
 .tiles b{display:block;font-size:18px}
-.tiles span{color:var(--muted);font-size:11px;line-height:1.2;display:block}
+.tiles span{color:var(--muted);font-size:10px;line-height:1.2;display:block}
 .warn{background:var(--bad-soft);border-left:4px solid var(--bad);border-radius:8px;padding:8px 12px;margin:10px 0}
 .warn li{border:0;padding:2px 0}
 .note{background:var(--chip);border-radius:8px;padding:6px 12px;margin:10px 0;font-size:13px}
 .chip{background:var(--chip);border-radius:99px;padding:1px 8px;font-size:13px;font-weight:600;white-space:nowrap}
 .row{display:flex;gap:8px;align-items:center;justify-content:space-between;flex-wrap:wrap}
 .grow{flex:1 1 0;min-width:0}
-.until{font-weight:600}
 .over{color:var(--bad)}
 .key{display:inline-block;width:10px;height:10px;border-radius:3px;vertical-align:-1px;margin-right:3px}
 details{font-size:13px;color:var(--muted)}
 summary{cursor:pointer}
 @media (min-width:900px){
-main{grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}
-section.wide{grid-column:1/-1}
+.columns{columns:2;column-gap:14px}
+section{margin-bottom:14px}
 .tiles{grid-template-columns:repeat(10,minmax(0,1fr))}
 ol.cards{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:12px}
 ol.cards li{border:1px solid var(--line);border-radius:10px;padding:10px}
 h1{font-size:26px}}
-@media print{section{break-inside:avoid}}
 """.replace("\n", "")
 
 
@@ -110,13 +116,11 @@ class Section:
         key: Its id in the page.
         title: Its heading.
         make: Makes its HTML; every text in it is escaped.
-        is_wide: Whether it takes the whole width of a large screen.
     """
 
     key: str
     title: str
     make: Callable[[Day], str]
-    is_wide: bool = False
 
 
 def trend_report(day: Day) -> bytes:
@@ -125,11 +129,12 @@ def trend_report(day: Day) -> bytes:
     Args:
         day: The published file, opened for the date.
     """
-    sections = "\n".join(
-        f'<section id="{section.key}"{" class=wide" if section.is_wide else ""}>'
-        f"<h2>{html_line(section.title)}</h2>\n{section.make(day)}</section>"
+    # The first one has the whole width of a large screen, the others stand in two columns, in the same order.
+    first, *others = (
+        f'<section id="{section.key}"><h2>{html_line(section.title)}</h2>\n{section.make(day)}</section>'
         for section in SECTIONS
     )
+    sections = "\n".join([first, "<div class=columns>", *others, "</div>"])
     title = f"TikTok Trend Report {day.as_of_date}"
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -142,28 +147,20 @@ def trend_report(day: Day) -> bytes:
     return page.encode("utf-8")
 
 
-def degradations(day: Day) -> list[str]:
-    """What a reader must know before trusting a number, as plain text; empty on a good day."""
-    lines = []
-    for source in published.health(day):
-        if source["is_missing"] or source["is_stale"] or source["unreadable_files"]:
-            state = "MISSING" if source["is_missing"] else "stale" if source["is_stale"] else "partly unreadable"
-            lines.append(f"{source['market']} {source['kind']} {state}: {source['message']}")
-    lines += [
-        f"the feeds of {pair['market_a']} and {pair['market_b']} share {pair['jaccard']:.0%} of their videos:"
-        " the scraper's region setting seems not to work"
-        for pair in published.feed_overlaps(day)
-        if pair["is_suspicious"]
-    ]
-    return lines + [f"check {warning}" for warning in published.warnings(day)]
-
-
 def _header(day: Day) -> str:
     parts = [
         f"<h1>📊 TikTok Trend Report</h1><p class=sub>{day.as_of_date:%A} {_day(day.as_of_date)} {day.as_of_date.year},"
         f" as of {_moment(day.cutoff_at)}. All times UTC. Markets: {html_line(' + '.join(day.markets)) or 'none'}.</p>"
     ]
-    problems = degradations(day)
+    problems = [
+        *degradations(day),
+        *(
+            f"the feeds of {pair['market_a']} and {pair['market_b']} share {pair['jaccard']:.0%} of their videos:"
+            " the scraper's region setting seems not to work"
+            for pair in published.feed_overlaps(day)
+            if pair["is_suspicious"]
+        ),
+    ]
     if problems:
         items = "".join(f"<li>{html_line(problem)}</li>" for problem in problems)
         parts.append(f'<div class=warn id="degraded"><b>⚠️ This day is degraded</b><ul>{items}</ul></div>')
@@ -192,12 +189,12 @@ def _shown(rows: Sequence[Row], day: Day) -> list[Row]:
 
 
 def _build(place: int, row: Row, day: Day) -> str:
-    until = "<p class=until>window not known</p>"
+    until = "<p><b>window not known</b></p>"
     if row["until_at"] is not None:
         over = " <span class=over>(over at the cut-off)</span>" if _is_over(row, day) else ""
         until = (
-            f"<p><b>until {_moment(row['until_at'])}</b>{over} <span class=sub>"
-            f"{_number(row['window_left_hours'], '.1f')} h from the last reading</span></p>"
+            f"<p><b>until {_moment(row['until_at'])}</b>{over} <span class=sub>·"
+            f" {_number(row['window_left_hours'], '.0f')} h window</span></p>"
         )
     season = f" · 📅 {html_line(row['seasonal_event'])}" if row["seasonal_event"] else ""
     return (
@@ -329,7 +326,7 @@ def _arrival(row: Row) -> str:
 
 
 def _competitors(day: Day) -> str:
-    rows = published.voices(day)
+    rows = published.competitor_section(day, "competitor_summary", None)
     posts, plays = (sum(row[name] for row in rows if row["is_total"]) for name in ("posts", "plays"))
     if not posts:
         return "<p>No post of an own or competitor account was seen in 7 days: they stand in seeds/accounts.csv.</p>"
@@ -345,7 +342,7 @@ def _competitors(day: Day) -> str:
             "value": row["plays"] / plays if plays else 0,
             "is_ours": row["role"] == "own",
         }
-        for row in rows
+        for row in sorted(rows, key=lambda row: (-row["plays"], row["account"]))
         if not row["is_total"]
     ]
     chart = _figure(
@@ -357,15 +354,25 @@ def _competitors(day: Day) -> str:
         f" they on {_number(duel['they_first'])}; larger after 48 h: you {_number(duel['you_larger'])}, they"
         f" {_number(duel['they_larger'])} of {_number(duel['measured'])} measured. Skipped by you:"
         f" {_number(duel['skipped_by_you'])}, by them: {_number(duel['skipped_by_them'])}.</p>"
-        for duel in published.head_to_head(day)
+        for duel in published.competitor_section(day, "competitor_win_loss", None)
+        if duel["is_total"]
     )
     missed = "".join(
         f"<li>{_link(row['url'], row['trend'] or row['trend_key'], 60)}<br>"
         f"<span class=sub>@{html_line(row['account'])}, momentum {_compact(row['competitor_momentum'])},"
         f" {_number(row['hours_behind'], '.0f')} h ago</span></li>"
-        for row in published.missed_trends(day, MISSED)
+        for row in _missed(day)
     )
     return f"{head}{chart}{duels}" + (f"<h3>You missed</h3><ul>{missed}</ul>" if missed else "")
+
+
+def _missed(day: Day) -> list[Row]:
+    """Trends of competitors without an own post, each by the strongest of their posts."""
+    gaps = (row for row in published.competitor_gaps(day, None) if row["gap_type"] == "MISSED_BY_YOU")
+    strongest: dict[str, Row] = {}
+    for row in gaps:
+        strongest.setdefault(row["trend_key"], row)
+    return list(strongest.values())[:MISSED]
 
 
 def _season(day: Day) -> str:
@@ -382,13 +389,14 @@ def _season(day: Day) -> str:
         for row in rows
     ]
     first = day.as_of_date - timedelta(days=3)
-    last = max(day.as_of_date + timedelta(days=14), *(row["starts_on"] + timedelta(days=2) for row in rows))
+    last = max(day.as_of_date + timedelta(days=SEASON_DAYS), *(row["starts_on"] + timedelta(days=2) for row in rows))
     chart = _figure(
         report_charts.time_chart(values, day.as_of_date, first, last),
         f"{_swatch('accent')}event {_swatch('other')}content window; dashed: {_day(day.as_of_date)}",
     )
     items = []
-    for row in rows:
+    # What is further away is in the picture only.
+    for row in (row for row in rows if row["starts_on"] <= day.as_of_date + timedelta(days=SEASON_DAYS)):
         ideas = "sombre: no commercial templates" if row["tone"] == "sombre" else _ideas(row["template_ideas"])
         about = " (± 1 day)" if row["is_approximate"] else ""
         items.append(
@@ -403,27 +411,19 @@ def _ideas(text: str | None) -> str:
 
 
 def _revenue(day: Day) -> str:
-    about = published.revenue_of_day(day)
-    if about is None or not about["row_count"]:
-        return "<p>No revenue entry was read for this date.</p>"
-    origin = {"sheet": "your sheet", "cache": "the cache of your sheet", "seed": "the entries shipped with the program"}
-    simulated = " (SIMULATED)" if about["is_simulated"] else ""
-    age = "" if about["observed_at"] is None else f", read {_moment(about['observed_at'])}"
-    doubts = [
-        f"{_number(about[name])} {text}"
-        for name, text in (("quarantined_rows", "unreadable rows left out"), ("duplicate_rows", "duplicate links"))
-        if about[name]
-    ]
-    if about["failure"]:
-        doubts.append(html_line(about["failure"], 120))
+    counted = [row for row in published.revenue_rows(day) if row["is_counted"]]
+    source = f"<p class=sub>From {html_line(revenue_line(day))}.</p>"
+    if not counted:
+        return f"<p>No revenue is known for this date.</p>{source}"
+    hits = [row for row in counted if row["is_hit"]]
     head = (
-        f"<p><b>{_dollars(about['total_received'])}</b> received for {_number(about['row_count'])} templates,"
-        f" {_number(about['hits'])} earned anything, {_number(about['at_cap'])} are at the cap.</p>"
-        f"<p class=sub>From {origin.get(about['source'], html_line(about['source']))}{simulated}{age}"
-        f"{': ' if doubts else ''}{'; '.join(doubts)}.</p>"
+        f"<p><b>{_dollars(math.fsum(row['received'] for row in hits))}</b> received for"
+        f" {_counted(len(counted), 'template')}: {_number(len(hits))} earned anything,"
+        f" {_number(sum(row['is_at_cap'] for row in counted))} are at the cap.</p>{source}"
     )
     # What is at the cap already earns no more: those on their way are of interest.
-    rows = [row for row in published.template_earnings(day) if not row["is_at_cap"]][:TEMPLATES]
+    below = [row for row in hits if not row["is_at_cap"]]
+    rows = sorted(below, key=lambda row: (-row["received"], row["sheet_row"]))[:TEMPLATES]
     if not rows:
         return head
     values = [
@@ -455,57 +455,64 @@ def _scores(day: Day) -> str:
     forecasts, decisions = published.scorecard_days(
         day.connection, day.as_of_date - timedelta(days=SCORED_DAYS - 1), day.as_of_date
     )
-    rows = [row for row in forecasts.dicts() if row["market"] == "ALL" and row["n"]]
-    horizons = sorted({row["horizon_hours"] for row in rows})
-    parts = [_horizon(horizon, [row for row in rows if row["horizon_hours"] == horizon]) for horizon in horizons]
-    parts.append(_decision_scores([row for row in decisions.dicts() if row["market"] == "ALL"]))
-    text = "".join(parts) or (
-        "<p>Nothing has been scored yet: a forecast is scored when a later feed shows the same video again.</p>"
-    )
-    return (
-        f"<p class=sub>What was forecast against what came, last {SCORED_DAYS} days, each beside the naive ones."
-        f"</p>{text}{_alerts(day)}"
-    )
+    text = _forecast_scores([row for row in forecasts.dicts() if row["market"] == "ALL" and row["n"]])
+    text += _decision_scores([row for row in decisions.dicts() if row["market"] == "ALL"])
+    if not text:
+        return "<p>Nothing has been scored yet: a forecast is scored when a later feed shows the same video again.</p>"
+    return f"<p class=sub>What was told against what came, last {SCORED_DAYS} days, beside the naive ways.</p>{text}"
 
 
-def _horizon(horizon: int, rows: Sequence[Row]) -> str:
-    """The scores of a horizon; none without all of the naive forecasts to compare with."""
+def _forecast_scores(rows: Sequence[Row]) -> str:
+    """Horizons side by side; one without all of the naive forecasts to compare with is left out."""
     models = (CHOSEN, *BASELINES)
-    if {row["model"] for row in rows} < set(models):
-        return f"<h3>{horizon} h</h3><p>Not shown: a naive forecast is missing to compare with.</p>"
-    days = sorted({row["as_of_date"] for row in rows})
-    scores = {
-        model: [
-            _of_days([row for row in rows if row["model"] == model], label, days)
-            for label in ("WAPE of gain", "precision@20", "80 % coverage")
-        ]
+    by_horizon: dict[int, dict[str, list[Row]]] = {}
+    for row in rows:
+        by_horizon.setdefault(row["horizon_hours"], {}).setdefault(row["model"], []).append(row)
+    complete = {horizon: by_model for horizon, by_model in sorted(by_horizon.items()) if set(models) <= set(by_model)}
+    if not complete:
+        return ""
+    errors = {
+        (horizon, model): _of_days(by_model[model], "WAPE of gain")
+        for horizon, by_model in complete.items()
         for model in models
     }
-    scored = sum(row["n"] for row in rows if row["model"] == CHOSEN)
+    drawn = DRAWN_HORIZON if DRAWN_HORIZON in complete else min(complete)
     values = [
-        {"label": MODEL_NAMES[model], "value": scores[model][0], "is_ours": model == CHOSEN}
+        {"label": MODEL_NAMES[model], "value": errors[drawn, model], "is_ours": model == CHOSEN}
         for model in models
-        if not np.isnan(scores[model][0])
+        if not np.isnan(errors[drawn, model])
     ]
     chart = _figure(
-        report_charts.bar_chart(values, f"error of the {horizon} h gain (share of all gains, lower is better)", ".1f"),
-        f"{_number(scored)} forecasts of {horizon} h on {len(days)} days",
+        report_charts.bar_chart(values, f"error of the {drawn} h gain, as a share of all gains", ".1f"),
+        "lower is better",
     )
+    header = "".join(f"<th>{horizon} h error</th><th>{horizon} h top 20 found</th>" for horizon in complete)
     body = "".join(
         f"<tr{' class=ours' if model == CHOSEN else ''}><th>{MODEL_NAMES[model]}</th>"
-        + "".join(f"<td>{_score(value)}</td>" for value in scores[model])
+        + "".join(
+            f"<td>{_score(errors[horizon, model])}</td><td>{_score(_of_days(by_model[model], 'precision@20'))}</td>"
+            for horizon, by_model in complete.items()
+        )
         + "</tr>"
         for model in models
     )
+    counts = ", ".join(
+        f"{_number(sum(row['n'] for row in by_model[CHOSEN]))} of {horizon} h on {len(by_model[CHOSEN])} days"
+        for horizon, by_model in complete.items()
+    )
+    coverage = ", ".join(
+        f"{_score(_of_days(by_model[CHOSEN], '80 % coverage'))} ({horizon} h)" for horizon, by_model in complete.items()
+    )
     return (
-        f"<h3>{horizon} h ahead</h3>{chart}<table><thead><tr><th></th><th>error</th><th>top 20 found</th>"
-        f"<th>in 80 % range</th></tr></thead><tbody>{body}</tbody></table>"
+        f"{chart}<table class=scores><thead><tr><th></th>{header}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p class=sub>Forecasts: {counts}. Share within the 80 % range: {coverage}; the naive ones give no range.</p>"
     )
 
 
-def _of_days(rows: Sequence[Row], label: str, days: Sequence[date]) -> float:
+def _of_days(rows: Sequence[Row], label: str) -> float:
     measure = next(measure for measure in scorecard.FORECAST_MEASURES if measure.label == label)
-    # Only the value is shown here: the interval is in `trends scorecard`.
+    days = sorted(row["as_of_date"] for row in rows)
+    # Only the value is shown here, without samples of days: its interval is in `trends scorecard`.
     return scorecard.summary(rows, measure, days, np.empty((0, len(days)))).value
 
 
@@ -535,7 +542,7 @@ def _decision_scores(rows: Sequence[Row]) -> str:
 def _alerts(day: Day) -> str:
     rows = published.recent_alerts(day, ALERT_DAYS, ALERTS)
     if not rows:
-        return ""
+        return f"<p>No alert was sent in the last {ALERT_DAYS} days.</p>"
     items = "".join(
         f"<li>{_link(row['video_url'], row['caption'] or NO_CAPTION, 60)}<br><span class=sub>"
         f"{html_line(row['tier'])} {_moment(row['alerted_at'])}, {html_line(row['market'])}, z"
@@ -543,8 +550,8 @@ def _alerts(day: Day) -> str:
         for row in rows
     )
     return (
-        "<h3>Alerts between the daily runs</h3><p class=sub>What came after, beside what its own pace, changed as its"
-        f" peers' did, would have brought.</p><ul>{items}</ul>"
+        "<p class=sub>What came after each, beside what its own pace, changed as its peers' was, would have brought."
+        f"</p><ul>{items}</ul>"
     )
 
 
@@ -663,7 +670,7 @@ def _moment(value: datetime) -> str:
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("builds", "🔴 What to build now", _builds, is_wide=True),
+    Section("builds", "🔴 What to build now", _builds),
     Section("forecasts", "🔮 Forecast ranges", _forecasts),
     Section("risers", "🚀 Risers", _risers),
     Section("markets", "🌐 Which market leads", _markets),
@@ -671,5 +678,6 @@ SECTIONS: tuple[Section, ...] = (
     Section("season", "📅 Season", _season),
     Section("revenue", "💰 Revenue against the cap", _revenue),
     Section("scores", "🎯 How good the forecasts were", _scores),
+    Section("alerts", "⏱️ Alerts between the runs", _alerts),
     Section("health", "🩺 Data health", _health),
 )

@@ -1,6 +1,7 @@
-"""Hostile text against cells, sheets, links and Discord, by example and by property."""
+"""Hostile text against cells, sheets, links, Discord and HTML, by example and by property."""
 
 import datetime as dt
+import html
 import io
 import json
 import re
@@ -218,3 +219,25 @@ def test_discord_text_keeps_its_promises(text: str, limit: int) -> None:
 
 def test_discord_text_counts_emoji_twice() -> None:
     assert text_safety.discord_text("\U0001f600" * 10, 5) == "\U0001f600\U0001f600…"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ""),
+        ("two\nlines\t and  blanks", "two lines and blanks"),
+        ("\u202egnp.exe\u200b\u2066x", "gnp.exex"),
+        ("family \U0001f468\u200d\U0001f469", "family \U0001f468\u200d\U0001f469"),
+        ("a longer text than fits in", "a longer text than…"),
+    ],
+)
+def test_visible_line(value: object, expected: str) -> None:
+    assert text_safety.visible_line(value, 20) == expected
+
+
+@given(ANY_TEXT, st.integers(1, 50))
+def test_html_line_is_read_back_as_the_visible_line(text: str, limit: int) -> None:
+    markup = text_safety.html_line(text, limit)
+    assert not set("<>\"'") & set(markup)
+    assert html.unescape(markup) == text_safety.visible_line(text, limit)
+    assert len(html.unescape(markup)) <= limit
