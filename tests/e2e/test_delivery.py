@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def service() -> Iterator[Service]:
     service = Service()
     service.drive.add_folder("parent", "Trends")
     entered = {"TikTok URL": "https://www.tiktok.com/@sim.own.editor/video/7580000000000000001", "Received ($)": 125.5}
-    rows = [list(dashboard.TRACKER), [entered.get(title) for title in dashboard.TRACKER]]
+    rows: list[list[Any]] = [list(dashboard.TRACKER), [entered.get(title) for title in dashboard.TRACKER]]
     service.sheets.add("book").add("REVENUE_TRACKER", rows)
     with service.running():
         yield service
