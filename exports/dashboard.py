@@ -1,15 +1,14 @@
 """Rows for the tabs of the live dashboard sheet, and the payload file that says what was to be sent.
 
-Belongs here: which tabs there are, what identifies a row of them, formulas. Must not be here: SQL (`published`), the
-sheet's own rules (`sheets`), the columns that workbook and sheet share (`enhanced`). A tab is an entry of `TABS`.
+Belongs here: which tab gets which rows and what identifies a row. Must not be here: SQL (`published`), the columns
+(they are those of the enhanced workbook), the sheet's own rules (`sheets`). A further tab is an entry of `TABS`.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from exports import published
@@ -22,117 +21,163 @@ from exports.enhanced import (
     PREDICTION_COLUMNS,
 )
 from exports.published import Day
-from exports.revenue_tabs import AT_CAP, TRACKER_COLUMNS
-from exports.sheets import SheetTable, row_key
+from exports.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS
+from exports.sheets import Cell, SheetTable, row_key
 from exports.workbook import Column
+from ingest import revenue
 
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One tab of the dashboard that rows are appended to.
+    """One tab of the dashboard.
 
     Attributes:
         name: Tab name.
-        columns: Columns, as in the workbook.
         rows: Reads the rows of a day.
-        keys: Columns of a row that identify it.
-        is_per_day: Whether the day of the run is part of a row's identity.
+        columns: Column title to a function of a row, in the order of a new tab.
+        keys: Columns of the row that identify it for ever; the run's date is one of them only where a row is told
+            anew every day.
+        formulas: Column title to formula, see `SheetTable`; `CAP;` stands for the day's revenue cap.
+        unique_column: Column whose values identify rows that people entered.
+        is_dated: Whether the run's date is told in a column of its own.
+        aliases: Names that people may have given a column.
     """
 
     name: str
-    columns: tuple[Column, ...]
     rows: Callable[[Day], Rows]
+    columns: Mapping[str, Callable[[dict[str, Any]], Any]]
     keys: tuple[str, ...]
-    is_per_day: bool = True
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    unique_column: str | None = None
+    is_dated: bool = True
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def _columns(columns: Sequence[Column]) -> dict[str, Callable[[dict[str, Any]], Any]]:
+    """The workbook's columns; a sheet has a type for dates, the workbook's date column is text."""
+    taken = {column.title: column.value for column in columns}
+    return {title: _date if title == "Date" else value for title, value in taken.items()}
+
+
+def _date(row: dict[str, Any]) -> Any:
+    return row["as_of_date"]
 
 
 def _opportunities(day: Day) -> Rows:
     rows = published.opportunities(day, None, OPPORTUNITY_ROWS)
-    for place, row in enumerate(rows, start=1):
-        row["place"] = place
-    return rows
+    return [row | {"place": place} for place, row in enumerate(rows, start=1)]
 
+
+# What is known of an own post; amounts and notes are the user's to enter, so these cells stay empty.
+_TRACKED: dict[str, str] = {
+    "TikTok URL": "url",
+    "Account": "account",
+    "Momentum at Detection": "momentum_score",
+    "Trigger Level": "urgency",
+    "Action Window": "action_window",
+    "Market": "market_label",
+    "AI Category": "ai_category",
+    "Age at Detection": "age_hours",
+    "Date First Seen": "first_seen_on",
+}
+
+
+def _tracked(title: str) -> Callable[[dict[str, Any]], Any]:
+    if title == "Trend Description":
+        return lambda row: one_line(row["trend"])
+    return lambda row: row[_TRACKED[title]] if title in _TRACKED else None
+
+
+# The columns that users know; the workbook's further ones are computed from them.
+_TRACKER_TITLES = tuple(column.title for column in TRACKER_COLUMNS[: len(revenue.COLUMNS)])
+_INSTALLS = "{US & EU3 Installs};{ROW Installs}"
+_TRACKER_FORMULAS = {
+    "Total Installs": f'=IF(COUNT({_INSTALLS})=0;"";SUM({_INSTALLS}))',
+    "Rev/Install": (
+        "=IF(AND(ISNUMBER({Received ($)});ISNUMBER({Total Installs}));"
+        'IF({Total Installs}>0;{Received ($)}/{Total Installs};"");"")'
+    ),
+    "At Cap?": f'=IF(ISNUMBER({{Received ($)}});IF({{Received ($)}}>=CAP;"{AT_CAP}";"");"")',
+}
 
 TABS = (
-    Tab("OPPORTUNITY_NOW", OPPORTUNITY_COLUMNS, _opportunities, ("video_id",)),
+    Tab(
+        "OPPORTUNITY_NOW",
+        _opportunities,
+        _columns(OPPORTUNITY_COLUMNS),
+        ("as_of_date", "market", "video_id"),
+    ),
+    Tab(
+        TRACKER,
+        published.own_posts_first_seen,
+        {title: _tracked(title) for title in _TRACKER_TITLES},
+        ("url",),
+        formulas=_TRACKER_FORMULAS,
+        unique_column="TikTok URL",
+        is_dated=False,
+        aliases=revenue.COLUMNS,
+    ),
     Tab(
         "COMPETITOR_VIEW",
-        COMPETITOR_VIEW_COLUMNS,
         lambda day: published.competitor_gaps(day, None),
-        ("account", "market", "trend_key"),
+        _columns(COMPETITOR_VIEW_COLUMNS),
+        ("as_of_date", "account", "trend_key"),
     ),
-    # A day is scored once, whichever run is the first to say so.
     Tab(
         "PREDICTION_LOG",
-        PREDICTION_COLUMNS,
         lambda day: published.prediction_log(day, None),
+        _columns(PREDICTION_COLUMNS),
         ("as_of_date",),
-        is_per_day=False,
     ),
-    Tab("DATA_FEED", DATA_FEED_COLUMNS, lambda day: published.my_performance(day).dicts(), ("market", "video_id")),
+    Tab(
+        "DATA_FEED",
+        lambda day: published.my_performance(day).dicts(),
+        _columns(DATA_FEED_COLUMNS),
+        ("as_of_date", "market", "video_id"),
+    ),
 )
-
-# The tracker's own first 19 columns; what follows them in the workbook is computed there.
-TRACKER = tuple(column.title for column in TRACKER_COLUMNS[:19])
 
 
 def tables(day: Day) -> list[SheetTable]:
     """The tabs' rows of a day, ready to be appended; equal marts give equal rows and keys."""
+    source = published.revenue_source(day)
+    cap = source["cap"] if source else None
     result = []
     for tab in TABS:
         rows = tab.rows(day)
-        run = (day.as_of_date,) if tab.is_per_day else ()
+        cells: list[list[Cell]] = [[value(row) for value in tab.columns.values()] for row in rows]
         result.append(
             SheetTable(
                 tab.name,
-                tuple(column.title for column in tab.columns),
-                [[column.value(row) for column in tab.columns] for row in rows],
-                [row_key(*run, *(row[key] for key in tab.keys)) for row in rows],
+                tuple(tab.columns),
+                cells,
+                [row_key(*(row[key] for key in tab.keys)) for row in rows],
+                # Without a cap there is nothing to reach.
+                {
+                    title: text.replace("CAP;", f"{cap:g};") if cap is not None else text
+                    for title, text in tab.formulas.items()
+                    if cap is not None or "CAP;" not in text
+                },
+                tab.unique_column,
+                tab.is_dated,
+                tab.aliases,
             )
         )
-    return [*result, _new_posts(day)]
-
-
-def _new_posts(day: Day) -> SheetTable:
-    """Own posts for REVENUE_TRACKER: the user enters the money, a link that is there already is left alone."""
-    posts = {row["url"]: row for row in reversed(published.my_performance(day).dicts()) if row["url"]}
-    caps = [row["cap"] for row in published.revenue_rows(day) if row["cap"] is not None]
-    cap = caps[-1] if caps else math.inf
-    values = {
-        "TikTok URL": lambda row: row["url"],
-        "Account": lambda row: row["account"],
-        "Trend Description": lambda row: one_line(row["trend"]),
-        "Momentum at Detection": lambda row: row["momentum_score"],
-        "Trigger Level": lambda row: row["urgency"],
-        "Market": lambda row: row["market_label"],
-        "AI Category": lambda row: row["ai_category"],
-        "Age at Detection": lambda row: row["age_hours"],
-        "Date First Seen": lambda row: day.as_of_date,
-    }
-    formulas = {
-        "Total Installs": "={US & EU3 Installs}+{ROW Installs}",
-        "Rev/Install": '=IF({Total Installs}>0,{Received ($)}/{Total Installs},"")',
-    }
-    if not math.isinf(cap):
-        formulas["At Cap?"] = f'=IF(AND(ISNUMBER({{Received ($)}}),{{Received ($)}}>={cap:g}),"{AT_CAP}","")'
-    rows = sorted(posts.values(), key=lambda row: str(row["url"]))
-    return SheetTable(
-        "REVENUE_TRACKER",
-        TRACKER,
-        [[values[title](row) if title in values else None for title in TRACKER] for row in rows],
-        [row_key(row["url"]) for row in rows],
-        formulas=formulas,
-        unique_column="TikTok URL",
-        is_dated=False,
-    )
+    return result
 
 
 def payload(day: Day) -> bytes:
     """`dashboard_payload_<date>.json`: the rows that the delivery appends, by tab."""
     tabs = [
-        {"tab": table.tab, "columns": table.columns, "rows": table.rows, "row_keys": table.row_keys}
+        {
+            "tab": table.tab,
+            "columns": table.columns,
+            "rows": table.rows,
+            "row_keys": table.row_keys,
+            "formulas": table.formulas,
+        }
         for table in tables(day)
     ]
     content = {"as_of_date": day.as_of_date.isoformat(), "tabs": tabs}

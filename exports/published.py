@@ -170,6 +170,33 @@ def my_performance(day: Day) -> Table:
     )
 
 
+def own_posts_first_seen(day: Day) -> list[dict[str, Any]]:
+    """The day's own posts as they were on the first day they were seen, each once, in the market that led then."""
+    return day.table(
+        """
+        with seen as (
+            select
+                posts.*, videos.action_window,
+                min(posts.as_of_date) over (partition by posts.video_id) as first_seen_on,
+                max(posts.as_of_date) over (partition by posts.video_id) as last_seen_on,
+                row_number() over (
+                    partition by posts.video_id
+                    order by posts.as_of_date, posts.momentum_score desc nulls last, posts.market
+                ) as place
+            from marts.my_performance as posts
+            inner join marts.videos_daily as videos using (as_of_date, market, video_id)
+            where posts.as_of_date <= $as_of_date
+        )
+        select
+            video_id, url, account, trend, momentum_score, urgency, action_window, market_label, ai_category,
+            age_hours, first_seen_on
+        from seen
+        where place = 1 and last_seen_on = $as_of_date
+        order by first_seen_on, momentum_score desc nulls last, video_id
+        """
+    ).dicts()
+
+
 def counts(day: Day) -> dict[str, int]:
     """The headline counts; own and competitor posts, triggers and statuses count a video once."""
     names = (

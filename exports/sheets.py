@@ -78,6 +78,7 @@ class SheetTable:
             same row; it replaces the row's value.
         unique_column: A column whose values also identify a row, for rows that people entered without a key.
         is_dated: Whether a ``Run Date`` column is added.
+        aliases: Column name to the names it may have in a tab that people made.
     """
 
     tab: str
@@ -87,6 +88,7 @@ class SheetTable:
     formulas: Mapping[str, str] = field(default_factory=dict)
     unique_column: str | None = None
     is_dated: bool = True
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +449,9 @@ def _find_header(table: SheetTable, rows: Sequence[Sequence[Any]]) -> tuple[int 
     if not any(any(value != "" for value in row) for row in rows):
         return None, {}
     wanted = set(map(_normal, table.columns))
-    matches = [len(wanted & set(map(_normal, row))) for row in rows]
+    own_names = {_normal(alias): _normal(name) for name, aliases in table.aliases.items() for alias in aliases}
+    named = [[own_names.get(name, name) for name in map(_normal, row)] for row in rows]
+    matches = [len(wanted & set(names)) for names in named]
     best = max(matches)
     own = len(wanted) - (2 if table.is_dated else 1)
     if best * 2 < own:
@@ -457,8 +461,8 @@ def _find_header(table: SheetTable, rows: Sequence[Sequence[Any]]) -> tuple[int 
         )
     header_row = matches.index(best)
     positions: dict[str, int] = {}
-    for position, name in enumerate(rows[header_row]):
-        positions.setdefault(_normal(name), position)
+    for position, name in enumerate(named[header_row]):
+        positions.setdefault(name, position)
     positions.pop("", None)
     return header_row, positions
 

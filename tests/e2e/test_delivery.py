@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from exports import dashboard
 from tests.service.faults import Fault
 from tests.service.server import Service, environment
 from tests.support import Outcome, new_home, published, trends, video, write_feed
@@ -20,6 +19,13 @@ from warehouse.store import Store
 DAY = "2026-01-05"
 # An own account of seeds/accounts.csv, so that the dashboard has rows.
 OWN = "sim.own.editor"
+# The tab as a user made it: own names, an entry by hand, a spacer column and a column of the user's.
+TRACKER: list[list[Any]] = [
+    ["URL", "Account", "Template Link", "Received", "Estimated ($)", "US & EU3 Installs", "ROW Installs",
+     "Total Installs", "Rev/Install", "At Cap?", "Description", "", "My column"],
+    ["https://www.tiktok.com/@x/video/7580000000000000001", "x", "", 120.5, 200, 10, 5, "=F2+G2", "=D2/H2", "",
+     "an entry by hand", "", "keep me"],
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +33,7 @@ def service() -> Iterator[Service]:
     """The service with the user's folder and sheet in it."""
     service = Service()
     service.drive.add_folder("parent", "Trends")
-    entered = {"TikTok URL": "https://www.tiktok.com/@sim.own.editor/video/7580000000000000001", "Received ($)": 125.5}
-    rows: list[list[Any]] = [list(dashboard.TRACKER), [entered.get(title) for title in dashboard.TRACKER]]
-    service.sheets.add("book").add("REVENUE_TRACKER", rows)
+    service.sheets.add("book").add("REVENUE_TRACKER", TRACKER)
     with service.running():
         yield service
     assert service.violations == []
@@ -112,11 +116,25 @@ def test_rows_arrive_as_text_in_the_dashboard(home: Store, delivered: Outcome, s
     assert json.dumps(tab.rows, default=str).count("formulaValue") == 0
 
 
-def test_own_posts_enter_the_revenue_tracker_below_what_is_there(delivered: Outcome, service: Service) -> None:
-    rows = service.sheets.spreadsheets["book"].tab("REVENUE_TRACKER").rows
-    assert len(rows) == 3
-    assert "125.5" in json.dumps(rows[1], default=str)
-    assert "7590000000000000002" in json.dumps(rows[2], default=str)
+def test_every_tab_of_the_dashboard_gets_its_rows_once(home: Store, delivered: Outcome, service: Service) -> None:
+    """A post that is in both markets' feeds is one row of the tracker, in the columns that the user named."""
+    book = service.sheets.spreadsheets["book"]
+    payload = json.loads((home.output / DAY / f"dashboard_payload_{DAY}.json").read_text(encoding="utf-8"))
+    assert [entry["tab"] for entry in payload["tabs"]] == [
+        "OPPORTUNITY_NOW", "REVENUE_TRACKER", "COMPETITOR_VIEW", "PREDICTION_LOG", "DATA_FEED",
+    ]  # fmt: skip
+    for entry in payload["tabs"]:
+        old = len(TRACKER) if entry["tab"] == "REVENUE_TRACKER" else 1
+        assert len(book.tab(entry["tab"]).rows) == old + len(entry["rows"]), entry["tab"]
+    tracker = book.tab("REVENUE_TRACKER").values()
+    assert tracker[0][: len(TRACKER[0])] == TRACKER[0]
+    assert tracker[1][: len(TRACKER[1])] == TRACKER[1]
+    (added,) = tracker[2:]
+    assert added[0] == f"https://www.tiktok.com/@{OWN}/video/7590000000000000002"
+    assert (added[1], added[3], added[10], added[12]) == (OWN, "", "=1+1", "")
+    assert added[7] == '=IF(COUNT(INDEX(F:F;ROW());INDEX(G:G;ROW()))=0;"";SUM(INDEX(F:F;ROW());INDEX(G:G;ROW())))'
+    assert "Run Date" not in tracker[0]
+    assert "Run Date" in book.tab("DATA_FEED").values()[0]
 
 
 def test_one_message_with_counts_and_links(delivered: Outcome, service: Service) -> None:
@@ -133,12 +151,13 @@ def test_one_message_with_counts_and_links(delivered: Outcome, service: Service)
 
 
 def test_again_nothing_new_arrives(home: Store, folder: Path, delivered: Outcome, service: Service) -> None:
-    files, rows = files_in(service), len(service.sheets.spreadsheets["book"].tab("DATA_FEED").rows)
+    book = service.sheets.spreadsheets["book"]
+    files, cells = files_in(service), {tab.title: json.dumps(tab.rows, default=str) for tab in book.tabs}
     messages = {key: json.dumps(value, default=str) for key, value in service.discord.messages.items()}
     outcome = run(home, folder)
     assert outcome.code == 0, outcome.err
     assert files_in(service) == files
-    assert len(service.sheets.spreadsheets["book"].tab("DATA_FEED").rows) == rows
+    assert {tab.title: json.dumps(tab.rows, default=str) for tab in book.tabs} == cells
     assert {key: json.dumps(value, default=str) for key, value in service.discord.messages.items()} == messages
 
 
