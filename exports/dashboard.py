@@ -21,7 +21,7 @@ from exports.enhanced import (
     PREDICTION_COLUMNS,
 )
 from exports.published import Day
-from exports.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS
+from exports.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS, revenue_line
 from exports.sheets import Cell, SheetTable, row_key
 from exports.workbook import Column
 from ingest import revenue
@@ -180,5 +180,5 @@ def payload(day: Day) -> bytes:
         }
         for table in tables(day)
     ]
-    content = {"as_of_date": day.as_of_date.isoformat(), "tabs": tabs}
+    content = {"as_of_date": day.as_of_date.isoformat(), "revenue": revenue_line(day), "tabs": tabs}
     return (json.dumps(content, ensure_ascii=False, indent=1, default=str) + "\n").encode("utf-8")

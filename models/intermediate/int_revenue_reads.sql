@@ -23,7 +23,8 @@ offered as (
         batch.as_of_date,
         batch.cutoff_at,
         reads.*,
-        reads.attempted_at <= batch.cutoff_at as is_known
+        -- The run that fixes a cut-off reads revenue moments after it.
+        reads.attempted_at <= batch.cutoff_at + interval {{ var('revenue_read_minutes') }} minute as is_known
     from batch
     cross join reads
 
