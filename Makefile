@@ -43,7 +43,7 @@ demo-delivery: .venv/.installed-dev ## a daily run delivered into a local servic
 	$(BIN)/python -m tests.service.demo
 
 drill: .venv/.installed-dev ## kill -9 at many points of a delivery, run again: everything is there once
-	$(BIN)/python -m pytest -q tests/integration/test_delivery_drill.py
+	DRILL_STEP=1 $(BIN)/python -m pytest -q -n 2 tests/integration/test_delivery_drill.py
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock

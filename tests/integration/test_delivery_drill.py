@@ -5,6 +5,7 @@ the same, as a real service would) or right after it was answered.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -59,6 +60,9 @@ print(json.dumps([[f.outcome for f in files.files], [t.appended for t in rows.ta
 
 REQUESTS = 23
 """Requests of a whole delivery after the token; the first test makes sure that it is so."""
+
+STEP = int(os.environ.get("DRILL_STEP", "4"))
+"""Every how manieth request the delivery is killed at; `make drill` takes every one."""
 
 
 @pytest.fixture
@@ -116,7 +120,7 @@ def test_a_delivery_and_its_repeat(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["call_before", "call_after"])
-@pytest.mark.parametrize("request_number", range(0, REQUESTS, 2))
+@pytest.mark.parametrize("request_number", range(0, REQUESTS, STEP))
 def test_killed_at_any_request_and_run_again(
     service: Service,
     book: Spreadsheet,
