@@ -46,12 +46,15 @@ def main() -> int:
 def _heading(seconds: float) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    cores = len(os.sched_getaffinity(0))
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    if max(os.getloadavg()) > cores + 1:
+        load += " (more than the cores: others were working, times are too long)"
     return (
         "# Benchmark results\n\n"
         f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, in {seconds:.0f} s. Machine:"
-        f" {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB memory, {platform.system()} {platform.machine()};"
-        f" load at the end {load} (more than the cores: others were working, times are too long).\n"
+        f" {cores} cores, {memory:.0f} GiB memory, {platform.system()} {platform.machine()};"
+        f" load at the end {load}.\n"
         f"Python {platform.python_version()}, {versions}."
     )
 
