@@ -3,6 +3,11 @@
   The variable `as_of_dates` lists them (ISO text); a plain `dbt build` takes the latest date that has a cut-off.
 #}
 
+{# Dates (ISO text) as the inside of an SQL list. #}
+{% macro date_literals(dates) -%}
+    {%- for date in dates -%}date '{{ date }}'{{ ', ' if not loop.last }}{%- endfor -%}
+{%- endmacro %}
+
 {# Incremental strategy `as_of`: a run replaces exactly the partitions of its batch, also those that came out empty. #}
 {% macro get_incremental_as_of_sql(arg_dict) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}

@@ -8,14 +8,16 @@ with the parsed manifest handed over in process, a build starts within 0.5 s.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
+import io
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
@@ -23,6 +25,7 @@ from warehouse.publish import TableDescription
 from warehouse.store import Store
 
 if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
 logger = logging.getLogger(__name__)
@@ -77,8 +80,8 @@ def ensure_manifest(project_dir: Path) -> Path:
 
 def _ensure_manifest(project_dir: Path, target: Path) -> Path:
     manifest_path, stamp_path = target / "manifest.json", target / "manifest.sha256"
-    fingerprint = _fingerprint(project_dir)
-    if manifest_path.exists() and stamp_path.exists() and stamp_path.read_text(encoding="utf-8").strip() == fingerprint:
+    of_files = fingerprint(project_dir)
+    if manifest_path.exists() and stamp_path.exists() and stamp_path.read_text(encoding="utf-8").strip() == of_files:
         return manifest_path
     from dbt.cli.main import dbtRunner
 
@@ -89,7 +92,7 @@ def _ensure_manifest(project_dir: Path, target: Path) -> Path:
     if not result.success:
         message = f"the dbt project does not parse: {result.exception}"
         raise DbtFailedError(message)
-    stamp_path.write_text(fingerprint + "\n", encoding="utf-8")
+    stamp_path.write_text(of_files + "\n", encoding="utf-8")
     return manifest_path
 
 
@@ -118,23 +121,8 @@ def invoke(
     Raises:
         DbtFailedError: A node failed, or dbt refused the command.
     """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    manifest = _load_manifest(ensure_manifest(project_dir).parent)
-    variables = {"trends_home": str(store.home)} | ({"as_of_dates": list(as_of_dates)} if as_of_dates else {})
-    artifacts = store.warehouse / "dbt"
-    with store.lock():
-        try:
-            outcome = dbtRunner(manifest=manifest).invoke([
-                *_QUIET, "--no-write-json", command, "--vars", json.dumps(variables), "--project-dir", str(project_dir),
-                "--profiles-dir", str(project_dir), "--target-path", str(artifacts), "--log-path", str(artifacts),
-                *arguments,
-            ])  # fmt: skip
-        finally:
-            # The adapter keeps the database open after a run, and with it DuckDB's file lock.
-            DuckDBConnectionManager.close_all_connections()
-            gc.collect()
+    variables = {"as_of_dates": list(as_of_dates)} if as_of_dates else {}
+    outcome = call(project_dir, store, command, arguments, variables=variables)
     results = []
     for result in getattr(outcome.result, "results", None) or []:
         node = result.node
@@ -151,15 +139,80 @@ def invoke(
         if on_result:
             on_result(node_result)
     if not outcome.success:
-        failed = [
-            f"{result.unique_id.split('.')[-1] if result.resource_type != 'test' else result.unique_id.split('.')[2]}:"
-            f" {result.message.strip()}"
-            for result in results
-            if result.status in ("error", "fail", "runtime error")
-        ]
-        message = "dbt: " + ("; ".join(failed) or str(outcome.exception))
-        raise DbtFailedError(message, results)
+        raise DbtFailedError(failures(results) or f"dbt: {outcome.exception}", results)
     return results
+
+
+def call(
+    project_dir: Path,
+    store: Store,
+    command: str,
+    arguments: Sequence[str] = (),
+    *,
+    variables: Mapping[str, Any] | None = None,
+    callbacks: Sequence[Callable[[Any], None]] = (),
+) -> dbtRunnerResult:
+    """Result, as dbt gives it, of a command on a home's build file, in this process and under the writer lock.
+
+    Args:
+        project_dir: Folder of dbt_project.yml.
+        store: The home.
+        command: A dbt command.
+        arguments: Its further arguments.
+        variables: Values of `var(...)` over those of dbt_project.yml.
+        callbacks: Called with each event of dbt.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    manifest = _load_manifest(ensure_manifest(project_dir).parent)
+    if command.startswith("run-operation"):
+        # dbt does so where it parses itself; only macros read it (as `graph`).
+        manifest.build_flat_graph()
+    artifacts = store.warehouse / "dbt"
+    with store.lock():
+        try:
+            return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([
+                *_QUIET, "--no-write-json", *command.split(),
+                "--vars", json.dumps({"trends_home": str(store.home), **(variables or {})}),
+                "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
+                "--target-path", str(artifacts), "--log-path", str(artifacts), *arguments,
+            ])  # fmt: skip
+        finally:
+            # The adapter keeps the database open after a run, and with it DuckDB's file lock.
+            DuckDBConnectionManager.close_all_connections()
+            gc.collect()
+
+
+def printed(project_dir: Path, store: Store, macro: str) -> list[str]:
+    """What a macro of the project prints, text by text.
+
+    Raises:
+        DbtFailedError: The macro failed; the message is dbt's.
+    """
+    texts: list[str] = []
+
+    def keep(event: Any) -> None:
+        if event.info.name == "PrintEvent":
+            texts.append(event.data.msg)
+
+    # dbt prints what the macro prints; this process's output is for people.
+    with contextlib.redirect_stdout(io.StringIO()):
+        outcome = call(project_dir, store, f"run-operation {macro}", callbacks=[keep])
+    if not outcome.success:
+        message = f"dbt: macro {macro}: {outcome.exception or outcome.result}"
+        raise DbtFailedError(message)
+    return texts
+
+
+def failures(results: Iterable[NodeResult]) -> str:
+    """One line that names each failed node with its error; empty without failures."""
+    failed = [
+        f"{result.unique_id.split('.')[2]}: {result.message.strip()}"
+        for result in results
+        if result.status in ("error", "fail", "runtime error")
+    ]
+    return "dbt: " + "; ".join(failed) if failed else ""
 
 
 def descriptions(manifest_path: Path) -> dict[str, TableDescription]:
@@ -183,7 +236,8 @@ def _load_manifest(target: Path) -> Manifest:
     return Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder)
 
 
-def _fingerprint(project_dir: Path) -> str:
+def fingerprint(project_dir: Path) -> str:
+    """Hash of all files that the project is parsed from, and of dbt's version."""
     from importlib.metadata import version
 
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())

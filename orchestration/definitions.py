@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration import dbt_runner, jobs
+from orchestration import dbt_runner, dbt_specs, jobs
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
@@ -20,17 +20,14 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
         project_dir: Folder of dbt_project.yml.
     """
     manifest_path = dbt_runner.ensure_manifest(project_dir)
-    dbt_models = models.build_dbt_assets(project_dir, manifest_path)
-    polled = models.polled_names(manifest_path)
-    micro_poll = jobs.build_micro_poll(
-        [key for key, spec in dbt_models.specs_by_key.items() if models.dbt_name(spec) in polled]
-    )
-    marts = [key for key, spec in dbt_models.specs_by_key.items() if spec.group_name == "marts"]
+    dbt = dbt_specs.load(project_dir)
+    micro_poll = jobs.build_micro_poll([spec.key for spec in dbt.assets if dbt_specs.dbt_name(spec) in dbt.polled])
+    marts = [spec.key for spec in dbt.assets if spec.group_name == "marts"]
     return dg.Definitions(
         assets=[
             ingest.raw_feeds,
             ingest.raw_revenue,
-            dbt_models,
+            models.build_dbt_assets(project_dir, dbt),
             publish.build_published_asset(marts, manifest_path),
             *exports.build_export_assets(),
             delivery.deliver,

@@ -13,7 +13,7 @@ select
     cutoff_at
 from cutoffs
 {% if var('as_of_dates', []) %}
-where as_of_date in ({{ "cast('" ~ var('as_of_dates') | join("' as date), cast('") ~ "' as date)" }})
+where as_of_date in ({{ date_literals(var('as_of_dates')) }})
 {% else %}
 where as_of_date = (select max(latest.as_of_date) from cutoffs as latest)
 {% endif %}

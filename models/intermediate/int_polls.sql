@@ -23,7 +23,7 @@ batch as (
     {% if dates -%}
     select distinct observed_date as as_of_date
     from feeds
-    where observed_date in ({{ "cast('" ~ dates | join("' as date), cast('") ~ "' as date)" }})
+    where observed_date in ({{ date_literals(dates) }})
     {%- else -%}
     select as_of_date from {{ ref('int_as_of') }}
     {%- endif %}

@@ -1,47 +1,26 @@
 """dbt assets: the project's models, seeds and tests as assets and asset checks.
 
-Belongs here: the translator, the argument builders, turning dbt's results into Dagster events. Must not be here:
-how dbt is called (`dbt_runner`), what the models do.
+Belongs here: which dates and models are built, turning results into Dagster events. Must not be here: how dbt is
+called (`dbt_runner`), how its compiled SQL is run (`compiled_models`), what the models do.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from ingest import landing
-from orchestration import dbt_runner
+from orchestration import compiled_models, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
+from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from warehouse.publish import forget_builds, pending_dates, record_builds
 from warehouse.store import Store
 
-DBT_UNIQUE_ID = "dagster_dbt/unique_id"
-# dbt's tag of everything a micro-poll builds: what does not hang on the cut-off of a date.
-POLL_TAG = "poll"
-
 # Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
 ROWS_PER_BATCH = 1_000_000
-
-
-class Translator(DagsterDbtTranslator):
-    """Groups by layer, keys by schema and name, owners and kinds for the catalogue."""
-
-    def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
-
-    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        """The spec of a model or seed; see the base class."""
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        node = manifest["nodes"].get(unique_id)
-        if node is None:
-            return spec
-        layer = "staging" if node["resource_type"] == "seed" else node["fqn"][1]
-        return spec.replace_attributes(group_name=layer, kinds={"dbt", "duckdb"})
 
 
 def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
@@ -63,17 +42,21 @@ def batches(rows_per_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> li
     return result
 
 
-def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinition:
-    """The project's models and seeds as one computation over a date or a range of dates."""
-    polled = polled_names(manifest_path)
+def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
+    """The project's models and seeds as one computation over a date or a range of dates.
 
-    @dbt_assets(
-        manifest=manifest_path,
-        dagster_dbt_translator=Translator(),
-        partitions_def=DAILY,
+    Args:
+        project_dir: Folder of dbt_project.yml.
+        dbt: Its specs.
+    """
+
+    @dg.multi_asset(
+        name="dbt_models",
+        specs=[spec.replace_attributes(skippable=True, partitions_def=DAILY) for spec in dbt.assets],
+        check_specs=dbt.checks,
+        can_subset=True,
         backfill_policy=SINGLE_RUN,
         pool=WRITER_POOL,
-        name="dbt_models",
     )
     def dbt_models(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Iterator[Any]:
         """Seeds, models and data tests for the run's dates and for landed earlier dates that were never built."""
@@ -81,7 +64,7 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
         specs = context.assets_def.specs_by_key
         by_unique_id = {spec.metadata[DBT_UNIQUE_ID]: key for key, spec in specs.items()}
         names = [dbt_name(spec) for key, spec in specs.items() if key in context.selected_asset_keys]
-        is_poll = polled.issuperset(names)
+        is_poll = dbt.polled.issuperset(names)
         with store.writer() as connection:
             landed = landing.landed_dates(connection)
             if is_poll:
@@ -98,19 +81,15 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
                     [pending],
                 ).fetchall()
             }
-        arguments = selection_arguments(names, everything=not context.is_subset)
         results: list[NodeResult] = []
         failure: DbtFailedError | None = None
-        for number, batch in enumerate(batches(rows)):
+        for batch in batches(rows):
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
             with store.writer() as connection:
                 # A poll changes nothing of what was built for a date.
                 forget_builds(connection, [] if is_poll else batch)
-            without_seeds = ["--exclude-resource-type", "seed"] if number else []
             try:
-                done = dbt_runner.invoke(
-                    project_dir, store, "build", as_of_dates=batch, arguments=[*arguments, *without_seeds]
-                )
+                done = _build(project_dir, store, batch, names if context.is_subset else None)
             except DbtFailedError as error:
                 done, failure = error.results, error
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
@@ -133,17 +112,22 @@ def build_dbt_assets(project_dir: Path, manifest_path: Path) -> dg.AssetsDefinit
     return dbt_models
 
 
-def dbt_name(spec: dg.AssetSpec) -> str:
-    """Name of the model or seed behind an asset of the dbt project."""
-    return str(spec.metadata[DBT_UNIQUE_ID]).split(".")[-1]
-
-
-def polled_names(manifest_path: Path) -> frozenset[str]:
-    """Names of the models and seeds that a micro-poll builds: those with the tag `poll`."""
-    nodes = json.loads(manifest_path.read_text(encoding="utf-8"))["nodes"].values()
-    return frozenset(
-        node["name"] for node in nodes if node["resource_type"] in ("model", "seed") and POLL_TAG in node["tags"]
-    )
+def _build(project_dir: Path, store: Store, dates: Sequence[str], names: Sequence[str] | None) -> list[NodeResult]:
+    """Builds and tests models (None for all) from dbt's compiled SQL, or by dbt where the project changed."""
+    fingerprint = dbt_runner.fingerprint(project_dir)
+    nodes = compiled_models.compiled(project_dir)
+    with store.writer() as connection:
+        if compiled_models.is_new(connection):
+            compiled_models.create_relations(connection, project_dir)
+            compiled_models.record_built(connection, fingerprint)
+        if compiled_models.is_current(connection, fingerprint):
+            return compiled_models.run(connection, nodes, dates, names)
+    arguments = selection_arguments(names or [], names is None)
+    results = dbt_runner.invoke(project_dir, store, "build", as_of_dates=dates, arguments=arguments)
+    if names is None:
+        with store.writer() as connection:
+            compiled_models.record_built(connection, fingerprint)
+    return results
 
 
 def _events(
