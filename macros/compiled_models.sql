@@ -5,15 +5,15 @@
 #}
 {% macro print_incremental_scripts() -%}
     {%- for node in graph.nodes.values() if node.config.materialized == 'incremental' -%}
-        {%- set target = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
-        {%- set strategy = context['get_incremental_' ~ node.config.incremental_strategy ~ '_sql'] -%}
-        {%- set script = strategy({
-            'target_relation': target,
-            'temp_relation': api.Relation.create(identifier='computed'),
-            'unique_key': node.config.unique_key,
-            'dest_columns': adapter.get_columns_in_relation(target),
-            'incremental_predicates': none,
-        }) -%}
-        {%- do print(tojson({node.unique_id: script})) -%}
+    {%- set target = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+    {%- set arguments = {
+        'target_relation': target,
+        'temp_relation': api.Relation.create(identifier='computed'),
+        'unique_key': node.config.unique_key,
+        'dest_columns': adapter.get_columns_in_relation(target),
+        'incremental_predicates': none,
+    } -%}
+    {%- set strategy = context['get_incremental_' ~ node.config.incremental_strategy ~ '_sql'] -%}
+    {%- do print(tojson({node.unique_id: strategy(arguments)})) -%}
     {%- endfor -%}
 {%- endmacro %}

@@ -229,22 +229,26 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
         sql = sql.replace(placeholder, value)
     started = time.monotonic()
     try:
-        failures = _run_test(connection, sql) if node.kind == "test" else _run_model(connection, node, sql)
+        if node.kind == "test":
+            failures = _count_failures(connection, sql)
+        else:
+            failures = 0
+            _build_model(connection, node, sql)
     except duckdb.Error as error:
         return _result(node, "error", time.monotonic() - started, str(error))
     seconds = time.monotonic() - started
     if failures:
         status = "warn" if node.is_warning else "fail"
         return _result(node, status, seconds, f"{failures} rows fail the test", failures)
-    return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK", failures)
+    return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK")
 
 
-def _run_test(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+def _count_failures(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = connection.execute(f"select count(*) from (\n{sql}\n) as failing_rows").fetchone()
     return int(row[0]) if row else 0
 
 
-def _run_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str) -> None:
+def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str) -> None:
     connection.execute("begin")
     try:
         if node.kind == "table":
@@ -259,7 +263,7 @@ def _run_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: s
         raise
 
 
-def _result(node: CompiledNode, status: str, seconds: float, message: str, failures: int | None = None) -> NodeResult:
+def _result(node: CompiledNode, status: str, seconds: float, message: str, failures: int = 0) -> NodeResult:
     return NodeResult(
         unique_id=node.unique_id,
         resource_type=node.resource_type,

