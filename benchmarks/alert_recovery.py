@@ -16,7 +16,7 @@ import duckdb
 
 from ingest import export_folder, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import dbt_runner
+from orchestration import compiled_models, dbt_specs
 from warehouse.store import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -47,8 +47,7 @@ def report(directory: Path) -> str:
     with store.writer() as connection:
         landing.land(connection, feeds, refusals, landed_at=datetime.now(UTC))
         dates = [day.isoformat() for day in landing.landed_dates(connection)]
-    arguments = ["--select", "tag:poll", "--exclude-resource-type", "unit_test"]
-    dbt_runner.invoke(PROJECT, store, "build", as_of_dates=dates, arguments=arguments)
+    compiled_models.build(PROJECT, store, dates, dbt_specs.load(PROJECT).polled)
     seconds = time.monotonic() - started
     with store.writer() as connection:
         connection.register("planted", simulation.truth.bursts)

@@ -1,4 +1,4 @@
-"""A home filled from an export folder: landing, models and publishing, without tests of the data or exports.
+"""A home filled from an export folder: landing, models and publishing, without exports.
 
 Belongs here: what several benchmarks do before they measure. Must not be here: measuring.
 """
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest import export_folder, landing
-from orchestration import dbt_runner
+from orchestration import compiled_models
 from warehouse import publish
 from warehouse.store import Store
 
@@ -36,8 +36,7 @@ def backfill(folder: Path, home: Path) -> Store:
         for day in dates:
             landing.cutoff_for(connection, day, now=now)
     batch = [day.isoformat() for day in dates]
-    without_tests = ["--exclude-resource-type", "unit_test", "test"]
-    dbt_runner.invoke(PROJECT, store, "build", as_of_dates=batch, arguments=without_tests)
+    compiled_models.build(PROJECT, store, batch)
     with store.writer() as connection:
         publish.record_builds(connection, batch, "benchmark", [])
     publish.publish(store, run_id="benchmark", git_sha=None, descriptions={})

@@ -82,6 +82,45 @@ class CompiledNode:
         return self.unique_id.split(".")[2]
 
 
+def build(
+    project_dir: Path, store: Store, as_of_dates: Sequence[str], names: Iterable[str] | None = None
+) -> list[NodeResult]:
+    """Builds and tests models from dbt's compiled SQL, or by dbt itself where the project changed since.
+
+    Args:
+        project_dir: Folder of dbt_project.yml.
+        store: The home, with the raw tables.
+        as_of_dates: ISO dates of the batch, at least one.
+        names: Models and seeds to build; None for all.
+
+    Returns:
+        The results in order of completion.
+
+    Raises:
+        DbtFailedError: A node failed; `results` holds what ran.
+    """
+    fingerprint = dbt_runner.fingerprint(project_dir)
+    nodes = compiled(project_dir)
+    with store.writer() as connection:
+        if is_new(connection):
+            create_relations(connection, project_dir)
+            record_built(connection, fingerprint)
+        if is_current(connection, fingerprint):
+            return run(connection, nodes, as_of_dates, names)
+    arguments = selection_arguments(list(names or []), names is None)
+    results = dbt_runner.invoke(project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments)
+    if names is None:
+        with store.writer() as connection:
+            record_built(connection, fingerprint)
+    return results
+
+
+def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
+    """Arguments of dbt for a run of some models (by name) or of all; unit tests belong to `make test`."""
+    arguments = ["--exclude-resource-type", "unit_test"]
+    return arguments if everything else [*arguments, "--select", *sorted(selected)]
+
+
 def compiled(project_dir: Path) -> list[CompiledNode]:
     """The compiled nodes of the project; dbt is asked once per version of its files.
 
@@ -110,7 +149,7 @@ def compiled(project_dir: Path) -> list[CompiledNode]:
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether no model was ever built in this file."""
     return not connection.execute(
-        "select 1 from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts')"
+        "select 1 from duckdb_tables() where schema_name not in ('raw', 'meta') limit 1"
     ).fetchall()
 
 

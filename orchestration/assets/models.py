@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from ingest import landing
-from orchestration import compiled_models, dbt_runner
+from orchestration import compiled_models
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
@@ -21,12 +21,6 @@ from warehouse.store import Store
 
 # Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
 ROWS_PER_BATCH = 1_000_000
-
-
-def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
-    """Arguments of dbt for a run of some models (by name) or of all; unit tests belong to `make test`."""
-    arguments = ["--exclude-resource-type", "unit_test"]
-    return arguments if everything else [*arguments, "--select", *sorted(selected)]
 
 
 def batches(rows_per_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> list[list[str]]:
@@ -89,7 +83,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 # A poll changes nothing of what was built for a date.
                 forget_builds(connection, [] if is_poll else batch)
             try:
-                done = _build(project_dir, store, batch, names if context.is_subset else None)
+                done = compiled_models.build(project_dir, store, batch, names if context.is_subset else None)
             except DbtFailedError as error:
                 done, failure = error.results, error
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
@@ -110,24 +104,6 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
             raise dg.Failure(str(failure), allow_retries=False)
 
     return dbt_models
-
-
-def _build(project_dir: Path, store: Store, dates: Sequence[str], names: Sequence[str] | None) -> list[NodeResult]:
-    """Builds and tests models (None for all) from dbt's compiled SQL, or by dbt where the project changed."""
-    fingerprint = dbt_runner.fingerprint(project_dir)
-    nodes = compiled_models.compiled(project_dir)
-    with store.writer() as connection:
-        if compiled_models.is_new(connection):
-            compiled_models.create_relations(connection, project_dir)
-            compiled_models.record_built(connection, fingerprint)
-        if compiled_models.is_current(connection, fingerprint):
-            return compiled_models.run(connection, nodes, dates, names)
-    arguments = selection_arguments(names or [], names is None)
-    results = dbt_runner.invoke(project_dir, store, "build", as_of_dates=dates, arguments=arguments)
-    if names is None:
-        with store.writer() as connection:
-            compiled_models.record_built(connection, fingerprint)
-    return results
 
 
 def _events(

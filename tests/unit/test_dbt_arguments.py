@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.assets.models import batches, selection_arguments
+from orchestration.assets.models import batches
+from orchestration.compiled_models import selection_arguments
 from warehouse.store import quote_literal
 
 

@@ -1,0 +1,155 @@
+"""The models run from dbt's compiled SQL: equal to dbt's own build, and as strict."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest import export_folder, landing
+from ingest.simulator import SimulatorConfig, simulate, write_export_folder
+from orchestration import compiled_models, dbt_runner
+from orchestration.dbt_runner import DbtFailedError
+from tests.integration.dbt_subset import Subset, create_subset
+from tests.support import MARKETS, PROJECT, Rows
+from warehouse.store import Store
+
+FIRST_DAYS, LAST_DAY = ["2026-03-04", "2026-03-05", "2026-03-06"], ["2026-03-07"]
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A home with four days of raw feeds and no model."""
+    directory = tmp_path_factory.mktemp("landed")
+    write_export_folder(simulate(SimulatorConfig(seed=3, days=4, polls=2, videos_per_day=60)), directory / "feeds")
+    store = Store(directory / "home")
+    feeds, refusals = export_folder.scan(directory / "feeds", MARKETS)
+    now = datetime.now(UTC)
+    with store.writer() as connection:
+        landing.land(connection, feeds, refusals, landed_at=now)
+        for day in landing.landed_dates(connection):
+            landing.cutoff_for(connection, day, now=now)
+    return store
+
+
+def _copy(store: Store, directory: Path) -> Store:
+    shutil.copytree(store.home, directory)
+    return Store(directory)
+
+
+def _contents(store: Store) -> dict[str, Rows]:
+    """Rows and checksum of every table that dbt makes."""
+    with store.writer() as connection:
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables()"
+            " where schema_name in ('seeds', 'staging', 'intermediate', 'marts')"
+        ).fetchall()
+        return {
+            table: connection.execute(f"select count(*), sum(hash(rows)::hugeint) from {table} as rows").fetchall()
+            for (table,) in tables
+        }
+
+
+def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Store, tmp_path: Path) -> None:
+    by_dbt, by_compiled = _copy(landed, tmp_path / "dbt"), _copy(landed, tmp_path / "compiled")
+    no_unit_tests = ["--exclude-resource-type", "unit_test"]
+    for dates in (FIRST_DAYS, LAST_DAY):
+        expected = dbt_runner.invoke(PROJECT, by_dbt, "build", as_of_dates=dates, arguments=no_unit_tests)
+        results = compiled_models.build(PROJECT, by_compiled, dates)
+        assert {(result.unique_id, result.status) for result in results} == {
+            (result.unique_id, result.status) for result in expected
+        }
+        contents = _contents(by_compiled)
+        assert len(contents) > 80
+        assert contents == _contents(by_dbt)
+
+
+def test_home_of_an_older_project_is_built_by_dbt_and_then_current(landed: Store, tmp_path: Path) -> None:
+    store = _copy(landed, tmp_path / "home")
+    compiled_models.build(PROJECT, store, FIRST_DAYS, ["int_as_of"])
+    with store.writer() as connection:
+        compiled_models.record_built(connection, "an older project")
+        connection.execute("alter table intermediate.int_as_of add column gone integer")
+    compiled_models.build(PROJECT, store, FIRST_DAYS)
+    with store.writer() as connection:
+        assert compiled_models.is_current(connection, dbt_runner.fingerprint(PROJECT))
+        columns = connection.execute("describe intermediate.int_as_of").fetchall()
+    assert [name for name, *_ in columns] == ["as_of_date", "cutoff_at"]
+
+
+MODELS = {
+    "numbers": "{{ config(materialized='table') }} select 1 as number union all select null",
+    "doubled": "{{ config(materialized='table') }} select 2 * number as doubled from {{ ref('numbers') }}",
+    "gaps": "{{ config(materialized='table') }} select null as gap",
+    "after_gaps": "{{ config(materialized='table') }} select count(*) as gaps from {{ ref('gaps') }}",
+    "days": (
+        "{{ config(materialized='table') }}"
+        " select day from (values (date '2026-01-01'), (date '2026-01-02'), (date '2026-01-03')) as days (day)"
+        " where day in ({{ date_literals(var('as_of_dates', ['2020-01-01'])) }})"
+    ),
+}
+TESTS = """
+models:
+  - name: numbers
+    data_tests:
+      - never_null: {arguments: {columns: [number]}}
+  - name: gaps
+    data_tests:
+      - never_null: {arguments: {columns: [gap]}, config: {severity: warn}}
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Subset:
+    """A project of five models with one test that fails and one that warns, in a new home."""
+    subset = create_subset(
+        tmp_path_factory.mktemp("small") / "project", models=[], seeds=[], parents=MODELS, sources=TESTS
+    )
+    with Store(subset.folder).writer() as connection:
+        landing.ensure_tables(connection)
+    return subset
+
+
+def test_failed_test_skips_what_hangs_on_it_and_nothing_else(small: Subset) -> None:
+    with pytest.raises(DbtFailedError, match=r"never_null_numbers\w*: 1 rows fail the test$") as error:
+        compiled_models.build(small.folder, Store(small.folder), ["2026-01-02"])
+    statuses = {result.unique_id.split(".")[2]: result.status for result in error.value.results}
+    assert statuses["numbers"] == "success"
+    assert statuses["doubled"] == "skipped"
+    assert statuses["after_gaps"] == "success"
+    assert statuses["days"] == "success"
+
+
+def test_test_that_warns_lets_the_rest_run(small: Subset) -> None:
+    results = compiled_models.build(small.folder, Store(small.folder), ["2026-01-02"], ["gaps", "after_gaps"])
+    assert [(result.failures, result.status) for result in results if result.resource_type == "test"] == [(1, "warn")]
+    assert small.rows("select gaps from main.after_gaps") == [(1,)]
+
+
+@pytest.mark.parametrize("batch", [["2026-01-02"], ["2026-01-03", "2026-01-01"], ["2026-01-01", "2027-01-01"]])
+def test_dates_of_a_batch_stand_in_the_sql(small: Subset, batch: list[str]) -> None:
+    compiled_models.build(small.folder, Store(small.folder), batch, ["days"])
+    found = [str(day) for (day,) in small.rows("select day from main.days order by day")]
+    assert found == [day for day in sorted(batch) if day < "2027"]
+
+
+def test_model_that_fails_names_itself_and_leaves_its_old_rows(small: Subset) -> None:
+    store = Store(small.folder)
+    compiled_models.build(small.folder, store, ["2026-01-02"], ["gaps", "after_gaps"])
+    with store.writer() as connection:
+        connection.execute("drop table main.gaps; create view main.gaps as select 1 as gap")
+        with pytest.raises(DbtFailedError, match=r"gaps: .*gaps"):
+            compiled_models.run(
+                connection, compiled_models.compiled(small.folder), ["2026-01-02"], ["gaps", "after_gaps"]
+            )
+        assert connection.execute("select gaps from main.after_gaps").fetchall() == [(1,)]
+        connection.execute("drop view main.gaps; create table main.gaps (gap integer)")
+
+
+def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:
+    hooked = {"odd": "{{ config(materialized='table', post_hook='select 1') }} select 1 as x"}
+    subset = create_subset(tmp_path / "project", models=[], seeds=[], parents=hooked)
+    with pytest.raises(compiled_models.NotCompilableError, match=r"model\.tiktok_trends\.odd"):
+        compiled_models.compiled(subset.folder)
