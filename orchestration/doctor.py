@@ -67,7 +67,7 @@ def _apify(settings: Settings) -> Iterator[Finding]:
     if settings.apify_token is None:
         yield Finding("Apify token", "not set", "set APIFY_TOKEN; until then the source is the simulated sample")
         return
-    config = apify.ApifyConfig(settings.apify_token, settings.apify_base_url)
+    config = apify.ApifyConfig(settings.apify_token, settings.apify_base_url, policy=services.patience(settings))
     for market in feeds.configured_markets():
         for kind in KINDS:
             name = f"{market}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID"

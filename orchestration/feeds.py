@@ -131,6 +131,7 @@ def _offer_apify(
         run_timeout=timedelta(minutes=settings.apify_run_timeout_minutes),
         reuse_hours=settings.apify_reuse_hours if run_key is None else None,
         max_charge_usd=settings.apify_max_charge_usd,
+        policy=services.patience(settings, attempts=8, wait_max=60.0),
     )
 
     def clock() -> datetime:

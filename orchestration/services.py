@@ -7,14 +7,17 @@ clients), reading the environment (`settings`).
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
+
+from pydantic import SecretStr
 
 from exports.discord import DiscordConfig, deliver, failure_message
 from exports.drive import DriveConfig
 from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts
 from exports.sheets import SheetsConfig
-from ingest.retries import scrub
+from ingest.retries import Policy, redact, scrub
 from orchestration.settings import Settings
 from warehouse.store import Store
 
@@ -31,6 +34,38 @@ def quiet_clients() -> None:
     """Keeps the clients' own logs at warnings, whatever level the user chose for ours."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Redacting(logging.Filter):
+    """Takes secrets out of log records, whoever wrote them; the last line of defence, for what nobody foresaw.
+
+    Args:
+        secrets: What must not be shown.
+    """
+
+    def __init__(self, secrets: Iterable[SecretStr]) -> None:
+        super().__init__()
+        self._secrets = list(secrets)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Changes the record in place; every record passes."""
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = redact(record.exc_text, self._secrets) if record.exc_text else record.exc_text
+        record.msg, record.args = redact(record.getMessage(), self._secrets), ()
+        return True
+
+
+def redact_logs(settings: Settings) -> None:
+    """Puts the filter on the handlers of this process."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Redacting(settings.secrets))
+
+
+def patience(settings: Settings, *, attempts: int = 5, wait_max: float = 20.0) -> Policy:
+    """How long to insist on a call, at the pace of the settings."""
+    pace = settings.retry_wait_s
+    return Policy(attempts=attempts, wait_initial=pace, wait_max=wait_max * pace, wait_jitter=pace)
 
 
 def report_failure(
@@ -57,6 +92,7 @@ def google(settings: Settings) -> GoogleConfig | None:
         settings.google_refresh_token,
         settings.google_credentials,
         settings.google_token_uri,
+        policy=patience(settings),
     )
     return config if config.has_oauth or config.service_account else None
 
@@ -67,7 +103,7 @@ def drive(settings: Settings) -> DriveConfig | str:
         return "no folder: set DRIVE_FOLDER_ID to the id in the folder's address"
     if google(settings) is None:
         return GOOGLE_MISSING
-    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint)
+    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint, policy=patience(settings))
 
 
 def sheets(settings: Settings) -> SheetsConfig | str:
@@ -76,11 +112,11 @@ def sheets(settings: Settings) -> SheetsConfig | str:
         return "no sheet: set DASHBOARD_SHEET_ID to the id in the sheet's address"
     if google(settings) is None:
         return GOOGLE_MISSING
-    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint)
+    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint, policy=patience(settings))
 
 
 def discord(settings: Settings) -> DiscordConfig | str:
     """The webhook, or why nothing is sent."""
     if settings.discord_webhook is None:
         return "no webhook: set DISCORD_WEBHOOK to the address from the channel's settings"
-    return DiscordConfig(settings.discord_webhook)
+    return DiscordConfig(settings.discord_webhook, policy=patience(settings))

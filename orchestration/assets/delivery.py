@@ -7,6 +7,7 @@ One step makes them all, each on its own: a delivery that is not configured is s
 materialization; one that fails is named, the others go on, and the step fails at its end.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -164,17 +165,22 @@ class _Delivery:
             raise Skipped(config)
         directory = self._settings.output_of(self._day)
         manifest = directory / f"manifest_{self._day}.json"
-        names = [entry["name"] for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]]
-        paths = [*(directory / name for name in names), manifest]
+        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        hashes = {entry["name"]: entry["sha256"] for entry in listed}
+        hashes[manifest.name] = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        paths = [directory / name for name in hashes]
         done = drive.deliver(config, self._signed_in(), self._receipts, self._day, paths)
         self._links.append(discord.Link("Drive folder", done.folder_link))
         self.problems += [f"drive: {name}: {reason}" for name, reason in done.failed]
-        lines = "\n".join(f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} |" for file in done.files)
+        lines = "\n".join(
+            f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} | {file.md5} | {hashes[file.name]} |"
+            for file in done.files
+        )
         return {
             "folder": dg.MetadataValue.url(done.folder_link),
             "uploaded": len(done.files),
             "failed": len(done.failed),
-            "receipts": dg.MetadataValue.md(f"| file | id | outcome |\n|---|---|---|\n{lines}"),
+            "receipts": dg.MetadataValue.md(f"| file | id | outcome | md5 | sha256 |\n|---|---|---|---|---|\n{lines}"),
             "notes": "\n".join(done.notes),
         }
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.faults import Fault
+from tests.service import drill
+from tests.service.faults import Fault, Kind
 from tests.service.server import Service, environment
 from tests.support import Outcome, new_home, published, trends, video, write_feed
 from warehouse.store import Store
@@ -159,6 +162,80 @@ def test_again_nothing_new_arrives(home: Store, folder: Path, delivered: Outcome
     assert files_in(service) == files
     assert {tab.title: json.dumps(tab.rows, default=str) for tab in book.tabs} == cells
     assert {key: json.dumps(value, default=str) for key, value in service.discord.messages.items()} == messages
+
+
+KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def drilled(
+    home: Store, delivered: Outcome, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Service, Fault | None], dict[str, Any] | None]:
+    """Delivers the exported day into a service, in a process that a fault may kill; tells what it reported."""
+    outcome = tmp_path_factory.mktemp("drill") / "outcome.json"
+
+    def run_once(service: Service, fault: Fault | None = None) -> dict[str, Any] | None:
+        given = environment(service) | {"DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book"}
+        values = {name.lower(): value for name, value in given.items()} | {"trends_home": home.home}
+        process = drill.start(values, DAY, outcome)
+        if fault is not None:
+            service.faults.add("*", replace(fault, action=process.kill))
+        process.join(60)
+        assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+        return dict(json.loads(outcome.read_text(encoding="utf-8"))) if outcome.exists() else None
+
+    return run_once
+
+
+@pytest.fixture
+def untouched(home: Store, delivered: Outcome) -> Iterator[Service]:
+    """A service that nothing was delivered to, and no receipt of anything."""
+    with home.writer() as connection:
+        connection.execute("delete from meta.receipts")
+    service = Service()
+    service.drive.add_folder("parent", "Trends")
+    service.sheets.add("book").add("REVENUE_TRACKER", TRACKER)
+    with service.running():
+        yield service
+    assert service.violations == []
+
+
+@pytest.fixture(scope="module")
+def requests(drilled: Callable[..., dict[str, Any]], home: Store) -> int:
+    """How many requests a whole delivery makes."""
+    with home.writer() as connection:
+        connection.execute("delete from meta.receipts")
+    service = Service()
+    service.drive.add_folder("parent", "Trends")
+    service.sheets.add("book").add("REVENUE_TRACKER", TRACKER)
+    with service.running():
+        assert drilled(service)["success"]
+        return len(service.log)
+
+
+@pytest.mark.parametrize("point", range(KILLS))
+def test_killed_anywhere_and_run_again_everything_is_there_once(
+    untouched: Service, drilled: Callable[..., dict[str, Any] | None], requests: int, home: Store, point: int
+) -> None:
+    """Killed while a request is on the way (it is carried out all the same) or right after it was answered."""
+    kind: Kind = "call_before" if point % 2 else "call_after"
+    skip = point * (requests - 1) // (KILLS - 1)
+    killed = drilled(untouched, Fault(kind, skip=skip))
+    assert killed is None or kind == "call_after"
+    again = drilled(untouched)
+    assert again is not None
+    assert again["success"]
+    assert set(again["told"]) | set(again["skipped"]) == {"drive", "dashboard", "discord_report"}
+    written = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in (home.output / DAY).iterdir()}
+    files = [file for file in untouched.drive.files.values() if "content" in file]
+    assert sorted(file["name"] for file in files) == sorted(written)
+    assert files_in(untouched) == written
+    assert [file["name"] for file in untouched.drive.children("parent")] == [DAY]
+    payload = json.loads((home.output / DAY / f"dashboard_payload_{DAY}.json").read_text(encoding="utf-8"))
+    for entry in payload["tabs"]:
+        old = len(TRACKER) if entry["tab"] == "REVENUE_TRACKER" else 1
+        assert len(untouched.sheets.spreadsheets["book"].tab(entry["tab"]).rows) == old + len(entry["rows"])
+    assert len(untouched.discord.messages) == 1
 
 
 def test_drive_refuses_and_the_rest_goes_on(
