@@ -200,8 +200,7 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import services
     from orchestration.doctor import examine
 
-    services.quiet_clients()
-    services.redact_logs(settings)
+    services.guard_logs(settings)
     failed = 0
     for finding in examine(settings, live=options.live):
         failed += finding.state == "FAILED"
@@ -294,8 +293,7 @@ def _execute(
     from orchestration import services
     from orchestration.definitions import build_defs
 
-    services.quiet_clients()
-    services.redact_logs(settings)
+    services.guard_logs(settings)
 
     stages = [("start-up", time.monotonic() - started)]
     job = build_defs(settings).resolve_job_def(job_name)

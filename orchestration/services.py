@@ -1,14 +1,15 @@
 """Outward services: turns settings into the configurations of the clients in `ingest` and `exports`.
 
-Belongs here: which settings a service needs, and what to say when they are missing. Must not be here: HTTP (the
-clients), reading the environment (`settings`).
+Belongs here: which settings a service needs, what to say when they are missing, and what no log may tell. Must not be
+here: HTTP (the clients), reading the environment (`settings`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ from exports.drive import DriveConfig
 from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts
 from exports.sheets import SheetsConfig
+from ingest.apify import ApifyConfig
 from ingest.retries import Policy, redact, scrub
 from orchestration.settings import Settings
 from warehouse.store import Store
@@ -28,12 +30,6 @@ GOOGLE_MISSING = (
     "no Google access: set GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET and GOOGLE_REFRESH_TOKEN (`trends auth google`"
     " mints it), or GOOGLE_CREDENTIALS"
 )
-
-
-def quiet_clients() -> None:
-    """Keeps the clients' own logs at warnings, whatever level the user chose for ours."""
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Redacting(logging.Filter):
@@ -56,16 +52,25 @@ class Redacting(logging.Filter):
         return True
 
 
-def redact_logs(settings: Settings) -> None:
-    """Puts the filter on the handlers of this process."""
+def guard_logs(settings: Settings) -> None:
+    """Keeps secrets out of this process's logs: clients tell warnings only, and handlers take out what is left."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     for handler in logging.getLogger().handlers:
+        for earlier in [item for item in handler.filters if isinstance(item, Redacting)]:
+            handler.removeFilter(earlier)
         handler.addFilter(Redacting(settings.secrets))
 
 
-def patience(settings: Settings, *, attempts: int = 5, wait_max: float = 20.0) -> Policy:
-    """How long to insist on a call, at the pace of the settings."""
+def paced(policy: Policy, settings: Settings) -> Policy:
+    """How long to insist on a call, with the waits of the settings."""
     pace = settings.retry_wait_s
-    return Policy(attempts=attempts, wait_initial=pace, wait_max=wait_max * pace, wait_jitter=pace)
+    return replace(
+        policy,
+        wait_initial=policy.wait_initial * pace,
+        wait_max=policy.wait_max * pace,
+        wait_jitter=policy.wait_jitter * pace,
+    )
 
 
 def report_failure(
@@ -84,6 +89,21 @@ def receipts(store: Store) -> DuckDBReceipts:
     return DuckDBReceipts(store.writer, lambda: datetime.now(UTC))
 
 
+def apify(settings: Settings) -> ApifyConfig | str:
+    """How Apify is used, or why it isn't."""
+    if settings.apify_token is None:
+        return "set APIFY_TOKEN; until then the source is the simulated sample"
+    config = ApifyConfig(
+        settings.apify_token,
+        base_url=settings.apify_base_url,
+        run_timeout=timedelta(minutes=settings.apify_run_timeout_minutes),
+        reuse_hours=settings.apify_reuse_hours,
+        max_charge_usd=settings.apify_max_charge_usd,
+    )
+    pause = config.pause_seconds * settings.retry_wait_s
+    return replace(config, policy=paced(config.policy, settings), pause_seconds=pause)
+
+
 def google(settings: Settings) -> GoogleConfig | None:
     """How to sign in with Google; None without credentials of either kind."""
     config = GoogleConfig(
@@ -92,7 +112,7 @@ def google(settings: Settings) -> GoogleConfig | None:
         settings.google_refresh_token,
         settings.google_credentials,
         settings.google_token_uri,
-        policy=patience(settings),
+        policy=paced(Policy(), settings),
     )
     return config if config.has_oauth or config.service_account else None
 
@@ -103,7 +123,7 @@ def drive(settings: Settings) -> DriveConfig | str:
         return "no folder: set DRIVE_FOLDER_ID to the id in the folder's address"
     if google(settings) is None:
         return GOOGLE_MISSING
-    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint, policy=patience(settings))
+    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint, policy=paced(Policy(), settings))
 
 
 def sheets(settings: Settings) -> SheetsConfig | str:
@@ -112,11 +132,12 @@ def sheets(settings: Settings) -> SheetsConfig | str:
         return "no sheet: set DASHBOARD_SHEET_ID to the id in the sheet's address"
     if google(settings) is None:
         return GOOGLE_MISSING
-    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint, policy=patience(settings))
+    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint, policy=paced(Policy(), settings))
 
 
 def discord(settings: Settings) -> DiscordConfig | str:
     """The webhook, or why nothing is sent."""
     if settings.discord_webhook is None:
         return "no webhook: set DISCORD_WEBHOOK to the address from the channel's settings"
-    return DiscordConfig(settings.discord_webhook, policy=patience(settings))
+    config = DiscordConfig(settings.discord_webhook)
+    return replace(config, policy=paced(config.policy, settings))

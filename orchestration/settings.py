@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
         discord_webhook: Address of the webhook; whoever knows it can post.
-        retry_wait_s: Seconds before a failed call to a service is repeated the first time; doubled each time.
+        retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.

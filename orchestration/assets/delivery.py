@@ -62,7 +62,7 @@ def deliver(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
 ) -> Iterator[dg.MaterializeResult]:
     """Delivers the run's dates that are published."""
-    services.quiet_clients()
+    services.guard_logs(settings)
     day_list = sorted(set(published_dates(store)).intersection(map(date.fromisoformat, run_dates(context))))
     failures: list[str] = []
     for day in day_list:
@@ -112,7 +112,7 @@ def send_poll(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
 ) -> Iterator[dg.MaterializeResult]:
     """Sends what the last poll found. The alerts stand in the warehouse before."""
-    services.quiet_clients()
+    services.guard_logs(settings)
     config = services.discord(settings)
     reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
     if reason or isinstance(config, str):
