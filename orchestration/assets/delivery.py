@@ -155,6 +155,7 @@ class _Delivery:
         self._receipts = receipts
         self._day = day
         self._session: GoogleSession | None = None
+        self._is_signed_out = False
         self._links: list[discord.Link] = []
         self.problems: list[str] = []
 
@@ -194,11 +195,16 @@ class _Delivery:
         done = sheets.append(config, self._signed_in(), self._receipts, self._day, tables)
         self._links.append(discord.Link("Dashboard", done.link))
         self.problems += [f"dashboard: {tab.tab}: {tab.problem}" for tab in done.tabs if tab.problem]
-        lines = "\n".join(f"| {tab.tab} | {tab.appended} | {tab.present} | {tab.created} |" for tab in done.tabs)
+        hashes = self._hashes("sheet_rows")
+        lines = "\n".join(
+            f"| {tab.tab} | {tab.appended} | {tab.present} | {tab.created} | {hashes.get(tab.tab, '')} |"
+            for tab in done.tabs
+        )
+        head = "| tab | appended | there before | created | sha256 of the row keys |\n|---|---|---|---|---|"
         return {
             "sheet": dg.MetadataValue.url(done.link),
             "appended": sum(tab.appended for tab in done.tabs),
-            "receipts": dg.MetadataValue.md(f"| tab | appended | there before | created |\n|---|---|---|---|\n{lines}"),
+            "receipts": dg.MetadataValue.md(f"{head}\n{lines}"),
         }
 
     def to_discord(self) -> Metadata:
@@ -211,12 +217,26 @@ class _Delivery:
         done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
         if done.outcome in ("failed", "unclear"):
             raise Skipped(f"{done.outcome}: {done.reason}")
-        return {"outcome": done.outcome, "message_id": done.message_id or ""}
+        sha256 = self._hashes("discord_message").get("webhook", "")
+        return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
+
+    def _hashes(self, effect: str) -> dict[str, str]:
+        """Checksums of what was sent today, by target, as the receipts have them."""
+        return {
+            receipt.target: receipt.digest
+            for receipt in self._receipts.of_date(self._day)
+            if receipt.effect == effect and receipt.digest
+        }
 
     def _signed_in(self) -> GoogleSession:
+        """Signs in once for Drive and the dashboard; a refusal is told once too."""
+        if self._is_signed_out:
+            raise Skipped("Google sign-in failed, see above")
+        config = services.google(self._settings)
+        if config is None:
+            raise Skipped(services.GOOGLE_MISSING)
         if self._session is None:
-            config = services.google(self._settings)
-            if config is None:
-                raise Skipped(services.GOOGLE_MISSING)
+            self._is_signed_out = True
             self._session = sign_in(config, [SCOPE_DRIVE, SCOPE_SHEETS])
+            self._is_signed_out = False
         return self._session
