@@ -44,8 +44,8 @@ bench: .venv/.installed-dev ## benchmarks, written to benchmarks/RESULTS.md
 demo-delivery: .venv/.installed-dev ## a daily run delivered into a local service; prints what arrived
 	$(BIN)/python -m tests.service.demo
 
-drill: .venv/.installed-dev ## kill -9 at many points of a delivery, run again: everything is there once
-	DRILL_STEP=1 $(BIN)/python -m pytest -q -n 2 tests/integration/test_delivery_drill.py
+drill: .venv/.installed-dev ## kill -9 twice at every request of a delivery, run again: everything is there once
+	DRILL_STEP=1 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_delivery.py -k 'so_many_requests or killed_anywhere'
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock

@@ -372,6 +372,11 @@ def _of_refresh(
 ) -> ServiceError:
     details = next((part for part in error.args if isinstance(part, dict)), {})
     code = scrub(str(details.get("error", "")), secrets)
+    if not details and not error.retryable:
+        # A gateway's page: it says nothing about the token, and google-auth repeats 408, 429, 500 and 503 only.
+        return ServiceError(
+            service, action, Failure.UNCLEAR, "the answer can't be read", remedy="Google's sign-in is down: try later"
+        )
     # google-auth has tried a retryable failure three times already: a fourth is not a different answer.
     return ServiceError(
         service,

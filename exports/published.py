@@ -68,7 +68,7 @@ class Day:
         """Runs a query; `$as_of_date` is always there."""
         used = {"as_of_date": self.as_of_date} | parameters
         cursor = self.connection.execute(sql, {name: value for name, value in used.items() if f"${name}" in sql})
-        return Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())
+        return _table(cursor)
 
     def stream(self, sql: str, **parameters: Any) -> Stream:
         """Runs a query whose rows are read in batches; it needs a cursor of its own for that."""
@@ -82,6 +82,10 @@ class Day:
         """The first value of a query, None without a row."""
         rows = self.table(sql, **parameters).rows
         return rows[0][0] if rows else None
+
+
+def _table(cursor: duckdb.DuckDBPyConnection) -> Table:
+    return Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())
 
 
 def _rows_of(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
@@ -296,27 +300,6 @@ def actions(day: Day, limit: int) -> list[dict[str, Any]]:
         )
         select * from ranked where copy = 1
         order by opportunity_score desc, video_id
-        limit $rows
-        """,
-        rows=limit,
-    ).dicts()
-
-
-def best_forecasts(day: Day, limit: int) -> list[dict[str, Any]]:
-    """The videos worth building with the largest expected gain of the next 24 hours, each once."""
-    return day.table(
-        """
-        with ranked as (
-            select
-                video_id, caption, gain_24h_p10, gain_24h_p50, gain_24h_p90,
-                row_number() over (partition by video_id order by gain_24h_p50 desc, market) as copy
-            from marts.videos_daily
-            where
-                as_of_date = $as_of_date and author_role = 'other' and not stop_building
-                and gain_24h_p50 is not null
-        )
-        select * from ranked where copy = 1
-        order by gain_24h_p50 desc, video_id
         limit $rows
         """,
         rows=limit,
@@ -578,18 +561,13 @@ def last_poll(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], li
     """
     latest = "where poll_at = (select max(poll_at) from marts.micro_polls)"
     found = [
-        _dicts(connection.execute(f"select * from marts.{mart} {latest} order by {order}"))
+        _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}")).dicts()
         for mart, order in (("micro_polls", "poll_at"), ("acceleration_alerts", "tier_rank desc, extra_views desc"))
     ]
     if not found[0]:
         message = "no poll was published: run `trends poll`"
         raise LookupError(message)
     return found[0][0], found[1]
-
-
-def _dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def scorecard_days(
@@ -640,7 +618,7 @@ def scorecard_days(
             tables.append(Table((), []))
             continue
         cursor = connection.execute(sql, {"first": first, "last": last})
-        tables.append(Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall()))
+        tables.append(_table(cursor))
     return tables[0], tables[1]
 
 

@@ -3,9 +3,9 @@
 Belongs here: drawing rows of numbers. Must not be here: SQL (`published`), which rows are drawn, HTML (`trend_report`).
 
 The charts are Vega-Lite, rendered offline by vl-convert. Their specifications are written as plain dictionaries:
-altair makes the same JSON, but importing it takes 2.1 s, more than the whole report (vl-convert: 0.02 s, its first
-chart 1.0 s, each further one under 0.1 s). A sparkline is drawn by hand: it is one path, and eight of them through
-Vega-Lite would take as long as all charts.
+altair would make the same JSON, but importing it takes 2.1 s, more than the whole report (vl-convert: 0.02 s, its
+first chart 1.0 s, each further one under 0.1 s). A sparkline is drawn by hand: it is one path, and eight of them
+through Vega-Lite would take as long as all charts.
 
 Colours are CSS variables of the page, so that one picture serves light and dark. Labels stand above their marks, not
 beside them: on a phone there is no room for both.

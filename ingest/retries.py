@@ -211,7 +211,20 @@ def scrub(text: str, secrets: Iterable[SecretStr | None]) -> str:
     Returns:
         One line of at most 300 characters; each secret replaced by ``***``.
     """
+    return " ".join(redact(text, secrets).split())[:MESSAGE_LIMIT]
+
+
+def redact(text: str, secrets: Iterable[SecretStr | None]) -> str:
+    """Takes secrets out of a text and leaves the rest as it is.
+
+    Args:
+        text: Any text.
+        secrets: What must not appear.
+
+    Returns:
+        The text, each secret replaced by ``***``.
+    """
     for secret in secrets:
         if secret is not None and secret.get_secret_value():
             text = text.replace(secret.get_secret_value(), "***")
-    return " ".join(text.split())[:MESSAGE_LIMIT]
+    return text

@@ -28,8 +28,6 @@ DONE, FAILED, WRONG_USE = 0, 1, 2
 # Problems and notes of a landing that are printed; all of them stand in raw.loads and in the run's metadata.
 LINES_SHOWN = 8
 
-SAMPLE = "sample"
-
 
 class UsageError(ValueError):
     """The command cannot be carried out as given; the message names the remedy."""
@@ -200,7 +198,7 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import services
     from orchestration.doctor import examine
 
-    services.quiet_clients()
+    services.guard_logs(settings)
     failed = 0
     for finding in examine(settings, live=options.live):
         failed += finding.state == "FAILED"
@@ -290,10 +288,10 @@ def _execute(
     os.environ["DAGSTER_HOME"] = str(_dagster_home(store))
     import dagster as dg
 
-    from orchestration import services
+    from orchestration import feeds, services
     from orchestration.definitions import build_defs
 
-    services.quiet_clients()
+    services.guard_logs(settings)
 
     stages = [("start-up", time.monotonic() - started)]
     job = build_defs(settings).resolve_job_def(job_name)
@@ -319,7 +317,7 @@ def _execute(
     if not result.success:
         failed = [event for event in result.all_events if event.is_step_failure]
         step, reason = (str(failed[0].step_key), _innermost(failed[0])) if failed else (job_name, "unknown")
-        if source != SAMPLE or settings.deliver_sample:
+        if source != feeds.SAMPLE or settings.deliver_sample:
             services.report_failure(
                 settings, store, run_id=result.run_id, job=job_name, as_of_date=dates[-1], step=step, reason=reason
             )

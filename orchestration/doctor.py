@@ -64,10 +64,10 @@ def _home(home: Path) -> Finding:
 
 
 def _apify(settings: Settings) -> Iterator[Finding]:
-    if settings.apify_token is None:
-        yield Finding("Apify token", "not set", "set APIFY_TOKEN; until then the source is the simulated sample")
+    config = services.apify(settings)
+    if isinstance(config, str):
+        yield Finding("Apify token", "not set", config)
         return
-    config = apify.ApifyConfig(settings.apify_token, settings.apify_base_url)
     for market in feeds.configured_markets():
         for kind in KINDS:
             name = f"{market}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from exports.google_auth import GoogleConfig
 from exports.receipts import RunReceipts
 from ingest import export_folder, landing
-from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_runs
+from ingest.apify import ApifyTask, RunProgress, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
@@ -108,7 +108,8 @@ def _offer_apify(
     run_for: date | None,
     run_key: str | None,
 ) -> Offer:
-    if settings.apify_token is None:
+    config = services.apify(settings)
+    if isinstance(config, str):
         message = "source apify needs APIFY_TOKEN: set it in .env, or give --source DIR"
         raise ValueError(message)
     tasks = [
@@ -125,13 +126,8 @@ def _offer_apify(
         # The past cannot be scraped: an earlier date has what was landed on it.
         return Offer(APIFY, [], [])
     directory = (settings.cache_dir or store.data) / APIFY
-    config = ApifyConfig(
-        token=settings.apify_token,
-        base_url=settings.apify_base_url,
-        run_timeout=timedelta(minutes=settings.apify_run_timeout_minutes),
-        reuse_hours=settings.apify_reuse_hours if run_key is None else None,
-        max_charge_usd=settings.apify_max_charge_usd,
-    )
+    if run_key is not None:
+        config = replace(config, reuse_hours=None)
 
     def clock() -> datetime:
         return datetime.now(UTC)
@@ -225,5 +221,6 @@ def revenue(settings: Settings, store: Store, *, now: datetime, project_root: Pa
     if sheet_id:
         google = services.google(settings) or GoogleConfig(token_uri=settings.google_token_uri)
         config = RevenueSheetConfig(sheet_id, google, settings.revenue_tab, settings.sheets_endpoint)
+        config = replace(config, policy=services.paced(config.policy, settings))
     cache_path = (settings.cache_dir or store.data) / "revenue_cache.json"
     return read_revenue(config, cache_path, project_root / "seeds" / "revenue_seed.csv", now=now)

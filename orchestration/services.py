@@ -1,20 +1,25 @@
 """Outward services: turns settings into the configurations of the clients in `ingest` and `exports`.
 
-Belongs here: which settings a service needs, and what to say when they are missing. Must not be here: HTTP (the
-clients), reading the environment (`settings`).
+Belongs here: which settings a service needs, what to say when they are missing, and what no log may tell. Must not be
+here: HTTP (the clients), reading the environment (`settings`).
 """
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from pydantic import SecretStr
 
 from exports.discord import DiscordConfig, deliver, failure_message
 from exports.drive import DriveConfig
 from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts
 from exports.sheets import SheetsConfig
-from ingest.retries import scrub
+from ingest.apify import ApifyConfig
+from ingest.retries import Policy, redact, scrub
 from orchestration.settings import Settings
 from warehouse.store import Store
 
@@ -27,10 +32,45 @@ GOOGLE_MISSING = (
 )
 
 
-def quiet_clients() -> None:
-    """Keeps the clients' own logs at warnings, whatever level the user chose for ours."""
+class Redacting(logging.Filter):
+    """Takes secrets out of log records, whoever wrote them; the last line of defence, for what nobody foresaw.
+
+    Args:
+        secrets: What must not be shown.
+    """
+
+    def __init__(self, secrets: Iterable[SecretStr]) -> None:
+        super().__init__()
+        self._secrets = list(secrets)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Changes the record in place; every record passes."""
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        record.exc_text = redact(record.exc_text, self._secrets) if record.exc_text else record.exc_text
+        record.msg, record.args = redact(record.getMessage(), self._secrets), ()
+        return True
+
+
+def guard_logs(settings: Settings) -> None:
+    """Keeps secrets out of this process's logs: clients tell warnings only, and handlers take out what is left."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        for earlier in [item for item in handler.filters if isinstance(item, Redacting)]:
+            handler.removeFilter(earlier)
+        handler.addFilter(Redacting(settings.secrets))
+
+
+def paced(policy: Policy, settings: Settings) -> Policy:
+    """How long to insist on a call, with the waits of the settings."""
+    pace = settings.retry_wait_s
+    return replace(
+        policy,
+        wait_initial=policy.wait_initial * pace,
+        wait_max=policy.wait_max * pace,
+        wait_jitter=policy.wait_jitter * pace,
+    )
 
 
 def report_failure(
@@ -49,6 +89,21 @@ def receipts(store: Store) -> DuckDBReceipts:
     return DuckDBReceipts(store.writer, lambda: datetime.now(UTC))
 
 
+def apify(settings: Settings) -> ApifyConfig | str:
+    """How Apify is used, or why it isn't."""
+    if settings.apify_token is None:
+        return "set APIFY_TOKEN; until then the source is the simulated sample"
+    config = ApifyConfig(
+        settings.apify_token,
+        base_url=settings.apify_base_url,
+        run_timeout=timedelta(minutes=settings.apify_run_timeout_minutes),
+        reuse_hours=settings.apify_reuse_hours,
+        max_charge_usd=settings.apify_max_charge_usd,
+    )
+    pause = config.pause_seconds * settings.retry_wait_s
+    return replace(config, policy=paced(config.policy, settings), pause_seconds=pause)
+
+
 def google(settings: Settings) -> GoogleConfig | None:
     """How to sign in with Google; None without credentials of either kind."""
     config = GoogleConfig(
@@ -57,6 +112,7 @@ def google(settings: Settings) -> GoogleConfig | None:
         settings.google_refresh_token,
         settings.google_credentials,
         settings.google_token_uri,
+        policy=paced(Policy(), settings),
     )
     return config if config.has_oauth or config.service_account else None
 
@@ -67,7 +123,7 @@ def drive(settings: Settings) -> DriveConfig | str:
         return "no folder: set DRIVE_FOLDER_ID to the id in the folder's address"
     if google(settings) is None:
         return GOOGLE_MISSING
-    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint)
+    return DriveConfig(settings.drive_folder_id, settings.drive_endpoint, policy=paced(Policy(), settings))
 
 
 def sheets(settings: Settings) -> SheetsConfig | str:
@@ -76,11 +132,12 @@ def sheets(settings: Settings) -> SheetsConfig | str:
         return "no sheet: set DASHBOARD_SHEET_ID to the id in the sheet's address"
     if google(settings) is None:
         return GOOGLE_MISSING
-    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint)
+    return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint, policy=paced(Policy(), settings))
 
 
 def discord(settings: Settings) -> DiscordConfig | str:
     """The webhook, or why nothing is sent."""
     if settings.discord_webhook is None:
         return "no webhook: set DISCORD_WEBHOOK to the address from the channel's settings"
-    return DiscordConfig(settings.discord_webhook)
+    config = DiscordConfig(settings.discord_webhook)
+    return replace(config, policy=paced(config.policy, settings))

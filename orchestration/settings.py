@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
         discord_webhook: Address of the webhook; whoever knows it can post.
+        retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     revenue_tab: str = "REVENUE_TRACKER"
 
     discord_webhook: SecretStr | None = None
+    retry_wait_s: float = Field(default=1.0, gt=0)
     deliver: bool = True
     deliver_sample: bool = False
 

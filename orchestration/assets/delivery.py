@@ -7,6 +7,7 @@ One step makes them all, each on its own: a delivery that is not configured is s
 materialization; one that fails is named, the others go on, and the step fails at its end.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -61,7 +62,7 @@ def deliver(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
 ) -> Iterator[dg.MaterializeResult]:
     """Delivers the run's dates that are published."""
-    services.quiet_clients()
+    services.guard_logs(settings)
     day_list = sorted(set(published_dates(store)).intersection(map(date.fromisoformat, run_dates(context))))
     failures: list[str] = []
     for day in day_list:
@@ -111,7 +112,7 @@ def send_poll(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
 ) -> Iterator[dg.MaterializeResult]:
     """Sends what the last poll found. The alerts stand in the warehouse before."""
-    services.quiet_clients()
+    services.guard_logs(settings)
     config = services.discord(settings)
     reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
     if reason or isinstance(config, str):
@@ -154,6 +155,7 @@ class _Delivery:
         self._receipts = receipts
         self._day = day
         self._session: GoogleSession | None = None
+        self._is_signed_out = False
         self._links: list[discord.Link] = []
         self.problems: list[str] = []
 
@@ -164,17 +166,22 @@ class _Delivery:
             raise Skipped(config)
         directory = self._settings.output_of(self._day)
         manifest = directory / f"manifest_{self._day}.json"
-        names = [entry["name"] for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]]
-        paths = [*(directory / name for name in names), manifest]
+        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        hashes = {entry["name"]: entry["sha256"] for entry in listed}
+        hashes[manifest.name] = hashlib.sha256(manifest.read_bytes()).hexdigest()
+        paths = [directory / name for name in hashes]
         done = drive.deliver(config, self._signed_in(), self._receipts, self._day, paths)
         self._links.append(discord.Link("Drive folder", done.folder_link))
         self.problems += [f"drive: {name}: {reason}" for name, reason in done.failed]
-        lines = "\n".join(f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} |" for file in done.files)
+        lines = "\n".join(
+            f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} | {file.md5} | {hashes[file.name]} |"
+            for file in done.files
+        )
         return {
             "folder": dg.MetadataValue.url(done.folder_link),
             "uploaded": len(done.files),
             "failed": len(done.failed),
-            "receipts": dg.MetadataValue.md(f"| file | id | outcome |\n|---|---|---|\n{lines}"),
+            "receipts": dg.MetadataValue.md(f"| file | id | outcome | md5 | sha256 |\n|---|---|---|---|---|\n{lines}"),
             "notes": "\n".join(done.notes),
         }
 
@@ -188,11 +195,16 @@ class _Delivery:
         done = sheets.append(config, self._signed_in(), self._receipts, self._day, tables)
         self._links.append(discord.Link("Dashboard", done.link))
         self.problems += [f"dashboard: {tab.tab}: {tab.problem}" for tab in done.tabs if tab.problem]
-        lines = "\n".join(f"| {tab.tab} | {tab.appended} | {tab.present} | {tab.created} |" for tab in done.tabs)
+        hashes = self._hashes("sheet_rows")
+        lines = "\n".join(
+            f"| {tab.tab} | {tab.appended} | {tab.present} | {tab.created} | {hashes.get(tab.tab, '')} |"
+            for tab in done.tabs
+        )
+        head = "| tab | appended | there before | created | sha256 of the row keys |\n|---|---|---|---|---|"
         return {
             "sheet": dg.MetadataValue.url(done.link),
             "appended": sum(tab.appended for tab in done.tabs),
-            "receipts": dg.MetadataValue.md(f"| tab | appended | there before | created |\n|---|---|---|---|\n{lines}"),
+            "receipts": dg.MetadataValue.md(f"{head}\n{lines}"),
         }
 
     def to_discord(self) -> Metadata:
@@ -205,12 +217,26 @@ class _Delivery:
         done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
         if done.outcome in ("failed", "unclear"):
             raise Skipped(f"{done.outcome}: {done.reason}")
-        return {"outcome": done.outcome, "message_id": done.message_id or ""}
+        sha256 = self._hashes("discord_message").get("webhook", "")
+        return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
+
+    def _hashes(self, effect: str) -> dict[str, str]:
+        """Checksums of what was sent today, by target, as the receipts have them."""
+        return {
+            receipt.target: receipt.digest
+            for receipt in self._receipts.of_date(self._day)
+            if receipt.effect == effect and receipt.digest
+        }
 
     def _signed_in(self) -> GoogleSession:
+        """Signs in once for Drive and the dashboard; a refusal is told once too."""
+        if self._is_signed_out:
+            raise Skipped("Google sign-in failed, see above")
+        config = services.google(self._settings)
+        if config is None:
+            raise Skipped(services.GOOGLE_MISSING)
         if self._session is None:
-            config = services.google(self._settings)
-            if config is None:
-                raise Skipped(services.GOOGLE_MISSING)
+            self._is_signed_out = True
             self._session = sign_in(config, [SCOPE_DRIVE, SCOPE_SHEETS])
+            self._is_signed_out = False
         return self._session

@@ -12,7 +12,7 @@ import dagster as dg
 from tqdm import tqdm
 
 from ingest import landing, revenue, seasonal
-from orchestration import feeds
+from orchestration import feeds, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
 from warehouse.publish import pending_dates
@@ -75,20 +75,23 @@ def raw_feeds(
 ) -> Iterator[dg.MaterializeResult]:
     """Lands the source's feeds up to the run's last date and fixes the cut-offs."""
     started = time.monotonic()
+    services.guard_logs(settings)
     dates = [date.fromisoformat(key) for key in run_dates(context)]
     last = dates[-1]
     source = config.source or feeds.default_source(settings)
     feeds.keep_apart(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
-    now = datetime.now(UTC)
     offered = feeds.offer(
         source,
         settings,
         store,
         until=day_end - timedelta(microseconds=1),
         run_for=last,
-        run_key=f"{last}T{now:%H}" if config.poll else None,
+        run_key=f"{last}T{datetime.now(UTC):%H}" if config.poll else None,
     )
+    # Apify's runs take minutes: what they brought belongs to this run, so the present is what comes after them, also
+    # where our clock is behind Apify's.
+    now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
     calendar = feeds.seasonal_calendar()
     with store.writer() as connection, tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar:
         report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name, progress=bar.update)
@@ -145,6 +148,7 @@ def raw_revenue(
 ) -> Iterator[dg.MaterializeResult]:
     """Reads the revenue sheet, else its cache, else the shipped entries, and lands what it got."""
     started = time.monotonic()
+    services.guard_logs(settings)
     now = datetime.now(UTC)
     # Before the writer lock is taken: a slow service must not keep other writers waiting.
     reading = feeds.revenue(settings, store, now=now)

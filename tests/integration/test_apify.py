@@ -15,7 +15,7 @@ from ingest import apify
 from ingest.apify import ApifyTask, Degraded, Fetched, FetchResult, RunRecord
 from ingest.retries import ServiceError
 from tests.service.apify import START
-from tests.service.faults import Fault
+from tests.service.faults import EVERY_FAULT, Fault, fault_name
 from tests.service.helpers import AS_OF, QUICK, receipts_in
 from tests.service.server import Service
 
@@ -289,7 +289,7 @@ STARTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "starts", "runs", "is_read"), STARTS, ids=lambda value: getattr(value, "kind", None))
+@pytest.mark.parametrize(("fault", "starts", "runs", "is_read"), STARTS, ids=fault_name)
 def test_a_start_with_one_fault_never_starts_two_runs(
     service: Service,
     fetch: Callable[..., FetchResult],
@@ -323,22 +323,8 @@ def test_a_start_that_arrives_late_is_found_by_the_next_attempt(
     assert len(service.apify.runs) == 1
 
 
-READS = [
-    Fault("status", 429, {"Retry-After": "1"}),
-    Fault("status", 429),
-    Fault("status", 500),
-    Fault("html", 502),
-    Fault("drop_early"),
-    Fault("drop_before"),
-    Fault("drop_after"),
-    Fault("status_after", 503),
-    Fault("stall"),
-    Fault("stall_after"),
-]
-
-
 @pytest.mark.parametrize("route", ["apify.runs", "apify.run", "apify.items"])
-@pytest.mark.parametrize("fault", READS, ids=lambda fault: f"{fault.kind}-{fault.status}-{bool(fault.headers)}")
+@pytest.mark.parametrize("fault", EVERY_FAULT, ids=fault_name)
 def test_a_read_with_one_fault_succeeds(
     service: Service,
     fetch: Callable[..., FetchResult],

@@ -11,7 +11,7 @@ from exports import discord
 from exports.receipts import DuckDBReceipts
 from exports.text_safety import utf16_length
 from ingest.retries import ServiceError
-from tests.service.faults import Fault, Kind
+from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
 from tests.service.helpers import AS_OF, QUICK, receipts_in
 from tests.service.server import Service
 
@@ -115,6 +115,7 @@ def test_lines_that_do_not_fit_are_counted() -> None:
 SEND = [
     (Fault("status", 429, body={"message": "limited", "retry_after": 0.25, "global": False}), "sent", 1, "unchanged"),
     (Fault("status", 429, {"Retry-After": "1"}), "sent", 1, "unchanged"),
+    (Fault("status", 429), "sent", 1, "unchanged"),
     (Fault("html", 429), "sent", 1, "unchanged"),
     (Fault("drop_early"), "sent", 1, "unchanged"),
     (Fault("status", 500), "unclear", 0, "unclear"),
@@ -129,7 +130,7 @@ SEND = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "outcome", "messages", "next_outcome"), SEND, ids=lambda v: getattr(v, "kind", None))
+@pytest.mark.parametrize(("fault", "outcome", "messages", "next_outcome"), SEND, ids=fault_name)
 def test_sending_with_one_fault_never_doubles(
     service: Service,
     config: discord.DiscordConfig,
@@ -163,20 +164,7 @@ def test_after_somebody_looked_an_unclear_message_can_be_sent(
     assert discord.deliver(config, receipts, KEY, AS_OF, message()).outcome == "unchanged"
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault("status", 429, {"Retry-After": "1"}),
-        Fault("status", 500),
-        Fault("html", 502),
-        Fault("drop_before"),
-        Fault("drop_after"),
-        Fault("status_after", 503),
-        Fault("stall"),
-        Fault("stall_after"),
-    ],
-    ids=lambda fault: fault.kind,
-)
+@pytest.mark.parametrize("fault", EVERY_FAULT, ids=fault_name)
 def test_editing_with_one_fault_succeeds(
     service: Service,
     config: discord.DiscordConfig,

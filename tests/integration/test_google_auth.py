@@ -18,7 +18,7 @@ from exports import drive
 from exports.google_auth import SCOPE_DRIVE, GoogleConfig, authorize_in_browser, sign_in
 from exports.receipts import DuckDBReceipts
 from ingest.retries import ServiceError
-from tests.service.faults import Fault, Kind
+from tests.service.faults import EVERY_FAULT, Fault, fault_name
 from tests.service.helpers import AS_OF, QUICK, google_config
 from tests.service.server import Service
 
@@ -79,18 +79,20 @@ def test_refusals_are_one_message_and_no_retry(service: Service, change: str, re
     assert service.count("google.token") == 1
 
 
-@pytest.mark.parametrize("kind", ["drop_early", "drop_before", "drop_after", "stall"])
-def test_one_lost_answer_is_repeated(service: Service, elapsed: Callable[[], float], kind: Kind) -> None:
-    service.faults.add("google.token", Fault(kind))
+@pytest.mark.parametrize("fault", EVERY_FAULT, ids=fault_name)
+def test_one_fault_is_overcome(service: Service, elapsed: Callable[[], float], fault: Fault) -> None:
+    service.faults.add("google.token", replace(fault, times=1))
     assert sign_in(replace(google_config(service), timeout_seconds=0.5), [SCOPE_DRIVE]).account
     assert elapsed() < 5
 
 
-@pytest.mark.parametrize("kind", ["status", "html", "drop_before", "stall"])
+@pytest.mark.parametrize(
+    "fault", [Fault("status", 503), Fault("html", 502), Fault("drop_before"), Fault("stall")], ids=fault_name
+)
 def test_an_endpoint_that_never_recovers_fails_in_bounded_time(
-    service: Service, elapsed: Callable[[], float], kind: Kind
+    service: Service, elapsed: Callable[[], float], fault: Fault
 ) -> None:
-    service.faults.add("google.token", Fault(kind, 503, times=1_000))
+    service.faults.add("google.token", replace(fault, times=1_000))
     with pytest.raises(ServiceError, match="get a token failed"):
         sign_in(replace(google_config(service), timeout_seconds=0.3), [SCOPE_DRIVE])
     assert elapsed() < 12

@@ -12,7 +12,7 @@ from exports import sheets
 from exports.google_auth import SCOPE_SHEETS_READ, GoogleSession, sign_in
 from exports.receipts import DuckDBReceipts
 from ingest.retries import ServiceError
-from tests.service.faults import Fault, Kind
+from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
 from tests.service.helpers import AS_OF, QUICK, google_config, receipts_in
 from tests.service.server import Service
 from tests.service.sheets import Spreadsheet, Tab
@@ -172,21 +172,7 @@ def test_many_rows_go_in_several_requests(
     assert len(book.tab("COMPETITOR_VIEW").metadata) == 1, "the guard's entries must not pile up"
 
 
-FAULTS = [
-    Fault("status", 429, {"Retry-After": "1"}),
-    Fault("status", 429),
-    Fault("status", 500),
-    Fault("html", 502),
-    Fault("drop_early"),
-    Fault("drop_before"),
-    Fault("drop_after"),
-    Fault("status_after", 503),
-    Fault("stall"),
-    Fault("stall_after"),
-]
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}-{bool(fault.headers)}")
+@pytest.mark.parametrize("fault", EVERY_FAULT, ids=fault_name)
 @pytest.mark.parametrize("route", ["sheets.spreadsheets.get", "sheets.spreadsheets.values.batchGet", BATCH])
 @pytest.mark.parametrize("exists", [False, True])
 def test_one_fault_leaves_each_row_once(

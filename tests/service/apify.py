@@ -8,6 +8,7 @@ from typing import Any
 
 from apify_client import _models as models
 
+from tests.service.contract import OutsideContractError
 from tests.service.messages import Answer, Request, of_json
 
 START = dt.datetime(2026, 1, 5, 9, 0, tzinfo=dt.UTC)
@@ -127,7 +128,7 @@ class Apify:
     def answer(self, route: str, request: Request) -> Answer:
         """Answers one request."""
         if "token" in request.query:
-            raise NotImplementedError("the token belongs into the header")
+            raise OutsideContractError("the token belongs into the header")
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return _error(401, "user-or-token-not-found", "User was not found or authentication token is not valid")
         subject = request.path.strip("/").split("/")[2]
@@ -190,7 +191,7 @@ class Apify:
         if run is None:
             return _error(404, "record-not-found", "Dataset was not found")
         if request.one("format", "json") != "jsonl":
-            raise NotImplementedError("formats other than jsonl")
+            raise OutsideContractError("formats other than jsonl")
         items = run.task.items
         if self.missing_at_end:
             items, self.missing_at_end = items[: -self.missing_at_end], 0
@@ -232,7 +233,7 @@ def _stamp(moment: dt.datetime) -> str:
 
 def _only(request: Request, *names: str) -> None:
     if not set(request.query) <= set(names):
-        raise NotImplementedError(f"parameters {sorted(set(request.query) - set(names))}")
+        raise OutsideContractError(f"parameters {sorted(set(request.query) - set(names))}")
 
 
 def _error(status: int, kind: str, message: str) -> Answer:

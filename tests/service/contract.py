@@ -15,6 +15,13 @@ class ContractError(Exception):
     """A request that Google would refuse with 400."""
 
 
+class OutsideContractError(Exception):
+    """A request that the product must not make, or that this service deliberately doesn't answer.
+
+    What is not held against a contract must fail a test, never pass by silence.
+    """
+
+
 @dataclass(frozen=True)
 class Method:
     """A method of an API, and the path parameters of one request."""

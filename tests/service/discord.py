@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.service.contract import OutsideContractError
 from tests.service.messages import Answer, Request, multipart, of_json
 
 WEBHOOK_ID = "123456789012345678"
@@ -45,7 +46,7 @@ class Discord:
             return of_json({"id": WEBHOOK_ID, "name": "Trends", "type": 1, "channel_id": "1", "token": self.token})
         if route == "discord.execute":
             if set(request.query) != {"wait"} or request.one("wait") != "true":
-                raise NotImplementedError("execute without wait=true")
+                raise OutsideContractError("execute without wait=true")
             return self._stored(str(1_400_000_000_000_000_000 + len(self.messages)), request)
         message_id = parts[5]
         if message_id not in self.messages:

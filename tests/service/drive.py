@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from tests.service.contract import ContractError, Method
+from tests.service.contract import ContractError, Method, OutsideContractError
 from tests.service.messages import Answer, Request, google_error, multipart, of_json
 
 FOLDER = "application/vnd.google-apps.folder"
@@ -55,7 +55,7 @@ class Drive:
             case "drive.files.delete":
                 file = self.files.pop(method.path_values["fileId"], None)
                 return Answer(204) if file else _not_found()
-        raise NotImplementedError(method.route)
+        raise OutsideContractError(method.route)
 
     def children(self, parent: str) -> list[dict[str, Any]]:
         """What is in a folder, trash excluded."""
@@ -93,7 +93,7 @@ class Drive:
             act = self._create if method.route.endswith("create") else self._update
             return act(method, request, json.loads(metadata), content)
         if request.one("uploadType") != "resumable":
-            raise NotImplementedError(f"uploadType {request.one('uploadType')}")
+            raise OutsideContractError(f"uploadType {request.one('uploadType')}")
         metadata = json.loads(request.body)
         method.check_body(metadata)
         if method.route.endswith("create") and metadata.get("id") in self.files:
@@ -153,7 +153,7 @@ class Drive:
     def _list(self, method: Method, request: Request) -> Answer:
         match = _QUERY.fullmatch(request.one("q"))
         if match is None:
-            raise NotImplementedError(f"query {request.one('q')}")
+            raise OutsideContractError(f"query {request.one('q')}")
         found = [
             file
             for file in self.children(match[1])

@@ -44,6 +44,28 @@ class Fault:
     action: Callable[[], None] | None = None
 
 
+EVERY_FAULT = (
+    Fault("status", 429, {"Retry-After": "1"}),
+    Fault("status", 429),
+    Fault("status", 500),
+    Fault("html", 502),
+    Fault("drop_early"),
+    Fault("drop_before"),
+    Fault("drop_after"),
+    Fault("status_after", 503),
+    Fault("stall"),
+    Fault("stall_after"),
+)
+"""Every way in which one request goes wrong; a test plans copies, because a plan counts in its faults."""
+
+
+def fault_name(fault: object) -> str | None:
+    """The id of a fault among a test's parameters; other values keep pytest's own."""
+    if not isinstance(fault, Fault):
+        return None
+    return f"{fault.kind}-{fault.status}{'-wait' if fault.headers else ''}"
+
+
 class FaultPlan:
     """Faults by route pattern (``drive.files.*``); the first that still has something to do is taken."""
 

@@ -37,6 +37,11 @@ class TokenEndpoint:
         """Every access token minted so far is answered with 401 from now on."""
         self._tokens.clear()
 
+    @property
+    def minted(self) -> list[str]:
+        """Access tokens that are valid."""
+        return list(self._tokens)
+
     def consent(self, request: Request) -> Answer:
         """The consent page, on which everything is allowed at once."""
         if request.one("access_type") != "offline" or request.one("prompt") != "consent":

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.service.apify import Apify
-from tests.service.contract import ContractError, Method, contract
+from tests.service.contract import ContractError, Method, OutsideContractError, contract
 from tests.service.discord import WEBHOOK_ID, Discord
 from tests.service.drive import Drive
 from tests.service.faults import Fault, FaultPlan
@@ -113,8 +113,8 @@ class Service:
         except ContractError as error:
             self.violations.append(f"{route}: {error}")
             return google_error(400, "INVALID_ARGUMENT", str(error))
-        except NotImplementedError as error:
-            self.violations.append(f"{route}: not implemented: {error}")
+        except OutsideContractError as error:
+            self.violations.append(f"{route}: outside the contract: {error}")
             return google_error(501, "notImplemented", str(error))
         except Exception:  # a fault of this service must be seen, not mistaken for one of the code under test
             self.violations.append(f"{route}: {traceback.format_exc()}")
@@ -132,7 +132,7 @@ class Service:
         if route == "drive.upload.part":
             return self.drive.resume(request)
         if method is None:
-            raise NotImplementedError(f"{request.method} {request.path}")
+            raise OutsideContractError(f"{request.method} {request.path}")
         refusal = self.token.refusal(request, method.description["scopes"])
         if refusal is not None:
             return refusal

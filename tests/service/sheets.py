@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.service.contract import ContractError, Method
+from tests.service.contract import ContractError, Method, OutsideContractError
 from tests.service.messages import Answer, Request, google_error, of_json
 
 Cell = dict[str, Any]
@@ -77,7 +77,7 @@ class Sheets:
         match method.route:
             case "sheets.spreadsheets.get":
                 if request.one("includeGridData", "false") != "false" or "ranges" in request.query:
-                    raise NotImplementedError("grid data")
+                    raise OutsideContractError("grid data")
                 return of_json(method.answer(_shown(book), request.one("fields") or None))
             case "sheets.spreadsheets.values.get":
                 body = _range(book, method.path_values["range"], request)
@@ -90,11 +90,11 @@ class Sheets:
                 if book.read_only:
                     return google_error(403, "PERMISSION_DENIED", "The caller does not have permission")
                 return self._update(method, book, request.json())
-        raise NotImplementedError(method.route)
+        raise OutsideContractError(method.route)
 
     def _update(self, method: Method, book: Spreadsheet, body: dict[str, Any]) -> Answer:
         if set(body) != {"requests"}:
-            raise NotImplementedError(f"batchUpdate with {sorted(body)}")
+            raise OutsideContractError(f"batchUpdate with {sorted(body)}")
         draft = copy.deepcopy(book.tabs)
         replies = []
         for number, item in enumerate(body["requests"]):
@@ -102,7 +102,7 @@ class Sheets:
             if more:
                 raise ContractError(f"requests[{number}] has several kinds")
             if kind not in _CHANGES:
-                raise NotImplementedError(kind)
+                raise OutsideContractError(kind)
             try:
                 replies.append(_CHANGES[kind](draft, arguments) or {})
             except ContractError as error:
@@ -154,7 +154,7 @@ def _update_cells(tabs: list[Tab], arguments: dict[str, Any]) -> None:
 def _append_dimension(tabs: list[Tab], arguments: dict[str, Any]) -> None:
     tab = _tab(tabs, arguments["sheetId"])
     if arguments["dimension"] != "COLUMNS":
-        raise NotImplementedError(arguments["dimension"])
+        raise OutsideContractError(arguments["dimension"])
     tab.column_count += arguments["length"]
 
 
@@ -197,7 +197,7 @@ def _put(tab: Tab, row: int, column: int, cells: list[Cell], fields: str) -> Non
     """Writes cells; only what the mask names is touched, and a named field that is missing is cleared."""
     named = set(fields.split(","))
     if not named <= {"userEnteredValue", "userEnteredFormat.numberFormat"}:
-        raise NotImplementedError(f"fields {fields}")
+        raise OutsideContractError(f"fields {fields}")
     if column + len(cells) > tab.column_count:
         raise ContractError(f"the range is outside of the grid of {tab.column_count} columns")
     while len(tab.rows) <= row:
@@ -261,7 +261,7 @@ def _entered(cell: Cell) -> Any:
 
 def _unformatted(cell: Cell) -> Any:
     if "formulaValue" in cell.get("userEnteredValue", {}):
-        raise NotImplementedError("formulas are not calculated")
+        raise OutsideContractError("formulas are not calculated")
     return _entered(cell)
 
 
@@ -304,7 +304,7 @@ def _tab(tabs: list[Tab], sheet_id: int) -> Tab:
 
 def _only(value: dict[str, Any], *names: str) -> None:
     if not set(value) <= set(names):
-        raise NotImplementedError(f"{sorted(set(value) - set(names))}")
+        raise OutsideContractError(f"{sorted(set(value) - set(names))}")
 
 
 def _index(letters: str | None) -> int:
