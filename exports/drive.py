@@ -1,7 +1,7 @@
-"""Uploads the files of a day into one dated Google Drive folder, exactly once.
+"""Uploads the files of a day into one dated Google Drive folder, exactly once, and keeps one file up to date.
 
-Belongs here: finding or making the folder, uploading, updating and verifying files. Must not be here: which
-files there are, and what is in them.
+Belongs here: finding or making the folder, uploading, updating, verifying and fetching files. Must not be here:
+which files there are, and what is in them.
 
 How "once" is kept. Drive allows many files of one name, and its search by name lags by minutes. So every file
 and folder gets an id from ``files.generateIds``, the id goes into a receipt BEFORE the file is created with it,
@@ -98,6 +98,27 @@ class DriveDelivery:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file that is replaced in place, as it is in Drive now.
+
+    Attributes:
+        name: File name.
+        file_id: Drive's id.
+        link: Address for people.
+        md5: Checksum of its content.
+        properties: What was noted about this content when it was uploaded.
+        is_changed_by_hand: Whether somebody else replaced the content since.
+    """
+
+    name: str
+    file_id: str
+    link: str
+    md5: str
+    properties: Mapping[str, str]
+    is_changed_by_hand: bool
+
+
 def deliver(
     config: DriveConfig,
     session: GoogleSession,
@@ -136,6 +157,86 @@ def deliver(
                 failed.extend((later.name, "not tried after the failure above") for later in paths[position + 1 :])
                 break
     return DriveDelivery(folder["id"], folder.get("webViewLink", ""), tuple(files), tuple(failed), tuple(room.notes))
+
+
+def find_kept(config: DriveConfig, session: GoogleSession, receipts: Receipts, key: str) -> KeptFile | None:
+    """Looks for the file that ``keep`` made under a key, also where its receipt is lost.
+
+    Args:
+        config: Where.
+        session: Signed in with the Drive scope.
+        receipts: The ledger of ids.
+        key: Names the file in the configured folder.
+
+    Returns:
+        The file, or ``None`` if there is none.
+
+    Raises:
+        ServiceError: Drive can't be asked.
+    """
+    room = _Room(config, session, receipts, None)
+    known = room.kept(key)
+    if known is None or "md5Checksum" not in known:
+        return None
+    properties = {
+        name: value
+        for name, value in known.get("appProperties", {}).items()
+        if name not in (_KEY_PROPERTY, _MD5_PROPERTY)
+    }
+    link = str(known.get("webViewLink", ""))
+    return KeptFile(known["name"], known["id"], link, known["md5Checksum"], properties, _changed_by_hand(known))
+
+
+def keep(
+    config: DriveConfig,
+    session: GoogleSession,
+    receipts: Receipts,
+    key: str,
+    path: Path,
+    properties: Mapping[str, str],
+) -> DriveFile:
+    """Brings a file into the configured folder and replaces its content there from then on.
+
+    Args:
+        config: Where.
+        session: Signed in with the Drive scope.
+        receipts: The ledger of ids.
+        key: Names the file in the configured folder, whatever it is called.
+        path: The content; it is read in parts.
+        properties: Noted with the content in one request; name and value of each have at most 124 bytes.
+
+    Returns:
+        The file as it is in Drive now.
+
+    Raises:
+        ServiceError: It can't be uploaded.
+    """
+    return _Room(config, session, receipts, None).keep(key, path, properties)
+
+
+def fetch(config: DriveConfig, session: GoogleSession, file: KeptFile, target: Path) -> None:
+    """Downloads a file in parts; a part that fails is asked for again.
+
+    Args:
+        config: Where.
+        session: Signed in with the Drive scope.
+        file: What ``find_kept`` found.
+        target: Where its content goes.
+
+    Raises:
+        ServiceError: It can't be downloaded, or arrives damaged.
+    """
+    run = _runner(config, session)
+    request = _files(config, session).get_media(fileId=file.file_id, supportsAllDrives=True)
+    action = f"download {file.name}"
+    with target.open("wb") as stream:
+        download = googleapiclient.http.MediaIoBaseDownload(stream, request, chunksize=config.chunk_bytes)
+        done = False
+        while not done:
+            _, done = run(action, download.next_chunk)
+    if _md5_of(target) != file.md5:
+        problem = "the file arrived damaged, or was replaced meanwhile (md5 differs)"
+        raise ServiceError(_SERVICE, action, Failure.REFUSED, problem, remedy="Run the command again")
 
 
 def check_access(config: DriveConfig, session: GoogleSession) -> str:
@@ -190,9 +291,8 @@ def check_write(config: DriveConfig, session: GoogleSession) -> None:
     repeat_refused = False
     try:
         for _ in range(2):
-            request = files.create(
-                body=body, media_body=_Content(b"scratch", "text/plain"), fields="id", supportsAllDrives=True
-            )
+            scratch = googleapiclient.http.MediaInMemoryUpload(b"scratch", "text/plain")
+            request = files.create(body=body, media_body=scratch, fields="id", supportsAllDrives=True)
             try:
                 guarded(_SERVICE, "create a scratch file", session.secrets, request.execute)
             except ServiceError as error:
@@ -211,7 +311,9 @@ def check_write(config: DriveConfig, session: GoogleSession) -> None:
 class _Room:
     """One delivery: the client, the ledger, and what to tell the user."""
 
-    def __init__(self, config: DriveConfig, session: GoogleSession, receipts: Receipts, as_of_date: dt.date) -> None:
+    def __init__(
+        self, config: DriveConfig, session: GoogleSession, receipts: Receipts, as_of_date: dt.date | None
+    ) -> None:
         self._config = config
         self._session = session
         self._receipts = receipts
@@ -228,7 +330,7 @@ class _Room:
         if known is not None:
             return known
         body = {
-            "name": self._date.isoformat(),
+            "name": str(self._date),
             "mimeType": _FOLDER_TYPE,
             "parents": [parent],
             "appProperties": {_KEY_PROPERTY: _property_key(receipt.idempotency_key)},
@@ -241,34 +343,55 @@ class _Room:
 
     def file(self, path: Path, folder_id: str, children: Sequence[Mapping[str, Any]]) -> DriveFile:
         """Brings one file into the folder."""
-        content = path.read_bytes()
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         # The folder's id is no part of the key: a day has one folder, and if the user trashes it, the files in
         # it are replaced as well.
         key = f"drive:{self._config.parent_folder_id}:{self._date}:file:{path.name}"
-        receipt = Receipt(key, "drive_file", folder_id, as_of_date=self._date)
-        known = self._known(receipt, folder_id, children)
+        return self._bring(Receipt(key, "drive_file", folder_id, as_of_date=self._date), path, children, {})
+
+    def kept(self, key: str) -> dict[str, Any] | None:
+        """The file of a key in the user's folder."""
+        parent = self._config.parent_folder_id
+        return self._known(self._kept_receipt(key), parent, self.children(parent))
+
+    def keep(self, key: str, path: Path, properties: Mapping[str, str]) -> DriveFile:
+        """Brings one file into the user's folder."""
+        receipt = self._kept_receipt(key)
+        return self._bring(receipt, path, self.children(receipt.target), properties)
+
+    def _kept_receipt(self, key: str) -> Receipt:
+        parent = self._config.parent_folder_id
+        return Receipt(f"drive:{parent}:kept:{key}", "drive_file", parent)
+
+    def _bring(
+        self, receipt: Receipt, path: Path, siblings: Sequence[Mapping[str, Any]], properties: Mapping[str, str]
+    ) -> DriveFile:
+        """Brings one file into the folder that the receipt names as its target."""
+        folder_id = receipt.target
+        content = _Content(path, self._config.simple_upload_limit, self._config.chunk_bytes)
+        md5 = _md5_of(path)
+        known = self._known(receipt, folder_id, siblings)
         outcome: Outcome = "unchanged"
         if known is not None and known.get("md5Checksum") != md5 and _changed_by_hand(known):
             self.notes.append(f"{path.name} was changed by hand in Drive: kept, the new one is beside it")
             self._receipts.save(replace(receipt, remote_id=None))
             known = None
         if known is None:
+            mark = _property_key(receipt.idempotency_key)
             body = {
                 "name": path.name,
                 "parents": [folder_id],
-                "appProperties": {_KEY_PROPERTY: _property_key(key), _MD5_PROPERTY: md5},
+                "appProperties": {_KEY_PROPERTY: mark, _MD5_PROPERTY: md5, **properties},
             }
             known, outcome = self._create(receipt, body, content), "created"
         if known.get("md5Checksum") != md5:
             outcome = "updated" if outcome == "unchanged" else outcome
-            known = self._update(known["id"], path.name, content, md5)
+            known = self._update(known["id"], path.name, content, {_MD5_PROPERTY: md5, **properties})
         if known.get("md5Checksum") != md5:
             raise ServiceError(
                 _SERVICE, f"upload {path.name}", Failure.REFUSED, "the file arrived damaged (md5 differs) twice"
             )
         link = str(known.get("webViewLink", ""))
-        detail = {"name": path.name, "link": link, "bytes": len(content)}
+        detail = {"name": path.name, "link": link, "bytes": content.size()}
         self._receipts.save(replace(receipt, remote_id=known["id"], digest=md5, detail=detail))
         return DriveFile(path.name, known["id"], link, md5, outcome)
 
@@ -315,7 +438,7 @@ class _Room:
         ours.sort(key=lambda item: (_changed_by_hand(item), str(item["id"])))
         return dict(ours[0]) if ours else None
 
-    def _create(self, receipt: Receipt, body: Mapping[str, Any], content: bytes | None) -> dict[str, Any]:
+    def _create(self, receipt: Receipt, body: Mapping[str, Any], content: "_Content | None") -> dict[str, Any]:
         """Creates under a reserved id; if that id exists already, the earlier attempt came through."""
         stored = self._receipts.find(receipt.idempotency_key)
         reserved = stored.remote_id if stored is not None else None
@@ -329,12 +452,11 @@ class _Room:
                 return made
         raise ServiceError(_SERVICE, f"create {body['name']}", Failure.REFUSED, "the reserved id is taken")
 
-    def _create_as(self, file_id: str, body: Mapping[str, Any], content: bytes | None) -> dict[str, Any] | None:
-        mime_type = str(body.get("mimeType") or _mime_type(str(body["name"])))
+    def _create_as(self, file_id: str, body: Mapping[str, Any], content: "_Content | None") -> dict[str, Any] | None:
 
         def create() -> dict[str, Any] | None:
             try:
-                return self._send(f"create {body['name']}", content, mime_type, self._files.create, body=body)
+                return self._send(f"create {body['name']}", content, self._files.create, body=body)
             except ServiceError as error:
                 if error.status != 409:
                     raise
@@ -342,33 +464,29 @@ class _Room:
 
         return call(create, Effect.REPEATABLE, self._config.policy)
 
-    def _update(self, file_id: str, name: str, content: bytes, md5: str) -> dict[str, Any]:
+    def _update(self, file_id: str, name: str, content: "_Content", properties: Mapping[str, str]) -> dict[str, Any]:
         def update() -> dict[str, Any]:
             return self._send(
                 f"update {name}",
                 content,
-                _mime_type(name),
                 self._files.update,
                 fileId=file_id,
-                body={"appProperties": {_MD5_PROPERTY: md5}},
+                body={"appProperties": dict(properties)},
             )
 
         return call(update, Effect.REPEATABLE, self._config.policy)
 
     def _send(
-        self, action: str, content: bytes | None, mime_type: str, method: Callable[..., Any], **arguments: Any
+        self, action: str, content: "_Content | None", method: Callable[..., Any], **arguments: Any
     ) -> dict[str, Any]:
         """Sends metadata and content once; parts of a large file may be repeated, a creation may not."""
-        media = None
-        if content is not None:
-            media = _Content(content, mime_type, self._config.simple_upload_limit, self._config.chunk_bytes)
-        request = method(media_body=media, fields=_FILE_FIELDS, supportsAllDrives=True, **arguments)
-        if media is None or not media.resumable():
+        request = method(media_body=content, fields=_FILE_FIELDS, supportsAllDrives=True, **arguments)
+        if content is None or not content.resumable():
             return guarded(_SERVICE, action, self._session.secrets, lambda: request.execute(num_retries=0))
         answer, rounds = None, 0
         while answer is None:
             rounds += 1
-            if rounds > 2 + 2 * len(content or b"") // self._config.chunk_bytes:
+            if rounds > 2 + 2 * content.size() // self._config.chunk_bytes:
                 raise ServiceError(_SERVICE, action, Failure.UNCLEAR, "the upload makes no progress")
             # After a failed part the client asks the service how far it got, and goes on from there. Opening an
             # upload creates nothing, so all of it may be repeated.
@@ -385,16 +503,34 @@ class _Room:
             raise
 
 
-class _Content(googleapiclient.http.MediaInMemoryUpload):
-    """File content in memory, given out as bytes: a stream can't be sent a second time."""
+class _Content(googleapiclient.http.MediaUpload):
+    """A file's content, given out as bytes: a stream can't be sent a second time, and not all fits into memory."""
 
-    def __init__(
-        self, content: bytes, mime_type: str, simple_limit: int = 5_000_000, chunk_bytes: int = 8 * 1024 * 1024
-    ) -> None:
-        super().__init__(content, mimetype=mime_type, chunksize=chunk_bytes, resumable=len(content) > simple_limit)
+    def __init__(self, path: Path, simple_limit: int, chunk_bytes: int) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+        self._simple_limit = simple_limit
+        self._chunk_bytes = chunk_bytes
+
+    def chunksize(self) -> int:
+        return self._chunk_bytes
+
+    def mimetype(self) -> str:
+        return mimetypes.guess_type(self._path.name)[0] or "application/octet-stream"
+
+    def size(self) -> int:
+        return self._size
+
+    def resumable(self) -> bool:
+        return self._size > self._simple_limit
 
     def has_stream(self) -> bool:
         return False
+
+    def getbytes(self, begin: int, length: int) -> bytes:
+        with self._path.open("rb") as stream:
+            stream.seek(begin)
+            return stream.read(length)
 
 
 def _files(config: DriveConfig, session: GoogleSession) -> Any:
@@ -420,5 +556,6 @@ def _changed_by_hand(known: Mapping[str, Any]) -> bool:
     return known.get("appProperties", {}).get(_MD5_PROPERTY) != known.get("md5Checksum")
 
 
-def _mime_type(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

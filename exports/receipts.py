@@ -4,15 +4,18 @@ Belongs here: the receipt, the protocol the delivery rooms are written against, 
 be here: knowledge of any service. A receipt without a ``remote_id`` or ``digest`` is an intent: the effect was
 about to happen. Rooms write the intent before the effect where the effect can't be found by looking.
 
-The table is ``meta.receipts``. It is bookkeeping about the outside world, not a mart: it is never published.
+The table is ``meta.receipts``. It is bookkeeping about the outside world, not a mart: it is never published. Only
+the copy of the database itself is noted elsewhere, in a file beside it.
 """
 
 import datetime as dt
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
@@ -146,6 +149,59 @@ class DuckDBReceipts:
             Receipt(key, effect, target, remote_id, digest, json.loads(detail), date, made.replace(tzinfo=dt.UTC))
             for key, effect, target, remote_id, digest, detail, date, made in rows
         ]
+
+
+class FileReceipts:
+    """Receipts in a small JSON file, for effects that a note in the build database would change: its own copy.
+
+    Args:
+        path: The file; it is replaced as a whole.
+        clock: The present, aware UTC.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], dt.datetime]) -> None:
+        self._path = path
+        self._clock = clock
+
+    def find(self, idempotency_key: str) -> Receipt | None:
+        """Returns the receipt of a key, or ``None``."""
+        return self._read().get(idempotency_key)
+
+    def save(self, receipt: Receipt) -> None:
+        """Writes a receipt, replacing an earlier one of the same key; its first ``created_at`` stays."""
+        stored = self._read()
+        earlier = stored.get(receipt.idempotency_key)
+        created_at = earlier.created_at if earlier is not None else None
+        stored[receipt.idempotency_key] = replace(receipt, created_at=created_at or self._clock())
+        rows = [{name: getattr(kept, name) for name in _FILE_FIELDS} for _, kept in sorted(stored.items())]
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_suffix(".writing")
+        with temporary.open("w", encoding="utf-8") as stream:
+            json.dump(rows, stream, ensure_ascii=False, indent=1, default=_iso)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(self._path)
+
+    def of_date(self, as_of_date: dt.date) -> list[Receipt]:
+        """Returns all receipts of a day, ordered by key."""
+        return [kept for _, kept in sorted(self._read().items()) if kept.as_of_date == as_of_date]
+
+    def _read(self) -> dict[str, Receipt]:
+        if not self._path.exists():
+            return {}
+        rows = json.loads(self._path.read_text(encoding="utf-8"))
+        for row in rows:
+            row["as_of_date"] = dt.date.fromisoformat(row["as_of_date"]) if row["as_of_date"] else None
+            row["created_at"] = dt.datetime.fromisoformat(row["created_at"])
+        return {row["idempotency_key"]: Receipt(**row) for row in rows}
+
+
+_FILE_FIELDS = tuple(field.name for field in fields(Receipt))
+
+
+def _iso(value: object) -> object:
+    """Dates, times and mappings as JSON has them."""
+    return value.isoformat() if isinstance(value, dt.date) else dict(value)  # type: ignore[call-overload]
 
 
 class RunReceipts:

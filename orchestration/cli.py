@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--source", default="", help="apify, sample or an export folder")
     run.add_argument("--as-of", type=_moment, help="cut-off time with offset, replaces the stored one")
     run.add_argument("--no-deliver", action="store_true", help="write the files, send nothing")
+    run.add_argument("--if-due", action="store_true", help="only if today's run is due and was not made yet")
 
     backfill = command("backfill", _backfill, "Run the daily job over all dates of an export folder.")
     backfill.add_argument("--source", required=True, help="an export folder, or sample")
@@ -74,11 +75,18 @@ def _parser() -> argparse.ArgumentParser:
     poll.add_argument("--date", type=_date, help="date of the poll (default: today, or the source's last day)")
     poll.add_argument("--source", default="", help="apify, sample or an export folder")
     poll.add_argument("--no-deliver", action="store_true", help="land and judge, send nothing")
+    poll.add_argument("--if-due", action="store_true", help="only in a poll hour of London that was not polled yet")
 
     command("publish", _publish, "Publish the marts as they are built.")
     scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
     scorecard.add_argument("--from", dest="first", type=_date, help="first scored date (default: all)")
     scorecard.add_argument("--to", dest="last", type=_date, help="last scored date (default: all)")
+    backup = command("backup", _backup, "Bring the copy of the warehouse in Drive up to date.")
+    backup.add_argument("--if-configured", action="store_true", help="without a Drive folder, say so and succeed")
+    backup.add_argument("--force", action="store_true", help="also over a copy that has what this warehouse lacks")
+    restore = command("restore", _restore, "Put the warehouse back from its copy in Drive.")
+    restore.add_argument("--if-newer", action="store_true", help="do nothing, and succeed, where the copy is not newer")
+    restore.add_argument("--force", action="store_true", help="also over a newer warehouse, which is set aside")
     doctor = command("doctor", _doctor, "Check every setting: present, valid, reachable, permitted.")
     doctor.add_argument("--live", action="store_true", help="also write to scratch places, and clean up")
     auth = command("auth", _auth, "Sign in with Google once and print the refresh token.")
@@ -117,6 +125,8 @@ def _moment(text: str) -> datetime:
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import feeds
 
+    if options.if_due and not _is_due("daily", settings):
+        return DONE
     source = options.source or feeds.default_source(settings)
     as_of_date = options.date or _last_date(source, settings)
     return _execute("daily", settings, [as_of_date], source, options.as_of)
@@ -138,6 +148,8 @@ def _poll(options: argparse.Namespace, settings: Settings) -> int:
     from exports import published
     from orchestration import feeds
 
+    if options.if_due and not _is_due("micro_poll", settings):
+        return DONE
     source = options.source or feeds.default_source(settings)
     code = _execute("micro_poll", settings, [options.date or _last_date(source, settings)], source, None, poll=True)
     if code == FAILED and not _store(settings).published_path.exists():
@@ -156,6 +168,78 @@ def _poll(options: argparse.Namespace, settings: Settings) -> int:
             f" {alert['video_url']}"
         )
     return code
+
+
+def _is_due(job_name: str, settings: Settings) -> bool:
+    """Whether the present belongs to a slot of the job that was not served yet; says so where it does not."""
+    from orchestration import services, timetable
+
+    now, store = datetime.now(UTC), _store(settings)
+    slot = timetable.daily_slot(now) if job_name == "daily" else timetable.poll_slot(now)
+    following = f"the next one is due at {timetable.next_slot(job_name, now):%Y-%m-%d %H:%M} UTC"
+    if slot is None:
+        print(f"not due: {following}")
+        return False
+    if store.build_path.exists() and services.receipts(store).find(timetable.slot_key(job_name, slot)) is not None:
+        print(f"done before: {job_name} of {slot:%Y-%m-%d %H:%M} UTC; {following}")
+        return False
+    return True
+
+
+def _record_slot(job_name: str, settings: Settings, store: Store, started_at: datetime, as_of_date: date) -> None:
+    """Notes that the slot a run began in was served, so that a second call of a scheduler finds nothing due."""
+    from exports.receipts import Receipt
+    from orchestration import services, timetable
+
+    slot = timetable.daily_slot(started_at) if job_name == "daily" else timetable.poll_slot(started_at)
+    if job_name in ("daily", "micro_poll") and slot is not None and as_of_date == slot.date() and settings.deliver:
+        key = timetable.slot_key(job_name, slot)
+        services.receipts(store).save(Receipt(key, "slot", job_name, digest="served", as_of_date=as_of_date))
+
+
+def _backup(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration.backup import backup
+
+    return _copy(
+        "not backed up", options.if_configured, lambda: backup(settings, _store(settings), force=options.force)
+    )
+
+
+def _restore(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration.backup import restore
+    from warehouse.publish import has_builds
+
+    store = _store(settings)
+    restored: list[str] = []
+
+    def put_back() -> str:
+        done = restore(settings, store, force=options.force, if_newer=options.if_newer)
+        if done is None:
+            return "not restored: there is no copy in Drive, or none that is newer than this warehouse"
+        restored.append(done)
+        return done
+
+    code = _copy("not restored", options.if_newer, put_back)
+    return _publish(options, settings) if restored and has_builds(store) else code
+
+
+def _copy(refusal: str, is_optional: bool, act: Callable[[], str]) -> int:
+    """Makes or puts back the copy in Drive; where that is optional, settings that are missing are no failure."""
+    from ingest.retries import ServiceError
+    from orchestration import services
+    from orchestration.backup import NotConfiguredError
+    from warehouse.backup import BackupError
+
+    services.quiet_clients()
+    try:
+        print(act())
+    except NotConfiguredError as error:
+        print(f"{refusal}: {error}" if is_optional else f"trends: {error}", file=None if is_optional else sys.stderr)
+        return DONE if is_optional else FAILED
+    except (BackupError, ServiceError) as error:
+        print(f"trends: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
@@ -283,12 +367,12 @@ def _execute(
     poll: bool = False,
 ) -> int:
     """Runs a job in this process, prints its stages, and says what a person needs to know."""
-    started = time.monotonic()
+    started, started_at = time.monotonic(), datetime.now(UTC)
     store = _store(settings)
     os.environ["DAGSTER_HOME"] = str(_dagster_home(store))
     import dagster as dg
 
-    from orchestration import feeds, services
+    from orchestration import feeds, services, timetable
     from orchestration.definitions import build_defs
 
     services.guard_logs(settings)
@@ -301,7 +385,10 @@ def _execute(
         if len(dates) == 1
         else {"tags": {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}}
     )
-    ingest = {"source": source, "as_of": as_of.isoformat() if as_of else "", "poll": poll}
+    slot = timetable.poll_slot(started_at) if poll else None
+    # A poll that is tried again within its slot reads on in the runs that the first try paid.
+    poll_key = f"{slot:%Y-%m-%dT%H}" if slot is not None else ""
+    ingest = {"source": source, "as_of": as_of.isoformat() if as_of else "", "poll": poll, "poll_key": poll_key}
     config = {
         "ops": {"raw_feeds": {"config": ingest}},
         # Dagster's own console log repeats every event: people get the report below, the UI has the events.
@@ -322,6 +409,7 @@ def _execute(
                 settings, store, run_id=result.run_id, job=job_name, as_of_date=dates[-1], step=step, reason=reason
             )
         return FAILED
+    _record_slot(job_name, settings, store, started_at, dates[-1])
     return FAILED if problems else DONE
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration import timetable
 from orchestration.assets import delivery, ingest
 from orchestration.assets.publish import PUBLISHED
 
@@ -46,8 +47,8 @@ def build_micro_poll_schedule(micro_poll: AnyJob) -> dg.ScheduleDefinition:
     @dg.schedule(
         job=micro_poll,
         name="micro_poll_2h",
-        cron_schedule="0 8-22/2 * * *",
-        execution_timezone="Europe/London",
+        cron_schedule=timetable.POLL_CRON,
+        execution_timezone=timetable.POLL_ZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every two hours from 08:00 to 22:00 in London, for the date in UTC.",
     )
@@ -60,7 +61,7 @@ def build_micro_poll_schedule(micro_poll: AnyJob) -> dg.ScheduleDefinition:
 
 @dg.schedule(
     job=daily,
-    cron_schedule="0 9 * * *",
+    cron_schedule=timetable.DAILY_CRON,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every day at 09:00 UTC, for the day that has begun.",

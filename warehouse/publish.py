@@ -91,6 +91,18 @@ def published_dates(store: Store) -> list[date]:
         return [row[0] for row in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
 
 
+def has_builds(store: Store) -> bool:
+    """Whether there is anything to publish: a date that was built, or a poll."""
+    if not store.build_path.exists():
+        return False
+    with store.writer() as connection:
+        present = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'builds'"
+        ).fetchone()
+        row = connection.execute("select count(*) from meta.builds").fetchone() if present else None
+        return (row is not None and row[0] > 0) or _has_polls(connection)
+
+
 def forget_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str]) -> None:
     """Takes dates (ISO) out of the built ones before they are built again: one that fails then is not published."""
     connection.execute(PUBLICATION_DDL)

@@ -42,11 +42,13 @@ class IngestConfig(dg.Config):
         source: `sample`, `apify` or an export folder; empty takes the default of the settings.
         as_of: ISO time with offset that replaces the stored cut-off of the run's last date.
         poll: Fresh video readings for the micro-poll: no music, and the cut-off of the date is left to the daily run.
+        poll_key: What a poll's paid runs are started once for; empty takes the present hour.
     """
 
     source: str = ""
     as_of: str = ""
     poll: bool = False
+    poll_key: str = ""
 
 
 def _spec(key: dg.AssetKey, description: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
@@ -87,7 +89,7 @@ def raw_feeds(
         store,
         until=day_end - timedelta(microseconds=1),
         run_for=last,
-        run_key=f"{last}T{datetime.now(UTC):%H}" if config.poll else None,
+        run_key=(config.poll_key or f"{last}T{datetime.now(UTC):%H}") if config.poll else None,
     )
     # Apify's runs take minutes: what they brought belongs to this run, so the present is what comes after them, also
     # where our clock is behind Apify's.

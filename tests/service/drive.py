@@ -19,7 +19,7 @@ class Drive:
         files: Metadata; the key ``content`` holds the bytes.
         quota_exceeded: Whether creating a file with content fails.
         lag: Ids that listings don't show yet.
-        damaged: How many uploads arrive with a changed byte.
+        damaged: How many uploads, or parts of a download, arrive with a changed byte.
     """
 
     def __init__(self) -> None:
@@ -45,6 +45,8 @@ class Drive:
                 return self._answer(method, request, {"ids": ids, "space": "drive", "kind": "drive#generatedIds"})
             case "drive.files.list":
                 return self._list(method, request)
+            case "drive.files.get" if request.one("alt") == "media":
+                return self._content(request, self.files.get(method.path_values["fileId"]))
             case "drive.files.get":
                 file = self.files.get(method.path_values["fileId"])
                 return self._found(method, request, file)
@@ -164,6 +166,20 @@ class Drive:
         if start + size < len(found):
             page["nextPageToken"] = str(start + size)
         return self._answer(method, request, page)
+
+    def _content(self, request: Request, file: dict[str, Any] | None) -> Answer:
+        if file is None or "content" not in file:
+            return _not_found()
+        span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+        if span is None:
+            raise NotImplementedError("a download without a range")
+        content = file["content"]
+        part = content[int(span[1]) : int(span[2]) + 1]
+        if self.damaged:
+            self.damaged -= 1
+            part = part[:-1] + bytes([part[-1] ^ 1])
+        place = f"bytes {span[1]}-{int(span[1]) + len(part) - 1}/{len(content)}"
+        return Answer(206, part, {"Content-Type": file["mimeType"], "Content-Range": place})
 
     def _found(self, method: Method, request: Request, file: dict[str, Any] | None) -> Answer:
         return _not_found() if file is None else self._answer(method, request, _shown(file))
