@@ -265,9 +265,9 @@ def health(day: Day) -> list[dict[str, Any]]:
 def warnings(day: Day) -> list[str]:
     """Checks that warned when the date was built: the ones that fail keep a build from being published."""
     rows = day.table(
-        "select check_name, failing_rows from meta.check_results where as_of_date = $as_of_date order by check_name"
+        "select check_name, message from meta.check_results where as_of_date = $as_of_date order by check_name"
     ).rows
-    return [f"{name}: {failing} rows" for name, failing in rows]
+    return [f"{name.removeprefix('check_').replace('_', ' ')}: {message}" for name, message in rows]
 
 
 def seasonal(day: Day) -> list[dict[str, Any]]:

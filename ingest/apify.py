@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -122,6 +123,21 @@ class RunRecord:
     run_id: str | None
     intended_at: dt.datetime
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A succeeded run of a task, whoever started it.
+
+    Attributes:
+        task: Its task.
+        run_id: Apify's id.
+        finished_at: Aware UTC: the time of its reading.
+    """
+
+    task: ApifyTask
+    run_id: str
+    finished_at: dt.datetime
 
 
 class RunLedger(Protocol):
@@ -241,6 +257,62 @@ def fetch_runs(
     )
 
 
+def finished_runs(config: ApifyConfig, tasks: Sequence[ApifyTask], since: dt.datetime) -> list[FinishedRun]:
+    """Lists the newest succeeded runs of the tasks. Starts nothing and costs nothing.
+
+    Args:
+        config: How to use Apify.
+        tasks: Whose runs.
+        since: Aware; runs that finished before are left out.
+
+    Returns:
+        At most ten runs a task, oldest first.
+
+    Raises:
+        ServiceError: The list can't be read; with the remedy.
+    """
+    query = {"desc": "1", "limit": "10", "status": "SUCCEEDED"}
+
+    def listed(task: ApifyTask) -> Any:
+        return _request(config, client, "list the runs", "GET", f"{_task_path(task)}/runs", query).json()["data"]
+
+    found = []
+    with _client(config) as client:
+        for task in tasks:
+            answer = call(partial(listed, task), Effect.REPEATABLE, config.policy)
+            found += [FinishedRun(task, str(run["id"]), _time(run["finishedAt"])) for run in answer["items"]]
+    return sorted((run for run in found if run.finished_at >= since), key=lambda run: (run.finished_at, run.run_id))
+
+
+def fetch_finished(
+    config: ApifyConfig,
+    runs: Sequence[tuple[ApifyTask, str]],
+    directory: Path,
+    *,
+    clock: Callable[[], dt.datetime],
+) -> FetchResult:
+    """Reads the datasets of runs that have finished. Starts nothing and costs nothing.
+
+    Args:
+        config: How to use Apify.
+        runs: Task and run id of each.
+        directory: As for `fetch_runs`.
+        clock: The present, aware UTC.
+
+    Returns:
+        What was read and what is missing, with reasons.
+    """
+    room = _Room(config, _NoLedger(), directory, "", clock, time.sleep, None)
+    try:
+        results = [room.fetch_finished(task, run_id) for task, run_id in runs]
+    finally:
+        room.close()
+    return FetchResult(
+        tuple(result for result in results if isinstance(result, Fetched)),
+        tuple(result for result in results if isinstance(result, Degraded)),
+    )
+
+
 def check_access(config: ApifyConfig, task: ApifyTask) -> str:
     """Looks whether the token may use a task, without starting it.
 
@@ -265,6 +337,16 @@ def check_access(config: ApifyConfig, task: ApifyTask) -> str:
 
 class _DegradedError(Exception):
     """Ends the reading of one task; the text is for the user."""
+
+
+class _NoLedger:
+    """The ledger of those who start nothing."""
+
+    def find(self, key: str) -> RunRecord | None:
+        return None
+
+    def save(self, record: RunRecord) -> None:
+        raise NotImplementedError(f"{record.key}: only who may start runs keeps them")
 
 
 class _Room:
@@ -309,6 +391,17 @@ class _Room:
             return Degraded(task.market, task.kind, str(error), run_id)
         self._tell(task, "DONE", fetched.item_count)
         return fetched
+
+    def fetch_finished(self, task: ApifyTask, run_id: str) -> Fetched | Degraded:
+        """Brings the reading of a run that has succeeded to disk, or says why not."""
+        try:
+            run = self._run(run_id)
+            if run is None or run["status"] != "SUCCEEDED":
+                state = "no longer exists" if run is None else f"is {run['status']}"
+                raise _DegradedError(f"{_SERVICE}: run {run_id} {state}: only succeeded runs are landed")
+            return self._download(task, run, was_started=False)
+        except (_DegradedError, ServiceError) as error:
+            return Degraded(task.market, task.kind, str(error), run_id)
 
     def _run_of(self, task: ApifyTask, record: RunRecord | None) -> tuple[dict[str, Any], bool]:
         """The run to read, and whether it was started just now."""

@@ -168,6 +168,13 @@ create table if not exists meta.cutoffs (
 );
 comment on table meta.cutoffs is
     'The stored moment up to which a date sees raw rows. origin: live | day_end | override.';
+
+create table if not exists meta.revenue_cutoffs (
+    as_of_date date primary key,
+    cutoff_at timestamp not null
+);
+comment on table meta.revenue_cutoffs is
+    'Dates whose revenue was built again after the sheet had changed, and the moment up to which they see it.';
 """
 
 # Where an id, a link or a reason may stand: nested, dotted and slashed keys, and sibling actors' names.
@@ -429,6 +436,13 @@ def cutoff_for(
         decided, origin = (moment, "live") if moment < day_end else (day_end, "day_end")
     connection.execute("insert into meta.cutoffs values (?, ?, ?)", [as_of_date, decided, origin])
     return decided.replace(tzinfo=UTC)
+
+
+def landed_runs(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Run ids of the sources whose feeds were landed."""
+    ensure_tables(connection)
+    rows = connection.execute("select distinct run_id from raw.loads where run_id is not null").fetchall()
+    return {row[0] for row in rows}
 
 
 def landed_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:

@@ -431,6 +431,26 @@ def read_seed(path: Path) -> RevenueReading:
     return parse_rows(columns, columns, header_row, RevenueReading(SEED, None, "en_US", "Etc/GMT", tuple(columns), ()))
 
 
+def content_hash(reading: RevenueReading) -> str:
+    """Names what the rows say (sha256): two readings with the same name hold the same revenue."""
+    content = [reading.locale, [_as_json(row) for row in reading.rows]]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+
+
+def renew_cutoffs(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[date], *, now: datetime) -> None:
+    """Lets dates see the revenue known at `now`: stored, so that a repeat of such a date reads the same.
+
+    Args:
+        connection: A writer connection.
+        as_of_dates: The dates.
+        now: Aware time.
+    """
+    landing.ensure_tables(connection)
+    connection.executemany(
+        "insert or replace into meta.revenue_cutoffs values (?, ?)", [(day, _naive(now)) for day in as_of_dates]
+    )
+
+
 def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading, *, attempted_at: datetime) -> int:
     """Lands a reading: a row for the attempt, and its rows unless an earlier reading holds the same ones.
 
@@ -444,18 +464,18 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
     """
     landing.ensure_tables(connection)
     moment, observed_at = _naive(attempted_at), _naive(reading.observed_at) if reading.observed_at else None
-    content_hash = _content_hash(reading)
+    digest = content_hash(reading)
     read_id = connection.execute("select coalesce(max(read_id), 0) + 1 from raw.revenue_reads").fetchall()[0][0]
-    same = connection.execute(
-        "select min(read_id) from raw.revenue_reads where content_hash = ?", [content_hash]
-    ).fetchall()[0][0]
+    same = connection.execute("select min(read_id) from raw.revenue_reads where content_hash = ?", [digest]).fetchall()[
+        0
+    ][0]
     connection.begin()
     try:
         connection.execute(
             f"insert into raw.revenue_reads values ({', '.join('?' * 13)})",
             [
                 read_id, moment, reading.source, observed_at, reading.is_simulated, reading.locale, reading.time_zone,
-                content_hash, len(reading.readable), len(reading.problems), same or read_id, reading.failure,
+                digest, len(reading.readable), len(reading.problems), same or read_id, reading.failure,
                 "\n".join(reading.notes),
             ],
         )  # fmt: skip
@@ -627,11 +647,6 @@ _NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name 
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _content_hash(reading: RevenueReading) -> str:
-    content = [reading.locale, [_as_json(row) for row in reading.rows]]
-    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 def _as_json(row: RevenueRow) -> dict[str, Any]:

@@ -201,7 +201,10 @@ def _backup(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration.backup import backup
 
     return _copy(
-        "not backed up", options.if_configured, lambda: backup(settings, _store(settings), force=options.force)
+        settings,
+        "not backed up",
+        options.if_configured,
+        lambda: backup(settings, _store(settings), force=options.force),
     )
 
 
@@ -219,18 +222,18 @@ def _restore(options: argparse.Namespace, settings: Settings) -> int:
         restored.append(done)
         return done
 
-    code = _copy("not restored", options.if_newer, put_back)
+    code = _copy(settings, "not restored", options.if_newer, put_back)
     return _publish(options, settings) if restored and has_builds(store) else code
 
 
-def _copy(refusal: str, is_optional: bool, act: Callable[[], str]) -> int:
+def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[], str]) -> int:
     """Makes or puts back the copy in Drive; where that is optional, settings that are missing are no failure."""
     from ingest.retries import ServiceError
     from orchestration import services
     from orchestration.backup import NotConfiguredError
     from warehouse.backup import BackupError
 
-    services.quiet_clients()
+    services.guard_logs(settings)
     try:
         print(act())
     except NotConfiguredError as error:

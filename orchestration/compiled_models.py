@@ -278,7 +278,7 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
     seconds = time.monotonic() - started
     if failures:
         status = "warn" if node.is_warning else "fail"
-        return _result(node, status, seconds, f"{failures} rows fail the test", failures)
+        return _result(node, status, seconds, f"{failures} rows fail the test", failures, sql)
     return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK")
 
 
@@ -302,7 +302,9 @@ def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql:
         raise
 
 
-def _result(node: CompiledNode, status: str, seconds: float, message: str, failures: int = 0) -> NodeResult:
+def _result(
+    node: CompiledNode, status: str, seconds: float, message: str, failures: int = 0, query: str = ""
+) -> NodeResult:
     return NodeResult(
         unique_id=node.unique_id,
         resource_type=node.resource_type,
@@ -311,6 +313,7 @@ def _result(node: CompiledNode, status: str, seconds: float, message: str, failu
         message=message,
         failures=failures,
         relation=node.relation or None,
+        query=query,
     )
 
 

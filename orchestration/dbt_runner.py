@@ -55,6 +55,7 @@ class NodeResult:
         message: dbt's message; the error where it failed.
         failures: Failing rows of a test.
         relation: `schema.name` of the relation, where there is one.
+        query: What a test that warned or failed selects.
     """
 
     unique_id: str
@@ -64,6 +65,7 @@ class NodeResult:
     message: str
     failures: int | None
     relation: str | None
+    query: str | None = None
 
 
 def ensure_manifest(project_dir: Path) -> Path:
@@ -134,6 +136,7 @@ def invoke(
             message=str(result.message or ""),
             failures=result.failures,
             relation=f"{node.schema}.{node.name}" if node.resource_type in ("model", "seed") else None,
+            query=node.compiled_code if result.status in ("warn", "fail") else None,
         )
         results.append(node_result)
         if on_result:

@@ -9,7 +9,7 @@ dagster-dbt hangs on each of them.
 
 import hashlib
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -39,11 +39,13 @@ class DbtSpecs:
         assets: Specs of all models and seeds.
         checks: Specs of all data tests.
         polled: Names of the models and seeds that a micro-poll builds: those with the tag `poll`.
+        of_revenue: Names of the models that hang on the revenue sheet.
     """
 
     assets: list[dg.AssetSpec]
     checks: list[dg.AssetCheckSpec]
     polled: frozenset[str]
+    of_revenue: frozenset[str]
 
 
 def load(project_dir: Path) -> DbtSpecs:
@@ -67,7 +69,21 @@ def load(project_dir: Path) -> DbtSpecs:
         partial.replace(path)
     specs = [dg.AssetSpec(**arguments) for arguments in assets]
     polled = frozenset(dbt_name(spec) for spec in specs if POLL_TAG in spec.tags)
-    return DbtSpecs(specs, [dg.AssetCheckSpec(**arguments) for arguments in checks], polled)
+    return DbtSpecs(specs, [dg.AssetCheckSpec(**arguments) for arguments in checks], polled, _of_revenue(specs))
+
+
+def _of_revenue(specs: Sequence[dg.AssetSpec]) -> frozenset[str]:
+    """Everything below `raw/revenue_*`."""
+    below = {spec.key for spec in specs if any(_is_raw_revenue(dependency.asset_key) for dependency in spec.deps)}
+    size = 0
+    while size != len(below):
+        size = len(below)
+        below |= {spec.key for spec in specs if any(dependency.asset_key in below for dependency in spec.deps)}
+    return frozenset(dbt_name(spec) for spec in specs if spec.key in below)
+
+
+def _is_raw_revenue(key: dg.AssetKey) -> bool:
+    return key.path[-1].startswith("revenue_") and key.path[0] in ("raw", "meta")
 
 
 def dbt_name(spec: dg.AssetSpec) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration import dbt_runner, dbt_specs, jobs
+from orchestration import dbt_runner, dbt_specs, jobs, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
@@ -21,7 +21,9 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
     """
     manifest_path = dbt_runner.ensure_manifest(project_dir)
     dbt = dbt_specs.load(project_dir)
-    micro_poll = jobs.build_micro_poll([spec.key for spec in dbt.assets if dbt_specs.dbt_name(spec) in dbt.polled])
+    keys = {dbt_specs.dbt_name(spec): spec.key for spec in dbt.assets}
+    micro_poll = jobs.build_micro_poll([key for name, key in keys.items() if name in dbt.polled])
+    revenue = jobs.build_revenue([key for name, key in keys.items() if name in dbt.of_revenue], exports.revenue_files())
     marts = [spec.key for spec in dbt.assets if spec.group_name == "marts"]
     return dg.Definitions(
         assets=[
@@ -33,8 +35,9 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
             delivery.deliver,
             delivery.send_poll,
         ],
-        jobs=[jobs.daily, jobs.backfill, micro_poll],
+        jobs=[jobs.daily, jobs.backfill, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
+        sensors=sensors.build_sensors(settings, micro_poll, revenue),
         resources={
             "settings": settings,
             "store": Store(settings.trends_home, settings.lock_timeout_s),

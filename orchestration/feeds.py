@@ -18,7 +18,7 @@ from tqdm import tqdm
 from exports.google_auth import GoogleConfig
 from exports.receipts import RunReceipts
 from ingest import export_folder, landing
-from ingest.apify import ApifyTask, RunProgress, fetch_runs
+from ingest.apify import ApifyTask, RunProgress, fetch_finished, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
@@ -112,12 +112,7 @@ def _offer_apify(
     if isinstance(config, str):
         message = "source apify needs APIFY_TOKEN: set it in .env, or give --source DIR"
         raise ValueError(message)
-    tasks = [
-        ApifyTask(market, kind, task_id, item_floor=settings.apify_item_floor if kind == "videos" else 1)
-        for market in markets
-        for kind in (KINDS if run_key is None else ("videos",))
-        if (task_id := settings.task_id(market, kind)) is not None
-    ]
+    tasks = apify_tasks(settings, markets, KINDS if run_key is None else ("videos",))
     if not any(task.kind == "videos" for task in tasks):
         names = ", ".join(f"{market}_VIDEO_TASK_ID" for market in markets)
         message = f"source apify needs the id of at least one video task: set {names} in .env"
@@ -125,13 +120,8 @@ def _offer_apify(
     if run_for != datetime.now(UTC).date():
         # The past cannot be scraped: an earlier date has what was landed on it.
         return Offer(APIFY, [], [])
-    directory = (settings.cache_dir or store.data) / APIFY
     if run_key is not None:
         config = replace(config, reuse_hours=None)
-
-    def clock() -> datetime:
-        return datetime.now(UTC)
-
     ledger = RunReceipts(services.receipts(store), run_for)
     with tqdm(total=len(tasks), desc="apify", unit="task", disable=None) as bar:
 
@@ -141,8 +131,9 @@ def _offer_apify(
                 bar.update()
 
         result = fetch_runs(
-            config, tasks, ledger, directory, run_key or run_for.isoformat(), clock=clock, progress=progress
-        )
+            config, tasks, ledger, _apify_directory(settings, store), run_key or run_for.isoformat(), clock=_now,
+            progress=progress,
+        )  # fmt: skip
     missing = [Missing(item.market, item.kind, item.reason) for item in result.degraded]
     configured = {(task.market, task.kind) for task in tasks}
     missing += [
@@ -152,6 +143,47 @@ def _offer_apify(
     ]
     feeds = sorted((item.feed for item in result.fetched), key=lambda feed: feed.observed_at)
     return Offer(APIFY, [feed for feed in feeds if until is None or feed.observed_at <= until], [], missing)
+
+
+def apify_tasks(settings: Settings, markets: Sequence[str], kinds: Sequence[str] = KINDS) -> list[ApifyTask]:
+    """The configured tasks of the markets."""
+    return [
+        ApifyTask(market, kind, task_id, item_floor=settings.apify_item_floor if kind == "videos" else 1)
+        for market in markets
+        for kind in kinds
+        if (task_id := settings.task_id(market, kind)) is not None
+    ]
+
+
+def offer_finished(settings: Settings, store: Store, runs: Sequence[str]) -> Offer:
+    """The feeds of Apify runs that have finished, whoever started them; no run is started.
+
+    Args:
+        settings: For token and task ids.
+        store: For where downloads are kept.
+        runs: `<market>/<kind>/<run id>` of each.
+
+    Raises:
+        ValueError: There is no token, or no such task.
+    """
+    config = services.apify(settings)
+    tasks = {(task.market, task.kind): task for task in apify_tasks(settings, configured_markets())}
+    wanted = [(tasks.get((market, kind)), run_id) for market, kind, run_id in (run.split("/") for run in runs)]
+    known = [(task, run_id) for task, run_id in wanted if task is not None]
+    if isinstance(config, str) or len(known) < len(wanted):
+        message = f"runs {', '.join(runs)}: APIFY_TOKEN and the task ids of their markets must be set"
+        raise ValueError(message)
+    result = fetch_finished(config, known, _apify_directory(settings, store), clock=_now)
+    missing = [Missing(item.market, item.kind, item.reason) for item in result.degraded]
+    return Offer(APIFY, sorted((item.feed for item in result.fetched), key=lambda feed: feed.observed_at), [], missing)
+
+
+def _apify_directory(settings: Settings, store: Store) -> Path:
+    return (settings.cache_dir or store.data) / APIFY
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def ensure_sample(store: Store) -> Path:
@@ -216,11 +248,21 @@ def revenue(settings: Settings, store: Store, *, now: datetime, project_root: Pa
     Raises:
         RevenueReadError: Even the shipped entries can't be read.
     """
+    return read_revenue(
+        revenue_sheet(settings), revenue_cache(settings, store), project_root / "seeds" / "revenue_seed.csv", now=now
+    )
+
+
+def revenue_sheet(settings: Settings) -> RevenueSheetConfig | None:
+    """The sheet revenue is read from; None where none is set."""
     sheet_id = settings.revenue_sheet_id or settings.dashboard_sheet_id
-    config = None
-    if sheet_id:
-        google = services.google(settings) or GoogleConfig(token_uri=settings.google_token_uri)
-        config = RevenueSheetConfig(sheet_id, google, settings.revenue_tab, settings.sheets_endpoint)
-        config = replace(config, policy=services.paced(config.policy, settings))
-    cache_path = (settings.cache_dir or store.data) / "revenue_cache.json"
-    return read_revenue(config, cache_path, project_root / "seeds" / "revenue_seed.csv", now=now)
+    if not sheet_id:
+        return None
+    google = services.google(settings) or GoogleConfig(token_uri=settings.google_token_uri)
+    config = RevenueSheetConfig(sheet_id, google, settings.revenue_tab, settings.sheets_endpoint)
+    return replace(config, policy=services.paced(config.policy, settings))
+
+
+def revenue_cache(settings: Settings, store: Store) -> Path:
+    """Where the last good reading of the sheet is kept."""
+    return (settings.cache_dir or store.data) / "revenue_cache.json"

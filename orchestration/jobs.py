@@ -41,6 +41,21 @@ def build_micro_poll(polled: Sequence[dg.AssetKey]) -> AnyJob:
     )
 
 
+def build_revenue(revenue_models: Sequence[dg.AssetKey], files: Sequence[dg.AssetKey]) -> AnyJob:
+    """After an edit of the revenue sheet: what hangs on it, and nothing else.
+
+    Drive gets the files, because there a repeat replaces what changed. No message and no row of the dashboard sheet
+    is sent: those of the day stand.
+    """
+    return dg.define_asset_job(
+        "revenue",
+        selection=dg.AssetSelection.assets(ingest.raw_revenue, *revenue_models, PUBLISHED, *files, delivery.DRIVE),
+        executor_def=dg.in_process_executor,
+        config=dg.RunConfig(ops={"raw_revenue": ingest.RevenueConfig(renew=True)}),
+        description="Reads the revenue sheet, builds its models and the files that show it; replaces them in Drive.",
+    )
+
+
 def build_micro_poll_schedule(micro_poll: AnyJob) -> dg.ScheduleDefinition:
     """Every two hours of the British day, whatever the clocks do."""
 

@@ -51,6 +51,23 @@ comment on table meta.check_results is
 
 
 @dataclass(frozen=True, slots=True)
+class CheckWarning:
+    """A check that did not pass and lets the run go on.
+
+    Attributes:
+        name: The check.
+        message: What it found, for people.
+        failing_rows: Rows it selected.
+        as_of_date: The date it is about; None for all dates of the build.
+    """
+
+    name: str
+    message: str
+    failing_rows: int
+    as_of_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TableDescription:
     """What a mart and its columns mean; becomes comments in the published file."""
 
@@ -85,6 +102,23 @@ def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
     return [day for day in sorted(landed) if day in wanted or (day < max(wanted) and day not in built)]
 
 
+def built_dates(connection: duckdb.DuckDBPyConnection, wanted: Sequence[date]) -> list[date]:
+    """Those of the dates that were built as a whole, oldest first: only they can be built again in part."""
+    connection.execute(PUBLICATION_DDL)
+    rows = connection.execute(
+        "select as_of_date from meta.builds where list_contains(?::date[], as_of_date) order by 1", [list(wanted)]
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def held_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
+    """The dates that the per-day tables hold: those of the last build, which a part of it can be built from."""
+    has_batch = connection.execute("select count(*) from duckdb_tables() where table_name = 'int_as_of'").fetchone()
+    if not has_batch or not has_batch[0]:
+        return []
+    return [row[0] for row in connection.execute("select as_of_date from intermediate.int_as_of order by 1").fetchall()]
+
+
 def published_dates(store: Store) -> list[date]:
     """As-of dates of the published file, oldest first."""
     with store.published_reader() as connection:
@@ -113,7 +147,8 @@ def record_builds(
     connection: duckdb.DuckDBPyConnection,
     as_of_dates: Sequence[str],
     run_id: str,
-    warnings: Sequence[tuple[str, int, str]] = (),
+    warnings: Sequence[CheckWarning] = (),
+    checked: Sequence[str] | None = None,
 ) -> None:
     """Notes in the build file that these dates were built: publishing copies what is newer than its copy.
 
@@ -121,7 +156,8 @@ def record_builds(
         connection: A writer connection to the build file.
         as_of_dates: ISO dates; each has a cut-off.
         run_id: The run that built them.
-        warnings: Checks that warned: name, failing rows, message.
+        warnings: Checks that warned.
+        checked: Names of the checks that ran, whose earlier results give way; all of them by default.
     """
     connection.execute(PUBLICATION_DDL)
     built_at = datetime.now(UTC).replace(tzinfo=None)
@@ -129,12 +165,39 @@ def record_builds(
         "insert or replace into meta.builds select as_of_date, cutoff_at, ?, ? from meta.cutoffs where as_of_date = ?",
         [(run_id, built_at, as_of_date) for as_of_date in as_of_dates],
     )
-    connection.execute("delete from meta.check_results where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
+    connection.execute(
+        "delete from meta.check_results where list_contains(?::date[], as_of_date)"
+        " and (?::varchar[] is null or list_contains(?::varchar[], check_name))",
+        [list(as_of_dates), checked, checked],
+    )
     if warnings:
         connection.executemany(
             "insert into meta.check_results values (?, ?, ?, ?)",
-            [(as_of_date, *warning) for as_of_date in as_of_dates for warning in warnings],
+            [
+                (as_of_date, warning.name, warning.failing_rows, warning.message)
+                for as_of_date in as_of_dates
+                for warning in warnings
+                if warning.as_of_date is None or warning.as_of_date.isoformat() == as_of_date
+            ],
         )
+
+
+def findings(connection: duckdb.DuckDBPyConnection, name: str, query: str, failing_rows: int) -> list[CheckWarning]:
+    """What a check that did not pass selects: its messages by date where it has such columns, else their number.
+
+    Args:
+        connection: A connection to the build file.
+        name: The check.
+        query: Its query, as dbt compiled it.
+        failing_rows: How many rows dbt counted.
+    """
+    relation = connection.sql(query)
+    if not {"as_of_date", "message"} <= set(relation.columns):
+        return [CheckWarning(name, f"{failing_rows} rows", failing_rows)]
+    rows_by_date = relation.aggregate(
+        "as_of_date, string_agg(message, '; ' order by message), count(*)", "as_of_date"
+    ).order("as_of_date")
+    return [CheckWarning(name, message, count, day) for day, message, count in rows_by_date.fetchall()]
 
 
 def publish(

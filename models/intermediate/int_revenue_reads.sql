@@ -17,16 +17,27 @@ reads as (
 
 ),
 
+renewed as (
+
+    select * from {{ source('meta', 'revenue_cutoffs') }}
+
+),
+
 offered as (
 
     select
         batch.as_of_date,
         batch.cutoff_at,
         reads.*,
-        -- The run that fixes a cut-off reads revenue moments after it.
-        reads.attempted_at <= batch.cutoff_at + interval {{ var('revenue_read_minutes') }} minute as is_known
+        -- The run that fixes a cut-off reads revenue moments after it; an edited sheet may be asked for later.
+        reads.attempted_at <= greatest(
+            batch.cutoff_at + interval {{ var('revenue_read_minutes') }} minute,
+            coalesce(renewed.cutoff_at, batch.cutoff_at)
+        ) as is_known
     from batch
     cross join reads
+    left join renewed
+        on batch.as_of_date = renewed.as_of_date
 
 ),
 

@@ -52,6 +52,13 @@ def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], 
     return files
 
 
+def revenue_files(markets: Sequence[str] | None = None) -> list[dg.AssetKey]:
+    """The files that show revenue, and the manifest: all but the full workbooks of the markets."""
+    markets = markets or configured_markets()
+    without = {f"trend_system_{market.lower()}" for market in markets}
+    return [dg.AssetKey(["exports", name]) for name in (*daily_files(markets), "manifest") if name not in without]
+
+
 def build_export_assets(markets: Sequence[str] | None = None) -> list[dg.AssetsDefinition]:
     """The file assets and the manifest that lists them all."""
     files = daily_files(markets or configured_markets())

@@ -32,6 +32,7 @@ REVENUE_TABLES = {
 }
 LOADS = dg.AssetKey(["raw", "loads"])
 CUTOFFS = dg.AssetKey(["meta", "cutoffs"])
+REVENUE_CUTOFFS = dg.AssetKey(["meta", "revenue_cutoffs"])
 ROW_COUNTED = (*(f"raw.{name}" for name in RAW_TABLES), "meta.cutoffs")
 
 
@@ -43,12 +44,24 @@ class IngestConfig(dg.Config):
         as_of: ISO time with offset that replaces the stored cut-off of the run's last date.
         poll: Fresh video readings for the micro-poll: no music, and the cut-off of the date is left to the daily run.
         poll_key: What a poll's paid runs are started once for; empty takes the present hour.
+        apify_runs: Finished Apify runs to land instead, as `<market>/<kind>/<run id>`; none is started then.
     """
 
     source: str = ""
     as_of: str = ""
     poll: bool = False
     poll_key: str = ""
+    apify_runs: list[str] = []  # noqa: RUF012 - a field of the configuration, not shared
+
+
+class RevenueConfig(dg.Config):
+    """How to read revenue.
+
+    Attributes:
+        renew: The sheet was edited: the run's dates see it as it is now, not as it was at their cut-off.
+    """
+
+    renew: bool = False
 
 
 def _spec(key: dg.AssetKey, description: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
@@ -83,13 +96,17 @@ def raw_feeds(
     source = config.source or feeds.default_source(settings)
     feeds.keep_apart(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
-    offered = feeds.offer(
-        source,
-        settings,
-        store,
-        until=day_end - timedelta(microseconds=1),
-        run_for=last,
-        run_key=(config.poll_key or f"{last}T{datetime.now(UTC):%H}") if config.poll else None,
+    offered = (
+        feeds.offer_finished(settings, store, config.apify_runs)
+        if config.apify_runs
+        else feeds.offer(
+            source,
+            settings,
+            store,
+            until=day_end - timedelta(microseconds=1),
+            run_for=last,
+            run_key=(config.poll_key or f"{last}T{datetime.now(UTC):%H}") if config.poll else None,
+        )
     )
     # Apify's runs take minutes: what they brought belongs to this run, so the present is what comes after them, also
     # where our clock is behind Apify's.
@@ -139,14 +156,20 @@ def _nothing_for(dates: list[date], landed: list[date], source: str, report: lan
 
 
 @dg.multi_asset(
-    specs=[_spec(dg.AssetKey(["raw", name]), description) for name, description in REVENUE_TABLES.items()],
+    specs=[
+        *(_spec(dg.AssetKey(["raw", name]), description) for name, description in REVENUE_TABLES.items()),
+        _spec(REVENUE_CUTOFFS, "Dates built again after the revenue sheet had changed, and up to when they see it."),
+    ],
     partitions_def=DAILY,
     backfill_policy=SINGLE_RUN,
     pool=WRITER_POOL,
     can_subset=False,
 )
 def raw_revenue(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+    context: dg.AssetExecutionContext,
+    config: RevenueConfig,
+    settings: dg.ResourceParam[Settings],
+    store: dg.ResourceParam[Store],
 ) -> Iterator[dg.MaterializeResult]:
     """Reads the revenue sheet, else its cache, else the shipped entries, and lands what it got."""
     started = time.monotonic()
@@ -156,6 +179,8 @@ def raw_revenue(
     reading = feeds.revenue(settings, store, now=now)
     with store.writer() as connection:
         read_id = revenue.land_revenue(connection, reading, attempted_at=now)
+        if config.renew and reading.source == revenue.SHEET:
+            revenue.renew_cutoffs(connection, [date.fromisoformat(key) for key in run_dates(context)], now=now)
     for line in (*reading.problems, *reading.notes, *filter(None, [reading.failure])):
         context.log.warning(f"revenue: {line}")
     shared: dict[str, Any] = {
@@ -173,3 +198,4 @@ def raw_revenue(
     }
     for name in REVENUE_TABLES:
         yield dg.MaterializeResult(asset_key=["raw", name], metadata=shared)
+    yield dg.MaterializeResult(asset_key=REVENUE_CUTOFFS, metadata={"renewed": config.renew})

@@ -16,8 +16,23 @@ from orchestration import compiled_models
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
-from warehouse.publish import forget_builds, pending_dates, record_builds
+from warehouse.publish import (
+    CheckWarning,
+    built_dates,
+    findings,
+    forget_builds,
+    held_dates,
+    pending_dates,
+    record_builds,
+)
 from warehouse.store import Store
+
+# The model that holds the dates of a build.
+BATCH = "int_as_of"
+
+NEVER_BUILT = (
+    "{dates}: no such date was built as a whole yet, and a part of it cannot be built alone. Run the job `daily` for it"
+)
 
 # Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
 ROWS_PER_BATCH = 1_000_000
@@ -59,13 +74,22 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         by_unique_id = {spec.metadata[DBT_UNIQUE_ID]: key for key, spec in specs.items()}
         names = [dbt_name(spec) for key, spec in specs.items() if key in context.selected_asset_keys]
         is_poll = dbt.polled.issuperset(names)
+        everything = not context.is_subset
         with store.writer() as connection:
             landed = landing.landed_dates(connection)
             if is_poll:
                 # The day before too: its last feeds may have come after its last poll.
                 pending = [day for day in landed if day in wanted or day + timedelta(days=1) in wanted]
-            else:
+            elif everything:
                 pending = pending_dates(connection, landed, wanted)
+            else:
+                pending = built_dates(connection, wanted)
+                if not pending:
+                    raise dg.Failure(NEVER_BUILT.format(dates=", ".join(run_dates(context))), allow_retries=False)
+                # The per-day tables hold the dates of the last build: a part of any other has nothing to stand on.
+                everything = held_dates(connection) != pending
+                # The tests of a date ask it which dates were built.
+                names.append(BATCH)
             rows = dict.fromkeys((day.isoformat() for day in pending), 0)
             rows |= {
                 row[0].isoformat(): int(row[1])
@@ -76,6 +100,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 ).fetchall()
             }
         results: list[NodeResult] = []
+        found: list[CheckWarning] = []
         failure: DbtFailedError | None = None
         for batch in batches(rows):
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
@@ -83,31 +108,42 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 # A poll changes nothing of what was built for a date.
                 forget_builds(connection, [] if is_poll else batch)
             try:
-                done = compiled_models.build(project_dir, store, batch, names if context.is_subset else None)
+                done = compiled_models.build(project_dir, store, batch, None if everything else names)
             except DbtFailedError as error:
                 done, failure = error.results, error
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
             results = list({result.unique_id: result for result in [*results, *done]}.values())
+            with store.writer() as connection:
+                seen = [
+                    finding
+                    for result in done
+                    if result.query
+                    for finding in findings(connection, dbt_test(result), result.query, result.failures or 0)
+                ]
+                found += seen
+                if not failure and not is_poll:
+                    checked = [dbt_test(result) for result in done if result.resource_type == "test"]
+                    record_builds(connection, batch, context.run.run_id, seen, checked)
             if failure:
                 break
-            if is_poll:
-                continue
-            with store.writer() as connection:
-                warnings = [
-                    (result.unique_id.split(".")[2], result.failures or 0, result.message)
-                    for result in done
-                    if result.status == "warn"
-                ]
-                record_builds(connection, batch, context.run.run_id, warnings)
-        yield from _events(context, by_unique_id, results)
+        yield from _events(context, by_unique_id, results, found)
         if failure:
-            raise dg.Failure(str(failure), allow_retries=False)
+            told = [f"{finding.name}: {finding.message}" for finding in found if finding.as_of_date]
+            raise dg.Failure("; ".join([str(failure), *told]), allow_retries=False)
 
     return dbt_models
 
 
+def dbt_test(result: NodeResult) -> str:
+    """Name of the test behind a result."""
+    return result.unique_id.split(".")[2]
+
+
 def _events(
-    context: dg.AssetExecutionContext, by_unique_id: Mapping[str, dg.AssetKey], results: Sequence[NodeResult]
+    context: dg.AssetExecutionContext,
+    by_unique_id: Mapping[str, dg.AssetKey],
+    results: Sequence[NodeResult],
+    found: Sequence[CheckWarning],
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     checks = {
         spec.metadata[DBT_UNIQUE_ID]: spec.key
@@ -126,5 +162,17 @@ def _events(
                 check_name=checks[result.unique_id].name,
                 passed=result.status in ("pass", "warn"),
                 severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                metadata={**metadata, "failing_rows": result.failures or 0, "message": result.message},
+                metadata={
+                    **metadata,
+                    "failing_rows": result.failures or 0,
+                    "message": result.message,
+                    "found": dg.MetadataValue.md(
+                        "\n".join(
+                            f"- {finding.as_of_date or 'all dates'}: {finding.message}"
+                            for finding in found
+                            if finding.name == dbt_test(result)
+                        )
+                        or "nothing"
+                    ),
+                },
             )
