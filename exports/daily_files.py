@@ -17,6 +17,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from lxml import etree
+from openpyxl.xml.constants import SHEET_MAIN_NS
+
 from exports import published
 from exports.published import Day
 
@@ -82,14 +85,10 @@ def _rows_per_tab(content: bytes) -> dict[str, int]:
     The filter of a table spans its header and rows (a note that there are none stands below it); a tab without a
     filter is a list of lines, of which the empty ones don't count.
     """
-    from openpyxl import load_workbook
-
-    book = load_workbook(io.BytesIO(content), read_only=True)
-    try:
-        names = book.sheetnames
-    finally:
-        book.close()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        # openpyxl would parse every sheet to its end to tell these names.
+        sheets = etree.fromstring(archive.read("xl/workbook.xml")).iter(f"{{{SHEET_MAIN_NS}}}sheet")
+        names = [sheet.attrib["name"] for sheet in sheets]
         return {
             name: _rows_of_sheet(archive, f"xl/worksheets/sheet{index}.xml")
             for index, name in enumerate(names, start=1)
