@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -313,8 +312,10 @@ def _auth(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _ui(options: argparse.Namespace, settings: Settings) -> int:
-    home = _dagster_home(_store(settings))
-    environment = os.environ | {"DAGSTER_HOME": str(home), "TRENDS_HOME": str(settings.trends_home)}
+    from orchestration import instance
+
+    environment = os.environ | instance.environment(settings, _store(settings))
+    environment["TRENDS_HOME"] = str(settings.trends_home)
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
     command = [str(executable), "dev", "-m", "orchestration.definitions", "-p", str(options.port)]
@@ -323,14 +324,6 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
 
 def _store(settings: Settings) -> Store:
     return Store(settings.trends_home, settings.lock_timeout_s)
-
-
-def _dagster_home(store: Store) -> Path:
-    store.dagster.mkdir(parents=True, exist_ok=True)
-    configuration = store.dagster / "dagster.yaml"
-    if not configuration.exists():
-        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), configuration)
-    return store.dagster
 
 
 def _offered_dates(source: str, settings: Settings) -> list[date]:
@@ -372,7 +365,9 @@ def _execute(
     """Runs a job in this process, prints its stages, and says what a person needs to know."""
     started, started_at = time.monotonic(), datetime.now(UTC)
     store = _store(settings)
-    os.environ["DAGSTER_HOME"] = str(_dagster_home(store))
+    from orchestration import instance
+
+    os.environ.update(instance.environment(settings, store))
     import dagster as dg
 
     from orchestration import feeds, services, timetable
@@ -398,8 +393,8 @@ def _execute(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     stages.append(("definitions", time.monotonic() - started - stages[0][1]))
-    with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False, **selection)
+    with dg.DagsterInstance.get() as opened:
+        result = job.execute_in_process(instance=opened, run_config=config, raise_on_error=False, **selection)
     problems = _report(result, store, stages, started)
     for event in result.all_events:
         if event.is_step_failure:

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
+        dagster_postgres_url: Database in which Dagster keeps runs, events and schedules, instead of files of the home.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
     """
@@ -81,6 +82,8 @@ class Settings(BaseSettings):
     retry_wait_s: float = Field(default=1.0, gt=0)
     deliver: bool = True
     deliver_sample: bool = False
+
+    dagster_postgres_url: SecretStr | None = None
 
     output_dir: Path | None = None
     cache_dir: Path | None = None

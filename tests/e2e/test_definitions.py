@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration import cli, dbt_runner
+from orchestration import dbt_runner, instance
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.support import PROJECT, trends
@@ -146,13 +146,13 @@ def test_every_mart_column_is_described() -> None:
 
 
 def test_home_gets_its_storage_settings_once(tmp_path: Path) -> None:
-    home = cli._dagster_home(Store(tmp_path))
+    home = Path(instance.environment(Settings(trends_home=tmp_path), Store(tmp_path))["DAGSTER_HOME"])
     configuration = home / "dagster.yaml"
     assert configuration.read_text(encoding="utf-8") == (PROJECT / "orchestration" / "dagster.yaml").read_text(
         encoding="utf-8"
     )
     configuration.write_text("telemetry: {enabled: false}\n", encoding="utf-8")
-    cli._dagster_home(Store(tmp_path))
+    instance.environment(Settings(trends_home=tmp_path), Store(tmp_path))
     assert configuration.read_text(encoding="utf-8") == "telemetry: {enabled: false}\n", "a user's change stays"
 
 

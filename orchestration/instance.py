@@ -1,0 +1,36 @@
+"""The Dagster instance of a home: where runs, events and schedules are kept.
+
+Belongs here: which configuration a home gets, and the variables Dagster reads. Must not be here: jobs, the warehouse.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from orchestration.settings import Settings
+from warehouse.store import Store
+
+
+def environment(settings: Settings, store: Store) -> dict[str, str]:
+    """The variables with which Dagster finds the instance of a home; its folder is made on first use.
+
+    Args:
+        settings: With `dagster_postgres_url` runs are kept in that database, else in SQLite files of the home.
+        store: The home.
+    """
+    if settings.dagster_postgres_url is None:
+        return {"DAGSTER_HOME": str(_configured(store.dagster, "dagster.yaml"))}
+    return {
+        # A folder of its own: either storage goes on where it was when the variable comes or goes.
+        "DAGSTER_HOME": str(_configured(store.dagster / "postgresql", "dagster_postgres.yaml")),
+        "DAGSTER_POSTGRES_URL": settings.dagster_postgres_url.get_secret_value(),
+    }
+
+
+def _configured(directory: Path, template: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    configuration = directory / "dagster.yaml"
+    if not configuration.exists():
+        shutil.copyfile(Path(__file__).with_name(template), configuration)
+    return directory
