@@ -49,19 +49,25 @@ def service() -> Iterator[Service]:
 
 
 def fail(service: Service, *patterns: str) -> None:
-    """Every request of the routes is refused, with a message that repeats everything secret."""
-    said = " ".join(
-        (service.apify.token, service.webhook_url, service.token.client_secret, service.token.refresh_token)
-    )
-    bodies = {
-        "apify.*": {"error": {"type": said, "message": said}},
-        "google.token": {"error": said, "error_description": said},
-        "discord.*": {"message": said, "code": 50035},
+    """Every request of the routes is refused, with a message that repeats the secrets which that service was sent."""
+    signed_in_with = f"{service.token.client_secret} {service.token.refresh_token}"
+    said = {
+        "apify.*": service.apify.token,
+        "google.token": signed_in_with,
+        "drive.*": signed_in_with,
+        "sheets.*": signed_in_with,
+        "discord.*": service.webhook_url,
     }
-    google = {"error": {"code": 400, "message": said, "status": said, "errors": [{"reason": said, "message": said}]}}
     service.faults.clear()
     for pattern in patterns:
-        service.faults.add(pattern, Fault("status", 400, body=bodies.get(pattern, google), times=1_000))
+        text = said[pattern]
+        body: dict[str, object] = {
+            "error": {"code": 400, "type": text, "message": text, "errors": [{"reason": text, "message": text}]},
+            "message": text,
+        }
+        if pattern == "google.token":
+            body = {"error": text, "error_description": text}
+        service.faults.add(pattern, Fault("status", 400, body=body, times=1_000))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +123,7 @@ def duckdb_rows(path: Path) -> Iterator[str]:
             yield from (row[0] for row in rows)
 
 
+@pytest.mark.slow
 def test_no_marker_is_printed_or_kept(ran: tuple[Path, str, list[int]], service: Service) -> None:
     home, printed, codes = ran
     assert codes == [1, 1]
