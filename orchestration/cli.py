@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
+# What a shell gives a program that wrote to a reader which had gone (SIGPIPE).
+BROKEN_PIPE = 141
 
 # Problems and notes of a landing that are printed; all of them stand in raw.loads and in the run's metadata.
 LINES_SHOWN = 8
@@ -39,7 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = _settings(options)
     logging.basicConfig(level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return int(options.run(options, settings))
+        code = int(options.run(options, settings))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # `trends scorecard | head`. The signal itself stays ignored, else a service that drops a connection would
+        # kill the process; and Python would flush standard output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except UsageError as error:
         print(f"trends: {error}", file=sys.stderr)
         return WRONG_USE
@@ -301,7 +310,10 @@ def _auth(options: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(message)
     try:
         token = authorize_in_browser(
-            settings.google_client_id, settings.google_client_secret, token_uri=settings.google_token_uri
+            settings.google_client_id,
+            settings.google_client_secret,
+            auth_uri=settings.google_auth_uri,
+            token_uri=settings.google_token_uri,
         )
     except ServiceError as error:
         print(f"trends: {error}", file=sys.stderr)

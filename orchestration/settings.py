@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         google_client_secret: Its secret.
         google_refresh_token: From `trends auth google`.
         google_credentials: Service account key instead, base64 of its JSON file.
+        google_auth_uri: Google's consent page.
         google_token_uri: Google's token endpoint.
         sheets_endpoint: Root address of the Sheets API.
         drive_endpoint: Root address of the Drive API.
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     google_client_secret: SecretStr | None = None
     google_refresh_token: SecretStr | None = None
     google_credentials: SecretStr | None = None
+    google_auth_uri: str = "https://accounts.google.com/o/oauth2/v2/auth"
     google_token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
     sheets_endpoint: str = "https://sheets.googleapis.com/"
     drive_endpoint: str = "https://www.googleapis.com/"

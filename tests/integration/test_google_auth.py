@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
 from exports import drive
-from exports.google_auth import SCOPE_DRIVE, GoogleConfig, authorize_in_browser, sign_in
+from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS_READ, GoogleConfig, authorize_in_browser, sign_in
 from exports.receipts import DuckDBReceipts
 from ingest.retries import ServiceError
 from tests.service.faults import EVERY_FAULT, Fault, fault_name
 from tests.service.helpers import AS_OF, QUICK, google_config
-from tests.service.server import Service
+from tests.service.server import Service, environment
+from tests.support import Outcome, trends
 
 pytest_plugins = ["tests.service.fixtures"]
 
@@ -133,3 +134,38 @@ def test_a_consent_that_fails_says_so_without_the_secret(service: Service, monke
             timeout_seconds=10,
         )
     assert "marker-secret" not in str(caught.value)
+
+
+@pytest.fixture
+def command(service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """`trends auth google` with the settings of the service, a browser at hand, and further variables."""
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: Browser())
+
+    def run(**changes: str) -> Outcome:
+        for name, value in (environment(service) | {"GOOGLE_REFRESH_TOKEN": ""} | changes).items():
+            monkeypatch.setenv(name, value)
+        return trends("auth", "google")
+
+    return run
+
+
+def test_the_command_prints_the_line_for_the_settings(service: Service, command: Callable[..., Outcome]) -> None:
+    outcome = command()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[-1] == f"GOOGLE_REFRESH_TOKEN={service.token.refresh_token}"
+    # What was printed signs in, with the read-only right for revenue too.
+    (consent,) = [entry for entry in service.log if entry.route == "google.consent"]
+    assert set(consent.query["scope"][0].split()) == service.token.granted
+    assert sign_in(google_config(service), [SCOPE_SHEETS_READ]).account == "OAuth user"
+
+
+def test_the_command_names_what_is_missing_or_refused(service: Service, command: Callable[..., Outcome]) -> None:
+    outcome = command(GOOGLE_CLIENT_ID="")
+    assert outcome.code == 2
+    assert "set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET first" in outcome.err
+    outcome = command(GOOGLE_CLIENT_SECRET="marker-secret")
+    assert outcome.code == 1
+    assert outcome.err.startswith("trends: Google sign-in: ask for consent failed")
+    assert len(outcome.err.splitlines()) == 1
+    assert "marker-secret" not in outcome.out + outcome.err

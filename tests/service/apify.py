@@ -17,8 +17,8 @@ START = dt.datetime(2026, 1, 5, 9, 0, tzinfo=dt.UTC)
 class Clock:
     """Time that passes only when somebody waits."""
 
-    def __init__(self) -> None:
-        self._now = START
+    def __init__(self, now: dt.datetime = START) -> None:
+        self._now = now
         self._lock = threading.Lock()
 
     def now(self) -> dt.datetime:

@@ -275,6 +275,7 @@ def environment(service: Service) -> dict[str, str]:
         "GOOGLE_CLIENT_ID": service.token.client_id,
         "GOOGLE_CLIENT_SECRET": service.token.client_secret,
         "GOOGLE_REFRESH_TOKEN": service.token.refresh_token,
+        "GOOGLE_AUTH_URI": f"{service.url}/o/oauth2/v2/auth",
         "GOOGLE_TOKEN_URI": f"{service.url}/token",
         "DRIVE_ENDPOINT": service.url,
         "SHEETS_ENDPOINT": service.url,
