@@ -24,8 +24,14 @@ def environment(settings: Settings, store: Store) -> dict[str, str]:
     return {
         # A folder of its own: either storage goes on where it was when the variable comes or goes.
         "DAGSTER_HOME": str(_configured(store.dagster / "postgresql", "dagster_postgres.yaml")),
-        "DAGSTER_POSTGRES_URL": settings.dagster_postgres_url.get_secret_value(),
+        "DAGSTER_POSTGRES_URL": _with_driver(settings.dagster_postgres_url.get_secret_value()),
     }
+
+
+def _with_driver(url: str) -> str:
+    """The address with its driver named: SQLAlchemy 2.1 takes another one for `postgresql://` than dagster-postgres."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg2{separator}{rest}" if scheme in ("postgres", "postgresql") else url
 
 
 def _configured(directory: Path, template: str) -> Path:
