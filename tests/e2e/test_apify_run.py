@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,7 +96,10 @@ def test_a_run_that_dies_in_its_ten_minutes_is_resumed_and_not_paid_again(
     shipped = Store(tmp_path / "shipped")
     arguments = ("run", "--source", "apify", "--home", str(shipped.home))
     process = drill.start_trends(settings, tmp_path / "printed.txt", *arguments)
-    service.faults.add("apify.run", Fault("call_before", skip=5, action=process.kill))
+    # Every run is polled once, so its id is stored, and is being polled a second time when the process dies.
+    for last in (None, process.kill):
+        together = threading.Barrier(len(TASKS), action=last, timeout=100)
+        service.faults.add("apify.run", Fault("call_before", times=len(TASKS), action=together.wait))
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
     assert {run.status(service.apify.clock.now()) for run in service.apify.runs.values()} == {"RUNNING"}

@@ -41,7 +41,7 @@ class Fault:
     body: object = None
     times: int = 1
     skip: int = 0
-    action: Callable[[], None] | None = None
+    action: Callable[[], object] | None = None
 
 
 EVERY_FAULT = (
