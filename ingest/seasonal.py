@@ -499,7 +499,11 @@ def _names_of_india() -> Mapping[str, tuple[date, ...]]:
         # Asked beyond its range on purpose: it warns and leaves the moving feasts out, which gives the range.
         warnings.simplefilter("ignore")
         known = holidays.country_holidays(
-            "IN", years=range(FIRST_YEAR - 20, LAST_YEAR + 20), categories=holidays.India.supported_categories
+            "IN",
+            years=range(FIRST_YEAR - 20, LAST_YEAR + 20),
+            categories=holidays.India.supported_categories,
+            # Without a language the machine's locale decides on the names.
+            language="en_US",
         )
     names: dict[str, list[date]] = {}
     for day, name in sorted(known.items()):
