@@ -150,9 +150,9 @@ def _independent(year: int) -> dict[str, list[date]]:
     def weekday(month: int, rule: relativedelta) -> list[date]:
         return [january + relativedelta(month=month) + rule]
 
-    us = holidays.country_holidays("US", years=year, observed=False)
+    us = holidays.country_holidays("US", years=year, observed=False, language="en_US")
     england = holidays.country_holidays("GB", subdiv="ENG", years=year, observed=False)
-    india = holidays.country_holidays("IN", years=year, categories=("public", "optional"))
+    india = holidays.country_holidays("IN", years=year, categories=("public", "optional"), language="en_US")
     thanksgiving = [day for day, name in us.items() if name == "Thanksgiving Day"]
 
     def hijri(month: int, day: int) -> list[date]:
