@@ -382,8 +382,8 @@ def test_a_degraded_day_says_so_first(day: date, changed: Any) -> None:
         f"insert into meta.check_results values (date '{day}', 'invented_check', 3, 'three rows')",
     )
     assert "no UK feed came" in degraded.header.text
-    assert "invented_check: 3 rows" in degraded.header.text
-    assert "invented_check" in degraded.parts["health"].text
+    assert "invented check: three rows" in degraded.header.text
+    assert "invented check: three rows" in degraded.parts["health"].text
     assert "only one market was read" in degraded.parts["markets"].text
     assert degraded.parts["builds"].numbers[0] > 0
 
