@@ -17,18 +17,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 MARKETS = ("US", "UK")
 
 
-def backfill(folder: Path, home: Path) -> Store:
+def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
     """Builds and publishes every date of an export folder in one batch.
 
     Args:
         folder: The export folder.
         home: An empty or absent directory.
+        until: Feeds observed later than this aware time are left for a later run.
 
     Returns:
         The home.
     """
     store = Store(home)
-    feeds, refusals = export_folder.scan(folder, MARKETS)
+    feeds, refusals = export_folder.scan(folder, MARKETS, until=until)
     now = datetime.now(UTC)
     with store.writer() as connection:
         landing.land(connection, feeds, refusals, landed_at=now)

@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 
 import duckdb
 from openpyxl import Workbook, load_workbook
@@ -112,14 +112,7 @@ def _day(directory: Path, size: int) -> list[str]:
 
 def _history_of(feeds: Path, home: Path, day: date) -> None:
     """Lands and builds what is before a day, all dates in one batch, without its feeds."""
-    earlier = feeds.with_name("earlier")
-    for path in feeds.rglob("*.json*"):
-        if path.name[:10] < day.isoformat():
-            copy = earlier / path.relative_to(feeds)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.hardlink_to(path)
-    backfill(earlier, home)
-    shutil.rmtree(earlier)
+    backfill(feeds, home, until=datetime.combine(day, time.min, UTC))
 
 
 def _landing(feeds: Path, scratch: Path) -> tuple[float, float]:
@@ -237,9 +230,9 @@ def _stages(output: str) -> str:
 
 
 def _timed(work: Callable[[], object]) -> float:
-    started = time.monotonic()
+    started = monotonic()
     work()
-    return time.monotonic() - started
+    return monotonic() - started
 
 
 def _trends(*arguments: object) -> Cost:

@@ -36,19 +36,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """Rows that are read while they are written: a full market of 100,000 rows would take 500 MB as a list.
-
-    Attributes:
-        columns: Column names, in display order.
-        rows: The rows, to be read once, while the day is open.
-    """
-
-    columns: tuple[str, ...]
-    rows: Iterator[Row]
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
     """A published file opened for one as-of date.
 
@@ -70,13 +57,14 @@ class Day:
         cursor = self.connection.execute(sql, {name: value for name, value in used.items() if f"${name}" in sql})
         return _table(cursor)
 
-    def stream(self, sql: str, **parameters: Any) -> Stream:
-        """Runs a query whose rows are read in batches; it needs a cursor of its own for that."""
-        cursor = self.connection.cursor()
-        cursor.execute("set TimeZone = 'UTC'")
-        cursor.execute(sql, {"as_of_date": self.as_of_date} | parameters)
-        columns = tuple(column[0] for column in cursor.description or ())
-        return Stream(columns, _rows_of(cursor))
+    def stream(self, sql: str, **parameters: Any) -> Iterator[Row]:
+        """Rows of a query, read while they are used; to be used once, while the day is open."""
+        # A query that is read in batches needs a cursor of its own; left open it would keep showing the old file.
+        with self.connection.cursor() as cursor:
+            cursor.execute("set TimeZone = 'UTC'")
+            cursor.execute(sql, {"as_of_date": self.as_of_date} | parameters)
+            while batch := cursor.fetchmany(_BATCH_ROWS):
+                yield from batch
 
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first value of a query, None without a row."""
@@ -86,15 +74,6 @@ class Day:
 
 def _table(cursor: duckdb.DuckDBPyConnection) -> Table:
     return Table(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())
-
-
-def _rows_of(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    """The rows of a query that was run; a cursor left open would keep showing the file that is replaced next."""
-    try:
-        while batch := cursor.fetchmany(_BATCH_ROWS):
-            yield from batch
-    finally:
-        cursor.close()
 
 
 @contextmanager
@@ -532,16 +511,23 @@ def recent_alerts(day: Day, days: int, limit: int) -> list[dict[str, Any]]:
     ).dicts()
 
 
-def all_columns(day: Day, market: str) -> Stream:
-    """Every video of a market's feeds of the date, every column, by momentum, ties by video id."""
-    return day.stream(
-        """
-        select * from marts.videos_daily
-        where as_of_date = $as_of_date and market = $market
-        order by momentum_score desc, video_id
-        """,
-        market=market,
-    )
+def full_columns(day: Day) -> dict[str, str]:
+    """DuckDB type of each column of the full workbooks by name, left to right."""
+    return dict(day.table("select column_name, column_type from (describe select * from marts.videos_daily)").rows)
+
+
+def video_count(day: Day, market: str) -> int:
+    """How many rows `FULL_MARKET` has."""
+    sql = "select count(*) from marts.videos_daily where as_of_date = $as_of_date and market = $market"
+    return int(day.value(sql, market=market))
+
+
+FULL_MARKET = """
+    select *, 1 + row_number() over (order by momentum_score desc, video_id) as row_number
+    from marts.videos_daily
+    where as_of_date = $as_of_date and market = $market
+"""
+"""Every video of a market's feeds of the date, every column, numbered from 2 (below a header) by momentum, then id."""
 
 
 def sources(day: Day) -> dict[str, Any]:

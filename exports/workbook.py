@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -67,6 +67,7 @@ class Formula:
 
 # openpyxl writes formulas without values: what they come to is kept here until the file is made.
 _FORMULA_VALUES: WeakKeyDictionary[Workbook, dict[tuple[str, str], float | int | str]] = WeakKeyDictionary()
+_END_OF_ROWS = b"</sheetData>"
 _FORMULA_CELL = re.compile(r'<c r="([A-Z]+[0-9]+)"([^>]*)><f>(.*?)</f><v ?(?:/>|></v>)</c>', re.DOTALL)
 
 
@@ -91,9 +92,9 @@ class Column:
     fill: PatternFill | None = None
 
 
-def new_workbook(*, write_only: bool = False) -> Workbook:
-    """An empty workbook with fixed properties and no sheet; write-only for big tabs."""
-    book = Workbook(write_only=write_only)
+def new_workbook() -> Workbook:
+    """An empty workbook with fixed properties and no sheet."""
+    book = Workbook()
     for sheet in list(book.worksheets):
         book.remove(sheet)
     book.properties.creator = "TikTok Trend System"
@@ -184,14 +185,24 @@ def fit_to_page(sheet: Worksheet) -> None:
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
 
 
-def to_bytes(book: Workbook) -> bytes:
-    """The finished file; equal workbooks give equal bytes."""
+def to_bytes(book: Workbook, rows: Mapping[str, Iterable[bytes]] | None = None) -> bytes:
+    """The finished file; equal workbooks give equal bytes.
+
+    Args:
+        book: The workbook.
+        rows: Further rows by tab, as XML, below those that openpyxl holds (see `sheet_rows`).
+    """
+
+    def entry_of(title: str) -> str:
+        return f"xl/worksheets/sheet{book.sheetnames.index(title) + 1}.xml"
+
     stream = io.BytesIO()
     values: dict[str, dict[str, float | int | str]] = {}
     for (title, coordinate), value in _FORMULA_VALUES.get(book, {}).items():
-        values.setdefault(f"xl/worksheets/sheet{book.sheetnames.index(title) + 1}.xml", {})[coordinate] = value
+        values.setdefault(entry_of(title), {})[coordinate] = value
     with _TimelessZip(stream, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
         archive.formula_values = values
+        archive.further_rows = {entry_of(title): further for title, further in (rows or {}).items()}
         # Workbook.save() would stamp the present into the properties.
         ExcelWriter(book, archive).write_data()
     return stream.getvalue()
@@ -201,6 +212,7 @@ class _TimelessZip(zipfile.ZipFile):
     """A zip file whose entries carry no time and no permissions of this machine; formulas get their values."""
 
     formula_values: Mapping[str, Mapping[str, float | int | str]] = {}
+    further_rows: Mapping[str, Iterable[bytes]] = {}
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **kwargs: Any) -> None:
         name = zinfo_or_arcname.filename if isinstance(zinfo_or_arcname, zipfile.ZipInfo) else zinfo_or_arcname
@@ -208,14 +220,16 @@ class _TimelessZip(zipfile.ZipFile):
 
     def write(self, filename: Any, arcname: Any = None, *args: Any, **kwargs: Any) -> None:
         entry = _entry(str(arcname or filename))
+        sheet = Path(filename).read_bytes()
         values = self.formula_values.get(entry.filename.lstrip("/"))
         if values:
-            text = Path(filename).read_text(encoding="utf-8")
-            super().writestr(entry, _with_values(text, values).encode("utf-8"))
-            return
-        with open(filename, "rb") as source, self.open(entry, "w", force_zip64=True) as target:  # noqa: PTH123
-            while chunk := source.read(1 << 20):
-                target.write(chunk)
+            sheet = _with_values(sheet.decode("utf-8"), values).encode("utf-8")
+        with self.open(entry, "w", force_zip64=True) as target:
+            above, end, below = sheet.partition(_END_OF_ROWS)
+            target.write(above)
+            for row in self.further_rows.get(entry.filename.lstrip("/"), ()):
+                target.write(row)
+            target.write(end + below)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

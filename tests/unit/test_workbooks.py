@@ -198,6 +198,32 @@ def test_full_market_holds_every_column_typed_by_momentum_then_id() -> None:
     assert rows[0]["is_fresh"] is True
 
 
+def test_full_market_reads_back_each_type_as_it_was() -> None:
+    numbers = [0.1 + 0.2, 1e300, 1e-7, -12.5, 0.0, 123456789.123]
+    videos = [
+        {
+            **video(f"line\n{number}\tend ", place), "gain": number, "reading_count": -place, "comments": None,
+            "is_fresh": place % 2 == 0, "observed_at": datetime(2026, 1, 5, 23, 59, 59),
+        }
+        for place, number in enumerate(numbers)
+    ]  # fmt: skip
+    videos[0]["comments"] = 2**53
+    rows = rows_of(full_market(day_of(videos), "US"))
+    assert rows == [{**row, "as_of_date": datetime(2026, 1, 5)} for row in videos]
+
+
+def test_full_market_leaves_what_is_no_number_empty() -> None:
+    videos = [{**video("a", 0), "gain": 1.0}, {**video("b", 1), "gain": float("nan")}]
+    assert [row["gain"] for row in rows_of(full_market(day_of(videos), "US"))] == [1.0, None]
+
+
+def test_full_market_refuses_a_type_that_no_cell_holds() -> None:
+    day = day_of([video("a", 0)])
+    day.connection.execute("alter table marts.videos_daily add column hashtags varchar[]")
+    with pytest.raises(TypeError, match=r"hashtags is VARCHAR\[\]"):
+        full_market(day, "US")
+
+
 def test_full_market_of_a_market_without_rows_is_a_header() -> None:
     content = full_market(day_of([video("a", 0)]), "UK")
     assert rows_of(content) == []
