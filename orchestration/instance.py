@@ -19,9 +19,11 @@ def environment(settings: Settings, store: Store) -> dict[str, str]:
         settings: With `dagster_postgres_url` runs are kept in that database, else in SQLite files of the home.
         store: The home.
     """
+    # What a run plans is stored in one transaction.
+    common = {"DAGSTER_EVENT_BATCH_SIZE": "1000"}
     if settings.dagster_postgres_url is None:
-        return {"DAGSTER_HOME": str(_configured(store.dagster, "dagster.yaml"))}
-    return {
+        return common | {"DAGSTER_HOME": str(_configured(store.dagster, "dagster.yaml"))}
+    return common | {
         # A folder of its own: either storage goes on where it was when the variable comes or goes.
         "DAGSTER_HOME": str(_configured(store.dagster / "postgresql", "dagster_postgres.yaml")),
         "DAGSTER_POSTGRES_URL": _with_driver(settings.dagster_postgres_url.get_secret_value()),
