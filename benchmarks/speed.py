@@ -154,9 +154,8 @@ def _transform(home: Path, feeds: Path, day: date) -> tuple[float, float]:
 
 
 def _workbook(path: Path, output: str) -> tuple[float, float]:
-    """Seconds of a full-market workbook by the stage's own clock, and of writing the same cells bare."""
-    stage = f"exports__trend_system_{path.name.split('_')[3].lower()}"
-    written = next(float(part.split(" ")[1]) for part in _stages(output).split(", ") if part.startswith(stage))
+    """Seconds of a full-market workbook as the run told them, and of writing the same cells bare."""
+    written = next(float(line.rsplit("(", 1)[1].split(" ")[0]) for line in output.splitlines() if path.name in line)
     rows = list(load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True))
 
     def write() -> None:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,12 +38,14 @@ class ExportedFile:
         sha256: Hash of its bytes.
         size: Bytes.
         changed: Whether its bytes differ from what stood there before.
+        seconds: How long it took to make.
     """
 
     path: Path
     sha256: str
     size: int
     changed: bool
+    seconds: float
 
 
 def write_file(
@@ -53,18 +56,20 @@ def write_file(
     Raises:
         LookupError: The date is not published.
     """
+    started = time.monotonic()
     with published.open_day(published_path, as_of_date) as day:
         content = make(day)
-    return _put(directory / pattern.replace("<date>", as_of_date.isoformat()), content)
+    return _put(directory / pattern.replace("<date>", as_of_date.isoformat()), content, started)
 
 
 def write_manifest(published_path: Path, as_of_date: date, directory: Path, files: list[Path]) -> ExportedFile:
     """Lists the day's files with hash, size and tabs, and the feeds they come from."""
+    started = time.monotonic()
     with published.open_day(published_path, as_of_date) as day:
         about: dict[str, Any] = published.sources(day)
     about["files"] = [_describe(path) for path in files]
     text = json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    return _put(directory / f"manifest_{as_of_date.isoformat()}.json", text.encode("utf-8"))
+    return _put(directory / f"manifest_{as_of_date.isoformat()}.json", text.encode("utf-8"), started)
 
 
 def _describe(path: Path) -> dict[str, Any]:
@@ -107,7 +112,7 @@ def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
     return int(table[1]) - 1 if table else lines
 
 
-def _put(path: Path, content: bytes) -> ExportedFile:
+def _put(path: Path, content: bytes, started: float) -> ExportedFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()
     changed = not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
@@ -115,4 +120,4 @@ def _put(path: Path, content: bytes) -> ExportedFile:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(content)
         temporary.replace(path)
-    return ExportedFile(path, digest, len(content), changed)
+    return ExportedFile(path, digest, len(content), changed, time.monotonic() - started)

@@ -438,6 +438,7 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
     """Prints landing, stage times and files; returns the number of unreadable files."""
     problems = 0
     seen: set[str] = set()
+    told_of: set[dg.AssetKey] = set()
     for event in result.all_events:
         if event.is_step_success:
             stages.append((str(event.step_key), event.step_success_data.duration_ms / 1000))
@@ -467,10 +468,10 @@ def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[
             seen.add("revenue")
             print(f"revenue: {metadata['revenue'].value}")
         # A run over a range materializes every partition with the same metadata.
-        if "files" in metadata and event.step_key not in seen:
-            seen.add(str(event.step_key))
+        if "files" in metadata and event.materialization.asset_key not in told_of:
+            told_of.add(event.materialization.asset_key)
             for line in str(metadata["files"].value).splitlines():
-                print(f"wrote {line}")
+                print(f"wrote {line} ({metadata['seconds'].value:.1f} s)")
     print("stages: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages))
     print(f"total {time.monotonic() - started:.1f} s; published {store.published_path}")
     return problems

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
         trends_home: Directory of warehouse, outputs, data and run storage.
         trends_log_level: Python log level of the command line.
         lock_timeout_s: Seconds to wait for another writer before giving up.
+        export_processes: How many of the day's files are made at a time, each in a process of its own.
         apify_token: Apify API token; without it the source defaults to the simulated sample.
         apify_base_url: Root address of the Apify API.
         apify_reuse_hours: Take a task's last succeeded run if it is at most so many hours old.
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     trends_home: Path = PROJECT_ROOT
     trends_log_level: str = "WARNING"
     lock_timeout_s: float = 60.0
+    export_processes: int = 2
 
     apify_token: SecretStr | None = None
     apify_base_url: str = "https://api.apify.com"

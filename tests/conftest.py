@@ -24,6 +24,8 @@ def _own_environment() -> Iterator[None]:
         patch.setitem(Settings.model_config, "env_file", None)
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
+        # Tests run beside each other already, and each process would import openpyxl anew.
+        patch.setenv("EXPORT_PROCESSES", "1")
         # The command line sets it for Dagster; it must not outlive the test run's home.
         patch.setenv("DAGSTER_HOME", os.environ.get("DAGSTER_HOME", ""))
         yield

@@ -1,10 +1,12 @@
-"""Export assets: one per kind of file of the day, so that one can be made again alone.
+"""Export assets: the files of the day, any of which can be made again alone.
 
-Belongs here: wiring of `exports.daily_files` to the graph. Must not be here: contents of files.
+Belongs here: wiring of `exports.daily_files` to the graph, how many are made at a time. Must not be here: contents of
+files.
 """
 
-import time
-from collections.abc import Callable, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import date
 from functools import partial
 
@@ -32,8 +34,8 @@ KINDS = {"xlsx": "excel", "txt": "text", "json": "json", "html": "html"}
 def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], bytes]]]:
     """Asset name to file name pattern and the function that makes the file, in the order users know."""
     files: dict[str, tuple[str, Callable[[Day], bytes]]] = {
-        "build_today_top20": ("BUILD_TODAY_TOP20_<date>.xlsx", lambda day: build_today(day, 20)),
-        "build_today_top100": ("BUILD_TODAY_TOP100_<date>.xlsx", lambda day: build_today(day, 100)),
+        "build_today_top20": ("BUILD_TODAY_TOP20_<date>.xlsx", partial(build_today, top=20)),
+        "build_today_top100": ("BUILD_TODAY_TOP100_<date>.xlsx", partial(build_today, top=100)),
     }
     for market in markets:
         files[f"trend_system_{market.lower()}"] = (
@@ -62,31 +64,70 @@ def revenue_files(markets: Sequence[str] | None = None) -> list[dg.AssetKey]:
 def build_export_assets(markets: Sequence[str] | None = None) -> list[dg.AssetsDefinition]:
     """The file assets and the manifest that lists them all."""
     files = daily_files(markets or configured_markets())
-    assets = [_file_asset(name, pattern, make) for name, (pattern, make) in files.items()]
-    return [*assets, _manifest_asset(files)]
+    return [_file_assets(files), _manifest_asset(files)]
 
 
-def _file_asset(name: str, pattern: str, make: Callable[[Day], bytes]) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=["exports", name],
-        deps=[PUBLISHED],
-        group_name="exports",
-        kinds={KINDS[pattern.rsplit(".", 1)[1]]},
-        partitions_def=DAILY,
+def _file_assets(files: Mapping[str, tuple[str, Callable[[Day], bytes]]]) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name="daily_files",
+        specs=[
+            dg.AssetSpec(
+                ["exports", name],
+                deps=[PUBLISHED],
+                group_name="exports",
+                kinds={KINDS[pattern.rsplit(".", 1)[1]]},
+                partitions_def=DAILY,
+                skippable=True,
+                description=f"`{pattern}` from the published marts.",
+            )
+            for name, (pattern, _) in files.items()
+        ],
+        can_subset=True,
         backfill_policy=SINGLE_RUN,
-        description=f"`{pattern}` from the published marts.",
     )
-    def export(
+    def daily_files(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
-    ) -> dg.MaterializeResult:
-        started = time.monotonic()
-        files = [
-            write_file(store.published_path, day, settings.output_of(day), pattern, make)
-            for day in _exported_dates(context, store)
-        ]
-        return _result(files, started)
+    ) -> Iterator[dg.MaterializeResult]:
+        """The selected files of the run's dates, several at a time."""
+        days = _exported_dates(context, store)
+        chosen = {
+            name: file for name, file in files.items() if dg.AssetKey(["exports", name]) in context.selected_asset_keys
+        }
+        with _executor(settings.export_processes) as executor:
+            making = {
+                name: [
+                    executor.submit(write_file, store.published_path, day, settings.output_of(day), pattern, make)
+                    for day in days
+                ]
+                for name, (pattern, make) in _longest_first(chosen)
+            }
+            failures: dict[str, Exception] = {}
+            for name in chosen:
+                try:
+                    yield _result([future.result() for future in making[name]], name)
+                # One file that fails must not keep the others back.
+                except Exception as error:
+                    failures[name] = error
+        if failures:
+            told = "; ".join(f"{name}: {error}" for name, error in failures.items())
+            raise dg.Failure(told, allow_retries=False) from next(iter(failures.values()))
 
-    return export
+    return daily_files
+
+
+def _longest_first(
+    files: Mapping[str, tuple[str, Callable[[Day], bytes]]],
+) -> list[tuple[str, tuple[str, Callable[[Day], bytes]]]]:
+    """The big workbooks and the report with its charts before the rest, so that no process is alone at the end."""
+    return sorted(files.items(), key=lambda file: not file[0].startswith("trend_"))
+
+
+def _executor(processes: int) -> Executor:
+    """As many processes that make files, or a thread where one is enough."""
+    if processes <= 1:
+        return ThreadPoolExecutor(1)
+    # Not forked: this process has threads (DuckDB's, Dagster's), and a copy of them would hang.
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _manifest_asset(files: dict[str, tuple[str, Callable[[Day], bytes]]]) -> dg.AssetsDefinition:
@@ -102,13 +143,12 @@ def _manifest_asset(files: dict[str, tuple[str, Callable[[Day], bytes]]]) -> dg.
     def manifest(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
     ) -> dg.MaterializeResult:
-        started = time.monotonic()
         written = []
         for day in _exported_dates(context, store):
             directory = settings.output_of(day)
             paths = [directory / pattern.replace("<date>", day.isoformat()) for pattern, _ in files.values()]
             written.append(write_manifest(store.published_path, day, directory, paths))
-        return _result(written, started)
+        return _result(written)
 
     return manifest
 
@@ -119,13 +159,14 @@ def _exported_dates(context: dg.AssetExecutionContext, store: Store) -> list[dat
     return [day for day in map(date.fromisoformat, run_dates(context)) if day in published]
 
 
-def _result(files: Sequence[ExportedFile], started: float) -> dg.MaterializeResult:
+def _result(files: Sequence[ExportedFile], name: str | None = None) -> dg.MaterializeResult:
     return dg.MaterializeResult(
+        asset_key=["exports", name] if name else None,
         metadata={
             "files": "\n".join(str(file.path) for file in files),
             "sha256": files[-1].sha256,
             "bytes": sum(file.size for file in files),
             "changed": sum(file.changed for file in files),
-            "seconds": round(time.monotonic() - started, 3),
-        }
+            "seconds": round(sum(file.seconds for file in files), 3),
+        },
     )

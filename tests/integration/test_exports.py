@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from openpyxl import load_workbook
 
@@ -17,6 +18,8 @@ from exports.build_today import build_today
 from exports.full_market import full_market
 from exports.published import open_day
 from exports.summary import summary
+from orchestration.assets.exports import build_export_assets
+from orchestration.settings import Settings
 from tests import support
 from warehouse.store import Store
 
@@ -182,6 +185,48 @@ def test_equal_marts_give_equal_bytes(home: Store) -> None:
             with open_day(home.published_path, date.fromisoformat(DAY)) as day:
                 digests.add(hashlib.sha256(make(day)).hexdigest())
         assert len(digests) == 1
+
+
+def made_again(home: Store, directory: Path, *, processes: int, only: str | None = None) -> dg.ExecuteInProcessResult:
+    """The day's files once more, into another folder, by the graph's own assets."""
+    settings = Settings(trends_home=home.home, output_dir=directory, export_processes=processes)
+    return dg.materialize(
+        build_export_assets(support.MARKETS),
+        partition_key=DAY,
+        resources={"settings": settings, "store": home},
+        selection=[dg.AssetKey(["exports", only])] if only else None,
+        raise_on_error=False,
+    )
+
+
+def hashes(directory: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir() if path.is_file()}
+
+
+def test_processes_of_their_own_make_the_same_bytes(home: Store, tmp_path: Path) -> None:
+    result = made_again(home, tmp_path, processes=2)
+    assert result.success
+    assert hashes(tmp_path / DAY) == hashes(home.output / DAY)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_file_that_fails_keeps_no_other_back_and_is_made_alone(home: Store, tmp_path: Path, processes: int) -> None:
+    name = f"SUMMARY_REPORT_{DAY}.txt"
+    in_the_way = tmp_path / DAY / name
+    in_the_way.mkdir(parents=True)
+    failed = made_again(home, tmp_path, processes=processes)
+    (event,) = failed.get_step_failure_events()
+    assert "summary_report" in str(event.step_failure_data.user_failure_data or event.step_failure_data.error)
+    expected = {other: digest for other, digest in hashes(home.output / DAY).items() if "manifest" not in other}
+    assert hashes(tmp_path / DAY) == {other: digest for other, digest in expected.items() if other != name}
+    in_the_way.rmdir()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / DAY).iterdir()}
+    again = made_again(home, tmp_path, processes=processes, only="summary_report")
+    assert [event.asset_key for event in again.get_asset_materialization_events()] == [
+        dg.AssetKey(["exports", "summary_report"])
+    ]
+    assert hashes(tmp_path / DAY) == expected
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_manifest_lists_every_file_with_hash_and_rows(home: Store) -> None:
