@@ -38,7 +38,12 @@ lint: .venv/.installed-dev ## ruff, mypy, sqlfluff
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui
 
-bench: .venv/.installed-dev ## benchmarks, written to benchmarks/RESULTS.md
+.venv/.installed-bench: requirements-bench.lock .venv/.installed-dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target .venv/bench -r requirements-bench.lock
+	@$(BIN)/python -m compileall -q .venv/bench || true
+	@touch $@
+
+bench: .venv/.installed-bench ## benchmarks, written to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 demo-delivery: .venv/.installed-dev ## a daily run delivered into a local service; prints what arrived
@@ -50,6 +55,7 @@ drill: .venv/.installed-dev ## kill -9 twice at every request of a delivery, run
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay
 	rm -rf .venv target .mypy_cache .ruff_cache .pytest_cache *.egg-info

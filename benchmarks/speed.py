@@ -36,6 +36,7 @@ START = date(2026, 3, 1)
 DAYS_BEFORE = 10
 # A day on much history is measured with few videos: what grows must show, not what is large anyway.
 HISTORY_SIZE = 300
+_BENCH_PACKAGES = Path(sys.prefix) / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _day(directory: Path, size: int) -> list[str]:
     before = (home / "warehouse" / "build.duckdb").stat().st_size
     shutil.copytree(home, directory / "again")
     ours = _trends("run", "--source", feeds, "--date", day, "--home", home, "--no-deliver")
-    classic = _process("-m", "benchmarks.classic_day", feeds, day, directory / "classic")
+    classic = _process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
     models, by_hand = _transform(directory / "again", feeds, day)
     grown = (home / "warehouse" / "build.duckdb").stat().st_size - before
     lines = [
@@ -238,8 +239,12 @@ def _trends(*arguments: object) -> Cost:
     return _process("-m", "orchestration.cli", *arguments)
 
 
-def _process(*arguments: object) -> Cost:
+def _process(*arguments: object, with_pandas: bool = False) -> Cost:
     """Runs Python in a process of its own and says what it took.
+
+    Args:
+        arguments: Those of the interpreter.
+        with_pandas: Whether it sees the packages of requirements-bench.lock.
 
     Raises:
         RuntimeError: It failed; the message is what it said.
@@ -250,6 +255,7 @@ def _process(*arguments: object) -> Cost:
         run = subprocess.run(
             [sys.executable, "-c", _LAUNCHER, told.name, *command],
             cwd=PROJECT,
+            env=os.environ | ({"PYTHONPATH": str(_BENCH_PACKAGES)} if with_pandas else {}),
             capture_output=True,
             text=True,
             check=False,

@@ -292,16 +292,16 @@ def _fill(
             " where here.built_at is null or here.built_at <> build.built_at order by 1"
         ).fetchall()
     ]
-    names = [
-        row[0]
-        for row in connection.execute(
-            "select distinct table_name from duckdb_columns() where database_name = 'build' and schema_name = 'marts'"
-            " and table_name not like '%__dbt_%' order by 1"
+    columns = {
+        name: set(of_table)
+        for name, of_table in connection.execute(
+            "select table_name, list(column_name) from duckdb_columns() where database_name = 'build'"
+            " and schema_name = 'marts' and table_name not like '%__dbt_%' group by table_name order by table_name"
         ).fetchall()
-    ]
+    }
     connection.begin()
-    for name in names:
-        _copy_table(connection, name, changed, was_rewritten=was_rewritten)
+    for name in columns:
+        _copy_table(connection, name, columns[name], changed, was_rewritten=was_rewritten)
     # A date that failed to build again keeps what was published of it before.
     connection.execute("insert or replace into meta.builds from build.meta.builds")
     connection.execute(
@@ -309,10 +309,8 @@ def _fill(
         " insert into meta.check_results from build.meta.check_results"
         " where as_of_date in (select as_of_date from build.meta.builds)"
     )
-    tables = {}
-    for name in names:
-        row = connection.execute(f'select count(*) from marts."{name}"').fetchone()
-        tables[name] = int(row[0]) if row else 0
+    counts = " union all ".join(f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in columns)
+    tables = {name: int(rows) for name, rows in connection.execute(counts).fetchall()}
     sources = connection.execute(
         "select string_agg(distinct source, ', ' order by source) from build.raw.loads where status <> 'unreadable'"
     ).fetchone()
@@ -344,15 +342,9 @@ def _has_polls(connection: duckdb.DuckDBPyConnection) -> bool:
 _BY_POLL = {"poll_at", "alerted_at"}
 
 
-def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[str], *, was_rewritten: bool) -> None:
-    columns = {
-        row[0]
-        for row in connection.execute(
-            "select column_name from duckdb_columns()"
-            " where database_name = 'build' and schema_name = 'marts' and table_name = ?",
-            [name],
-        ).fetchall()
-    }
+def _copy_table(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: set[str], changed: list[str], *, was_rewritten: bool
+) -> None:
     if was_rewritten:
         by_build = "as_of_date" in columns and not columns & _BY_POLL
         built = "where as_of_date in (select as_of_date from build.meta.builds)" if by_build else ""
@@ -361,7 +353,9 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, changed: list[
         # Small, and a poll adds to dates whose daily build stands.
         connection.execute(f'delete from marts."{name}"; insert into marts."{name}" from build.marts."{name}"')
     elif "as_of_date" in columns:
-        dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed) or "null"
+        if not changed:
+            return
+        dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed)
         connection.execute(f'delete from marts."{name}" where as_of_date in ({dates})')
         connection.execute(f'insert into marts."{name}" from build.marts."{name}" where as_of_date in ({dates})')
     elif "last_load_id" in columns:
