@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 SAMPLE = "sample"
 APIFY = "apify"
+# Nothing new: what the home has is built.
+LANDED = "landed"
 
 
 class MixedDataError(ValueError):
@@ -58,6 +60,31 @@ def default_source(settings: Settings) -> str:
     return APIFY if settings.apify_token else SAMPLE
 
 
+def source_of(word: str, settings: Settings, store: Store) -> str:
+    """The source of a run: the word given, else the default; without a token a home of real data has what was landed.
+
+    Args:
+        word: What the run was told; empty where nobody said anything.
+        settings: For the token.
+        store: The home.
+    """
+    source = word or default_source(settings)
+    if word or source != SAMPLE:
+        return source
+    total, simulated = _loads(store)
+    return LANDED if total > simulated else SAMPLE
+
+
+def _loads(store: Store) -> tuple[int, int]:
+    """Feed files of the home, and how many of them are simulated."""
+    if not store.build_path.exists():
+        return 0, 0
+    with store.writer() as connection:
+        landing.ensure_tables(connection)
+        row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
+    return row or (0, 0)
+
+
 def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:
     """Market codes of seeds/markets.csv, in file order."""
     with (project_root / "seeds" / "markets.csv").open(encoding="utf-8", newline="") as stream:
@@ -76,7 +103,7 @@ def offer(
     """The feed files of a source.
 
     Args:
-        source: `sample`, `apify`, or the path of an export folder.
+        source: `sample`, `apify`, `landed` (no feed at all), or the path of an export folder.
         settings: For tokens and task ids.
         store: For where downloads and the sample are kept.
         until: Feeds observed later than this aware time are left out.
@@ -89,6 +116,8 @@ def offer(
         ValueError: The source needs a setting that is missing.
     """
     markets = configured_markets()
+    if source == LANDED:
+        return Offer(LANDED, [], [])
     if source == APIFY:
         return _offer_apify(settings, store, markets, until, run_for, run_key)
     if source == SAMPLE:
@@ -212,19 +241,14 @@ def keep_apart(source: str, store: Store) -> Path | None:
     Raises:
         MixedDataError: The sample was asked for in a home with real data.
     """
-    if not store.build_path.exists():
-        return None
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
-        row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
-    total, simulated = row or (0, 0)
+    total, simulated = _loads(store)
     if source == SAMPLE and total > simulated:
         message = (
             f"{store.home} holds real data: the simulated sample needs a home of its own. Use --home DIR, or give the"
             " real source with --source apify or --source DIR."
         )
         raise MixedDataError(message)
-    if source == SAMPLE or total == 0 or simulated == 0:
+    if source in (SAMPLE, LANDED) or simulated == 0:
         return None
     with store.lock():
         aside = store.build_path.with_name(f"build.sample-{datetime.now(UTC):%Y%m%dT%H%M%S}.duckdb")

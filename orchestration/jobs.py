@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import timetable
+from orchestration import feeds, timetable
 from orchestration.assets import delivery, ingest
 from orchestration.assets.publish import PUBLISHED
 
@@ -26,6 +26,8 @@ backfill = dg.define_asset_job(
     # What is past is not news: nothing of a backfill is sent.
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups("delivery"),
     executor_def=dg.in_process_executor,
+    # The command line gives an export folder instead.
+    config=dg.RunConfig(ops={"raw_feeds": ingest.IngestConfig(source=feeds.LANDED)}),
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",
 )
 

@@ -200,13 +200,14 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
         run = context.dagster_run
         run_config: dict[str, Any] = dict(run.run_config)
         landing_config = run_config.get("ops", {}).get("raw_feeds", {}).get("config", {})
-        source = landing_config.get("source") or feeds.default_source(settings)
+        patient = Store(store.home, min(store.lock_timeout_s, LONGEST_WAIT_S))
+        source = feeds.source_of(landing_config.get("source", ""), settings, patient)
         if source == feeds.SAMPLE and not settings.deliver_sample:
             return dg.SkipReason("a run on the simulated sample tells nobody")
         step, reason = _what_failed(context)
         outcome = services.report_failure(
             settings,
-            Store(store.home, min(store.lock_timeout_s, LONGEST_WAIT_S)),
+            patient,
             run_id=run.run_id,
             job=run.job_name,
             as_of_date=date.fromisoformat(run.tags["dagster/partition"]) if "dagster/partition" in run.tags else None,

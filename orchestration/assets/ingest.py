@@ -40,7 +40,7 @@ class IngestConfig(dg.Config):
     """What to land.
 
     Attributes:
-        source: `sample`, `apify` or an export folder; empty takes the default of the settings.
+        source: `sample`, `apify`, an export folder, or `landed` for what is there; empty takes the home's default.
         as_of: ISO time with offset that replaces the stored cut-off of the run's last date.
         poll: Fresh video readings for the micro-poll: no music, and the cut-off of the date is left to the daily run.
         poll_key: What a poll's paid runs are started once for; empty takes the present hour.
@@ -93,7 +93,7 @@ def raw_feeds(
     services.guard_logs(settings)
     dates = [date.fromisoformat(key) for key in run_dates(context)]
     last = dates[-1]
-    source = config.source or feeds.default_source(settings)
+    source = feeds.source_of(config.source, settings, store)
     feeds.keep_apart(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
     offered = (

@@ -160,7 +160,7 @@ def _events(
             yield dg.AssetCheckResult(
                 asset_key=checks[result.unique_id].asset_key,
                 check_name=checks[result.unique_id].name,
-                passed=result.status in ("pass", "warn"),
+                passed=result.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
                 metadata={
                     **metadata,

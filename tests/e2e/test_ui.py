@@ -1,0 +1,388 @@
+"""The Dagster UI as an operator uses it: `trends ui` in processes of its own, its own API, and its pages in a browser.
+
+Screenshots of the pages are kept where TRENDS_SCREENSHOTS names a directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ingest.simulator import SimulatorConfig, simulate, write_export_folder
+from tests.browser import CHROMIUM, Page, browser
+from tests.service.server import Service
+from tests.support import PROJECT, published
+from warehouse.store import Store
+
+LOCATION = {"repositoryLocationName": "orchestration.definitions", "repositoryName": "__repository__"}
+FIRST, MIDDLE, DAY = "2026-03-04", "2026-03-05", "2026-03-06"
+GROUPS = {"ingest", "staging", "intermediate", "marts", "exports", "delivery"}
+MANIFEST_AND_WHAT_IT_LISTS = ("manifest", "dashboard_payload", "summary_report", "trends")
+DONE = {"SUCCESS", "FAILURE", "CANCELED"}
+# Dagster's own switches of how often its daemon looks; an operator has seconds to spare, a test of every step has not.
+QUICK = """
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config: {dequeue_interval_seconds: 1}
+"""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UI:
+    """A running UI.
+
+    Attributes:
+        url: Its address.
+        store: The home.
+        service: What its deliveries go to.
+        feeds: Export folder with three days of simulated feeds.
+    """
+
+    url: str
+    store: Store
+    service: Service
+    feeds: Path
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The one field of a GraphQL answer."""
+        answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+        assert "errors" not in answer, answer["errors"]
+        (value,) = answer["data"].values()
+        return value
+
+    def launch(self, job: str, day: str, config: Json | None = None, assets: list[str] | None = None) -> str:
+        """Launches a run of a date as the dialog of the UI does; returns the id."""
+        selection = [{"path": asset.split("/")} for asset in assets] if assets else None
+        launched = self.ask(
+            """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
+                __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+                ... on RunConfigValidationInvalid { errors { message } } } }""",
+            params={
+                "selector": {**LOCATION, "jobName": job, "assetSelection": selection},
+                "runConfigData": config or {},
+                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
+            },
+        )
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return str(launched["run"]["runId"])
+
+    def ended(self, run_id: str) -> Json:
+        """Waits for the end of a run; returns its steps, materializations and checks."""
+        status = lambda: self.ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)  # noqa: E731
+        wait_until(lambda: status()["status"] in DONE, 90, f"run {run_id} has ended")
+        run: Json = self.ask(RUN, id=run_id)
+        return run
+
+
+RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status tags { key value } stepStats { stepKey status }
+    eventConnection(limit: 1000) { events {
+        ... on ExecutionStepFailureEvent { stepKey error { message } }
+        ... on MaterializationEvent { assetKey { path } partition metadataEntries {
+            label ... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr }
+            ... on TextMetadataEntry { text } } }
+        ... on AssetCheckEvaluationEvent { evaluation { checkName success severity assetKey { path } } }
+    } } } } }"""
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of a condition, looked at a few times a second.
+
+    Raises:
+        AssertionError: It was not true in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.2)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/server_info", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
+    """`trends ui` on a new home with Discord and Drive, but neither Apify nor a sheet; gone with all its processes."""
+    directory = tmp_path_factory.mktemp("ui")
+    write_export_folder(
+        simulate(SimulatorConfig(seed=3, start=date(2026, 3, 4), days=3, videos_per_day=60)), directory / "feeds"
+    )
+    store = Store(directory / "home")
+    store.dagster.mkdir(parents=True)
+    shipped = (PROJECT / "orchestration" / "dagster.yaml").read_text(encoding="utf-8")
+    (store.dagster / "dagster.yaml").write_text(shipped + QUICK, encoding="utf-8")
+    service, port = Service(), free_port()
+    service.drive.add_folder("parent", "Trends")
+    with service.running(), (directory / "ui.log").open("w", encoding="utf-8") as log:
+        environment = os.environ | {
+            "DISCORD_WEBHOOK": service.webhook_url,
+            "GOOGLE_CLIENT_ID": service.token.client_id,
+            "GOOGLE_CLIENT_SECRET": service.token.client_secret,
+            "GOOGLE_REFRESH_TOKEN": service.token.refresh_token,
+            "GOOGLE_TOKEN_URI": f"{service.url}/token",
+            "DRIVE_ENDPOINT": service.url,
+            "DRIVE_FOLDER_ID": "parent",
+            "PYTHONUNBUFFERED": "1",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli", "ui", "--home", store.home, "--port", str(port)],
+            cwd=PROJECT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: answers(url) or process.poll() is not None, 60, "the UI answers")
+            assert process.poll() is None, (directory / "ui.log").read_text(encoding="utf-8")
+            yield UI(url, store, service, directory / "feeds")
+        finally:
+            # The session is the process group: code server, webserver, daemon and runs are in it.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert service.violations == []
+
+
+AUTOMATIONS = """query($repository: RepositorySelector!) { repositoryOrError(repositorySelector: $repository) {
+    ... on Repository {
+        jobs { name description } assetGroups { groupName }
+        schedules { name description scheduleState { id selectorId status } }
+        sensors { name description sensorState { id selectorId status } }
+    } } }"""
+
+
+def test_schedules_run_and_sensors_say_what_they_lack(ui: UI) -> None:
+    repository = ui.ask(AUTOMATIONS, repository=LOCATION)
+    assert {"daily", "backfill", "micro_poll", "revenue"} <= {job["name"] for job in repository["jobs"]}
+    schedules = {schedule["name"]: schedule["scheduleState"] for schedule in repository["schedules"]}
+    assert {name: state["status"] for name, state in schedules.items()} == {
+        "daily_09_utc": "RUNNING",
+        "micro_poll_2h": "RUNNING",
+    }
+    sensors = {sensor["name"]: sensor for sensor in repository["sensors"]}
+    assert {name: sensor["sensorState"]["status"] for name, sensor in sensors.items()} == {
+        "apify_run_finished": "STOPPED",
+        "revenue_sheet_changed": "STOPPED",
+        "run_failure_to_discord": "RUNNING",
+    }
+    assert "Off, because APIFY_TOKEN is not set" in sensors["apify_run_finished"]["description"]
+    assert "Off, because no sheet is set (DASHBOARD_SHEET_ID" in sensors["revenue_sheet_changed"]["description"]
+    told = [item for kind in ("jobs", "schedules", "sensors") for item in repository[kind]]
+    assert [item["name"] for item in told if not item["description"]] == ["__ASSET_JOB"], "Dagster's own"
+    # Paused as an operator pauses it: no poll comes between the runs of the other tests.
+    for state in schedules.values():
+        stopped = ui.ask(
+            """mutation($id: String!) { stopRunningSchedule(id: $id) {
+                ... on ScheduleStateResult { scheduleState { status } } ... on PythonError { message } } }""",
+            id=state["id"],
+        )
+        assert stopped == {"scheduleState": {"status": "STOPPED"}}
+
+
+GRAPH = """{ assetNodes { assetKey { path } groupName description owners { ... on UserAssetOwner { email }
+    ... on TeamAssetOwner { team } } kinds hasMaterializePermission isPartitioned
+    dependencyKeys { path } dependedByKeys { path } } }"""
+
+
+def test_the_asset_graph_is_connected_and_tells_who_what_and_how(ui: UI) -> None:
+    nodes = {tuple(node["assetKey"]["path"]): node for node in ui.ask(GRAPH)}
+    neighbours: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
+    for key, node in nodes.items():
+        neighbours[key] = {tuple(other["path"]) for other in node["dependencyKeys"] + node["dependedByKeys"]}
+    reached: set[tuple[str, ...]] = set()
+    waiting: list[tuple[str, ...]] = [("warehouse", "trends")]
+    while waiting:
+        key = waiting.pop()
+        if key not in reached:
+            reached.add(key)
+            waiting.extend(neighbours[key])
+    assert nodes.keys() - reached == set()
+    assert reached - nodes.keys() == set(), "a parent that nothing makes"
+    for what in ("groupName", "description", "kinds", "isPartitioned"):
+        assert [key for key, node in nodes.items() if not node[what]] == [], what
+
+
+def materialized(run: Json) -> dict[str, Json]:
+    """Metadata of the newest materialization of each asset of a run: counts and texts by label."""
+    return {
+        "/".join(event["assetKey"]["path"]): {
+            entry["label"]: entry.get("intValue", entry.get("mdStr", entry.get("text")))
+            for entry in event["metadataEntries"]
+        }
+        for event in run["eventConnection"]["events"]
+        if "metadataEntries" in event
+    }
+
+
+def checks(run: Json) -> list[Json]:
+    return [event["evaluation"] for event in run["eventConnection"]["events"] if "evaluation" in event]
+
+
+def failures(run: Json) -> list[str]:
+    return [event["error"]["message"] for event in run["eventConnection"]["events"] if "error" in event]
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """Ids of what was launched first: Dagster looks for backfills twice a minute, the other tests go on meanwhile."""
+
+    daily: str
+    backfill: str
+
+
+BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+BACKFILL_RUNS = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status error { message } runs { id } } } }"""
+
+
+@pytest.fixture(scope="module")
+def launched(ui: UI) -> Launched:
+    """The daily job of the last date, and behind it a backfill of the two dates before, from what is landed then."""
+    daily = ui.launch("daily", DAY, {"ops": {"raw_feeds": {"config": {"source": str(ui.feeds)}}}})
+    backfill = ui.ask(
+        BACKFILL,
+        params={
+            "selector": {"partitionSetName": "backfill_partition_set", "repositorySelector": LOCATION},
+            "partitionNames": [FIRST, MIDDLE],
+        },
+    )
+    assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
+    return Launched(daily, backfill["backfillId"])
+
+
+@pytest.fixture(scope="module")
+def daily(ui: UI, launched: Launched) -> Json:
+    """The ended daily run."""
+    return ui.ended(launched.daily)
+
+
+def test_a_date_is_run_with_checks_and_row_counts(ui: UI, daily: Json) -> None:
+    assert (daily["status"], failures(daily)) == ("SUCCESS", [])
+    evaluated = checks(daily)
+    assert len(evaluated) > 100
+    assert [check["checkName"] for check in evaluated if not check["success"]] == []
+    made = materialized(daily)
+    assert {"raw/tiktok_videos", "marts/videos_daily", "warehouse/trends", "exports/manifest"} <= made.keys()
+    assert {"delivery/drive", "delivery/discord_report"} <= made.keys()
+    assert "delivery/dashboard" not in made, "not configured: no materialization"
+
+
+def written(ui: UI) -> dict[str, tuple[int, str]]:
+    """Time of writing and hash of each of the date's files."""
+    return {
+        path.name: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in (ui.store.output / DAY).iterdir()
+    }
+
+
+def test_one_workbook_or_one_delivery_alone(ui: UI, daily: Json) -> None:
+    top20 = f"BUILD_TODAY_TOP20_{DAY}.xlsx"
+    (ui.store.output / DAY / top20).unlink()
+    before, sent = written(ui), dict(ui.service.discord.messages)
+    uploads = ui.service.count("drive.files.create"), ui.service.count("drive.files.update")
+    assets = ("exports/build_today_top20", "delivery/discord_report")
+    workbook, delivery = (ui.ended(run) for run in [ui.launch("daily", DAY, None, [asset]) for asset in assets])
+    assert (workbook["status"], list(materialized(workbook))) == ("SUCCESS", ["exports/build_today_top20"])
+    after = written(ui)
+    assert after.keys() - before.keys() == {top20}
+    assert {name: after[name] for name in before} == before
+    assert (delivery["status"], list(materialized(delivery))) == ("SUCCESS", ["delivery/discord_report"])
+    assert ui.service.discord.messages.keys() == sent.keys(), "the day's message is edited, none is added"
+    assert (ui.service.count("drive.files.create"), ui.service.count("drive.files.update")) == uploads
+
+
+# ---------- pages
+
+
+@pytest.fixture(scope="module")
+def page(ui: UI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
+
+
+def keep(page: Page, name: str) -> None:
+    if "TRENDS_SCREENSHOTS" in os.environ:
+        page.screenshot(Path(os.environ["TRENDS_SCREENSHOTS"]) / f"{name}.png")
+
+
+looked_at = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the pages are not looked at")
+
+
+@looked_at
+def test_pages_of_the_graph(ui: UI, daily: Json, page: Page) -> None:
+    page.open(f"{ui.url}/asset-groups", *(f"\n{group}\n" for group in sorted(GROUPS)))
+    keep(page, "lineage")
+    group = f"{ui.url}/locations/orchestration.definitions/asset-groups/exports/lineage"
+    page.open(group, *MANIFEST_AND_WHAT_IT_LISTS)
+    keep(page, "lineage_of_files")
+    page.open(f"{ui.url}/assets", "delivery / discord_report", "exports / build_today_top20")
+    keep(page, "catalog")
+
+
+@looked_at
+def test_pages_of_an_asset(ui: UI, daily: Json, page: Page) -> None:
+    # Whether the newest date is the daily run's or the backfill's depends on the clock.
+    page.open(f"{ui.url}/assets/marts/videos_daily", "One row per as-of date, market and video", "momentum_score")
+    keep(page, "mart")
+    page.open(f"{ui.url}/assets/marts/videos_daily?view=checks", "unique_grain_videos_daily", "Passed")
+    keep(page, "checks")
+    page.open(f"{ui.url}/assets/exports/trend_report", "TREND_REPORT", "sha256")
+    keep(page, "file")
+
+
+@looked_at
+def test_pages_of_runs_and_automation(ui: UI, daily: Json, launched: Launched, page: Page) -> None:
+    page.open(f"{ui.url}/runs/{launched.daily}", "Success", "dbt_models", "exports__trend_report", "deliver")
+    keep(page, "run")
+    page.open(f"{ui.url}/automation", "daily_09_utc", "micro_poll_2h", "apify_run_finished", "run_failure_to_discord")
+    keep(page, "automation")
+    page.open(f"{ui.url}/locations/orchestration.definitions/sensors/apify_run_finished", "Off, because APIFY_TOKEN")
+    keep(page, "sensor")
+
+
+# ---------- last, because it has waited longest
+
+
+def test_landed_dates_are_backfilled_in_one_run(ui: UI, daily: Json, launched: Launched) -> None:
+    messages = len(ui.service.discord.messages)
+    runs = lambda: ui.ask(BACKFILL_RUNS, id=launched.backfill)["runs"]  # noqa: E731
+    (run,) = wait_until(runs, 60, "the daemon takes up the backfill")
+    ended = ui.ended(run["id"])
+    assert (ended["status"], failures(ended)) == ("SUCCESS", [])
+    tags = {tag["key"]: tag["value"] for tag in ended["tags"]}
+    assert (tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]) == (FIRST, MIDDLE)
+    days = published(ui.store, "select distinct as_of_date::varchar from marts.videos_daily order by 1")
+    assert days == [(FIRST,), (MIDDLE,), (DAY,)]
+    for day in (FIRST, MIDDLE):
+        assert (ui.store.output / day / f"BUILD_TODAY_TOP20_{day}.xlsx").exists()
+    assert len(ui.service.discord.messages) == messages, "what is past is not news"
+    assert runs() == [run]
