@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 
-from orchestration import dbt_runner, dbt_specs, jobs, sensors
+from orchestration import dbt_runner, dbt_specs, jobs, run_launcher, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
@@ -38,11 +39,23 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
         jobs=[jobs.daily, jobs.backfill, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
         sensors=sensors.build_sensors(settings, micro_poll, revenue),
-        resources={
-            "settings": settings,
-            "store": Store(settings.trends_home, settings.lock_timeout_s),
-        },
+        resources={"settings": settings, "store": _store_of_run(settings)},
     )
+
+
+def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
+    """The files of the home; a run that uses them holds the mark of its process meanwhile."""
+
+    @dg.resource
+    def store(context: dg.InitResourceContext) -> Iterator[Store]:
+        opened = Store(settings.trends_home, settings.lock_timeout_s)
+        if context.run_id is None or context.instance is None:
+            yield opened
+            return
+        with run_launcher.process_of(context.instance, context.run_id):
+            yield opened
+
+    return store
 
 
 @dg.definitions
