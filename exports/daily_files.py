@@ -27,6 +27,9 @@ from exports.published import Day
 _ROW = b"<row "
 _FILTER = re.compile(rb'<autoFilter ref="[A-Z]+1:[A-Z]+(\d+)"')
 _LONGEST_TAG = 80
+# Rows per tab by the workbook's hash: the manifest asks in the same process for what was counted when it was written,
+# and the sheets of a big market unpack to hundreds of megabytes.
+_COUNTED: dict[str, dict[str, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class ExportedFile:
         sha256: Hash of its bytes.
         size: Bytes.
         changed: Whether its bytes differ from what stood there before.
+        rows: Data rows over all tabs of a workbook; None for other files.
         seconds: How long it took to make.
     """
 
@@ -45,6 +49,7 @@ class ExportedFile:
     sha256: str
     size: int
     changed: bool
+    rows: int | None
     seconds: float
 
 
@@ -59,7 +64,9 @@ def write_file(
     started = time.monotonic()
     with published.open_day(published_path, as_of_date) as day:
         content = make(day)
-    return _put(directory / pattern.replace("<date>", as_of_date.isoformat()), content, started)
+    path = directory / pattern.replace("<date>", as_of_date.isoformat())
+    rows = sum(_rows_per_tab(content).values()) if path.suffix == ".xlsx" else None
+    return _put(path, content, started, rows)
 
 
 def write_manifest(published_path: Path, as_of_date: date, directory: Path, files: list[Path]) -> ExportedFile:
@@ -90,18 +97,21 @@ def _rows_per_tab(content: bytes) -> dict[str, int]:
     The filter of a table spans its header and rows (a note that there are none stands below it); a tab without a
     filter is a list of lines, of which the empty ones don't count.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        # openpyxl would parse every sheet to its end to tell these names.
-        sheets = etree.fromstring(archive.read("xl/workbook.xml")).iter(f"{{{SHEET_MAIN_NS}}}sheet")
-        names = [sheet.attrib["name"] for sheet in sheets]
-        return {
-            name: _rows_of_sheet(archive, f"xl/worksheets/sheet{index}.xml")
-            for index, name in enumerate(names, start=1)
-        }
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in _COUNTED:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # openpyxl would parse every sheet to its end to tell these names.
+            sheets = etree.fromstring(archive.read("xl/workbook.xml")).iter(f"{{{SHEET_MAIN_NS}}}sheet")
+            names = [sheet.attrib["name"] for sheet in sheets]
+            _COUNTED[digest] = {
+                name: _rows_of_sheet(archive, f"xl/worksheets/sheet{index}.xml")
+                for index, name in enumerate(names, start=1)
+            }
+    return _COUNTED[digest]
 
 
 def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
-    # In pieces: the sheet of a big market unpacks to hundreds of megabytes. A tag may lie across two pieces.
+    # In pieces, because it may be big. A tag may lie across two pieces.
     lines, table, rest = 0, None, b""
     with archive.open(member) as sheet:
         while piece := sheet.read(1 << 20):
@@ -112,7 +122,7 @@ def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
     return int(table[1]) - 1 if table else lines
 
 
-def _put(path: Path, content: bytes, started: float) -> ExportedFile:
+def _put(path: Path, content: bytes, started: float, rows: int | None = None) -> ExportedFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()
     changed = not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
@@ -120,4 +130,4 @@ def _put(path: Path, content: bytes, started: float) -> ExportedFile:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(content)
         temporary.replace(path)
-    return ExportedFile(path, digest, len(content), changed, time.monotonic() - started)
+    return ExportedFile(path, digest, len(content), changed, rows, time.monotonic() - started)

@@ -10,6 +10,7 @@ forbids the rest. Links lead to TikTok only. Numbers stand in `<data value>`: sh
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -48,6 +49,10 @@ MODEL_NAMES = {
     "last_gain": "naive: last pace",
 }
 MODE_NAMES = {"measured": "measured", "classic": "classic rules"}
+
+_CHART = re.compile(r'<svg class="chart" viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>(.*?)</svg>', re.DOTALL)
+_COLOUR = re.compile(r"--([a-z-]+):(#[0-9a-f]+)")
+_USED_COLOUR = re.compile(r"var\(--([a-z-]+)\)")
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f4f5f7;--card:#fff;--ink:#1b1f24;--muted:#5b6470;--line:#e1e4e8;--accent:#08786f;
@@ -145,6 +150,27 @@ def trend_report(day: Day) -> bytes:
         f"<header>{_header(day)}</header>\n<main>\n{sections}\n</main>\n</body></html>\n"
     )
     return page.encode("utf-8")
+
+
+def first_picture(report: bytes) -> str | None:
+    """The first chart of a report as an SVG document of its own, in the colours of the light page.
+
+    Args:
+        report: What `trend_report` gave.
+
+    Returns:
+        The document; None where the day had nothing to draw.
+    """
+    found = _CHART.search(report.decode("utf-8"))
+    if found is None:
+        return None
+    width, height, drawing = found.groups()
+    colours = dict(_COLOUR.findall(STYLE.split("@media")[0]))
+    drawing = _USED_COLOUR.sub(lambda used: colours[used[1]], drawing)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * float(width):g}" height="{2 * float(height):g}"'
+        f' viewBox="0 0 {width} {height}"><rect width="100%" height="100%" fill="{colours["card"]}"/>{drawing}</svg>'
+    )
 
 
 def _header(day: Day) -> str:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ import duckdb
 import filelock
 
 from ingest import landing
-from orchestration import dbt_runner
+from orchestration import columns, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from warehouse.store import Store, quote_literal
 
@@ -59,7 +60,7 @@ class CompiledNode:
         resource_type: `model`, `seed` or `test`.
         relation: `schema.name`, empty for a test.
         kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
-        sql: The select, with placeholders for the dates.
+        sql: The select, with placeholders for the dates; empty for a seed.
         script: What an incremental model does with its rows in the table `computed`.
         is_warning: Whether a test that fails only warns.
         after: Ids of all nodes that `dbt build` runs before this one.
@@ -132,18 +133,33 @@ def compiled(project_dir: Path) -> list[CompiledNode]:
     path = target / "compiled_models.json"
     with filelock.FileLock(target / "compiled_models.lock"):
         fingerprint = dbt_runner.fingerprint(project_dir)
-        if path.exists() and _empty_store(target).build_path.exists():
+        if path.exists() and columns.path(target).exists() and _empty_store(target).build_path.exists():
             saved = json.loads(path.read_text(encoding="utf-8"))
             if saved["fingerprint"] == fingerprint:
                 return [CompiledNode(**node) for node in saved["nodes"]]
         logger.info("compiling the models: once per version of the project")
         path.unlink(missing_ok=True)
-        nodes = _compile(project_dir, _build_empty(project_dir, target))
+        empty = _build_empty(project_dir, target)
+        nodes = _compile(project_dir, empty)
+        with empty.writer() as connection:
+            columns.save(target, fingerprint, connection, _selects(nodes))
         content = json.dumps({"fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]})
         partial = path.with_suffix(".partial")
         partial.write_text(content, encoding="utf-8")
         partial.replace(path)
         return nodes
+
+
+def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
+    """SQL of the models by `schema/name`, with some dates in the places of the placeholders."""
+    some_day = date(2000, 1, 1).isoformat()
+    return {
+        node.relation.replace('"', "").replace(".", "/"): node.sql.replace(_FIRST_DATE, some_day).replace(
+            _OTHER_DATES, some_day
+        )
+        for node in nodes
+        if node.resource_type == "model"
+    }
 
 
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -380,7 +396,7 @@ def _compiled_node(node: Any, script: str, *, after: set[str], tested: set[str])
         resource_type=str(node.resource_type),
         relation="" if is_test else f'"{node.schema}"."{node.alias}"',
         kind=kind,
-        sql=node.compiled_code or "" if kind != "kept" else "",
+        sql=getattr(node, "compiled_code", None) or "",
         script=script,
         is_warning=is_test and str(config.severity).upper() == "WARN",
         after=sorted(after),

@@ -26,7 +26,9 @@ DBT_UNIQUE_ID = "dagster_dbt/unique_id"
 # dbt's tag of everything a micro-poll builds: what does not hang on the cut-off of a date.
 POLL_TAG = "poll"
 
-_OF_DAGSTER_DBT = ("dagster_dbt/manifest", "dagster_dbt/dagster_dbt_translator", "dagster_dbt/project")
+_OF_DAGSTER_DBT = (
+    "dagster_dbt/manifest", "dagster_dbt/dagster_dbt_translator", "dagster_dbt/project", "dagster_dbt/project_id",
+)  # fmt: skip
 
 Arguments = dict[str, Any]
 
@@ -40,12 +42,14 @@ class DbtSpecs:
         checks: Specs of all data tests.
         polled: Names of the models and seeds that a micro-poll builds: those with the tag `poll`.
         of_revenue: Names of the models that hang on the revenue sheet.
+        owners: Owner of the marts (models/groups.yml), to whom also belongs what is made from and for them.
     """
 
     assets: list[dg.AssetSpec]
     checks: list[dg.AssetCheckSpec]
     polled: frozenset[str]
     of_revenue: frozenset[str]
+    owners: list[str]
 
 
 def load(project_dir: Path) -> DbtSpecs:
@@ -69,7 +73,9 @@ def load(project_dir: Path) -> DbtSpecs:
         partial.replace(path)
     specs = [dg.AssetSpec(**arguments) for arguments in assets]
     polled = frozenset(dbt_name(spec) for spec in specs if POLL_TAG in spec.tags)
-    return DbtSpecs(specs, [dg.AssetCheckSpec(**arguments) for arguments in checks], polled, _of_revenue(specs))
+    checked = [dg.AssetCheckSpec(**arguments) for arguments in checks]
+    owners = next(list(spec.owners) for spec in specs if spec.group_name == "marts")
+    return DbtSpecs(specs, checked, polled, _of_revenue(specs), owners)
 
 
 def _of_revenue(specs: Sequence[dg.AssetSpec]) -> frozenset[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration import dbt_runner, dbt_specs, jobs, run_launcher, sensors
+from orchestration import catalogue, dbt_runner, dbt_specs, jobs, run_launcher, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
+from orchestration.columns import load as load_columns
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.store import Store
 
@@ -25,17 +26,22 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
     keys = {dbt_specs.dbt_name(spec): spec.key for spec in dbt.assets}
     micro_poll = jobs.build_micro_poll([key for name, key in keys.items() if name in dbt.polled])
     revenue = jobs.build_revenue([key for name, key in keys.items() if name in dbt.of_revenue], exports.revenue_files())
+    columns = load_columns(manifest_path.parent, dbt_runner.fingerprint(project_dir))
     marts = [spec.key for spec in dbt.assets if spec.group_name == "marts"]
     return dg.Definitions(
-        assets=[
-            ingest.raw_feeds,
-            ingest.raw_revenue,
-            models.build_dbt_assets(project_dir, dbt),
-            publish.build_published_asset(marts, manifest_path),
-            *exports.build_export_assets(),
-            delivery.deliver,
-            delivery.send_poll,
-        ],
+        assets=catalogue.complete(
+            [
+                ingest.raw_feeds,
+                ingest.raw_revenue,
+                models.build_dbt_assets(project_dir, dbt),
+                publish.build_published_asset(marts, manifest_path),
+                *exports.build_export_assets(),
+                delivery.deliver,
+                delivery.send_poll,
+            ],
+            dbt.owners,
+            columns,
+        ),
         jobs=[jobs.daily, jobs.backfill, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
         sensors=sensors.build_sensors(settings, micro_poll, revenue),

@@ -16,6 +16,9 @@ POLL_HOURS = range(8, 23, 2)
 POLL_ZONE = "Europe/London"
 
 DAILY_CRON = f"0 {DAILY_HOUR_UTC} * * *"
+# Apify's runs may take two hours, and something may have to be started again.
+DAILY_DEADLINE_HOUR_UTC = 12
+DAILY_DEADLINE_CRON = f"0 {DAILY_DEADLINE_HOUR_UTC} * * *"
 POLL_CRON = f"0 {POLL_HOURS[0]}-{POLL_HOURS[-1]}/{POLL_HOURS.step} * * *"
 
 

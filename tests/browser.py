@@ -83,6 +83,13 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def click(self, text: str) -> None:
+        """Clicks the innermost element that says exactly this."""
+        self.evaluate(
+            f"[...document.querySelectorAll('*')].filter(e => (e.innerText || '').trim() === {json.dumps(text)})"
+            ".pop().click()"
+        )
+
     def screenshot(self, path: Path) -> None:
         """Writes what is to be seen as PNG."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))

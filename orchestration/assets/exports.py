@@ -7,8 +7,10 @@ files.
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -19,7 +21,8 @@ from exports.enhanced import enhanced
 from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
-from exports.trend_report import trend_report
+from exports.trend_report import first_picture, trend_report
+from orchestration import plots
 from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -31,26 +34,56 @@ from warehouse.store import Store
 KINDS = {"xlsx": "excel", "txt": "text", "json": "json", "html": "html"}
 
 
-def daily_files(markets: Sequence[str]) -> dict[str, tuple[str, Callable[[Day], bytes]]]:
-    """Asset name to file name pattern and the function that makes the file, in the order users know."""
-    files: dict[str, tuple[str, Callable[[Day], bytes]]] = {
-        "build_today_top20": ("BUILD_TODAY_TOP20_<date>.xlsx", partial(build_today, top=20)),
-        "build_today_top100": ("BUILD_TODAY_TOP100_<date>.xlsx", partial(build_today, top=100)),
+@dataclass(frozen=True, slots=True)
+class DailyFile:
+    """A kind of file of the day.
+
+    Attributes:
+        pattern: File name, with `<date>`.
+        make: Makes its bytes.
+        about: What is in it, for the catalogue.
+    """
+
+    pattern: str
+    make: Callable[[Day], bytes]
+    about: str
+
+
+def daily_files(markets: Sequence[str]) -> dict[str, DailyFile]:
+    """Asset name to file, in the order users know."""
+    files = {
+        f"build_today_top{limit}": DailyFile(
+            f"BUILD_TODAY_TOP{limit}_<date>.xlsx",
+            partial(build_today, top=limit),
+            f"the {limit} best fresh videos and sounds of each market, and how your own posts do.",
+        )
+        for limit in (20, 100)
     }
     for market in markets:
-        files[f"trend_system_{market.lower()}"] = (
+        files[f"trend_system_{market.lower()}"] = DailyFile(
             f"TikTok_Trend_System_{market}_<date>.xlsx",
             partial(full_market, market=market),
+            f"every {market} video of the day, all columns.",
         )
-    files["summary_report"] = ("SUMMARY_REPORT_<date>.txt", summary)
-    for market in markets:
-        files[f"build_today_{market.lower()}_enhanced"] = (
-            f"BUILD_TODAY_{market}_ENHANCED_<date>.xlsx",
-            partial(enhanced, market=market),
+    files["summary_report"] = DailyFile(
+        "SUMMARY_REPORT_<date>.txt", summary, "the day in words: summary, briefing, seasonal alerts."
+    )
+    enhanced_files: list[tuple[str, Callable[[Day], bytes], str]] = [
+        *((market, partial(enhanced, market=market), market) for market in markets),
+        ("COMBINED", enhanced, "all markets"),
+    ]
+    for name, make, of in enhanced_files:
+        files[f"build_today_{name.lower()}_enhanced"] = DailyFile(
+            f"BUILD_TODAY_{name}_ENHANCED_<date>.xlsx",
+            make,
+            f"dashboard, opportunities, revenue, competitors and forecasts of {of}.",
         )
-    files["build_today_combined_enhanced"] = ("BUILD_TODAY_COMBINED_ENHANCED_<date>.xlsx", enhanced)
-    files["dashboard_payload"] = ("dashboard_payload_<date>.json", payload)
-    files["trend_report"] = ("TREND_REPORT_<date>.html", trend_report)
+    files["dashboard_payload"] = DailyFile(
+        "dashboard_payload_<date>.json", payload, "the rows that go to the dashboard sheet."
+    )
+    files["trend_report"] = DailyFile(
+        "TREND_REPORT_<date>.html", trend_report, "the day in pictures, one page that needs no network."
+    )
     return files
 
 
@@ -67,7 +100,7 @@ def build_export_assets(markets: Sequence[str] | None = None) -> list[dg.AssetsD
     return [_file_assets(files), _manifest_asset(files)]
 
 
-def _file_assets(files: Mapping[str, tuple[str, Callable[[Day], bytes]]]) -> dg.AssetsDefinition:
+def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="daily_files",
         specs=[
@@ -75,12 +108,12 @@ def _file_assets(files: Mapping[str, tuple[str, Callable[[Day], bytes]]]) -> dg.
                 ["exports", name],
                 deps=[PUBLISHED],
                 group_name="exports",
-                kinds={KINDS[pattern.rsplit(".", 1)[1]]},
+                kinds={KINDS[file.pattern.rsplit(".", 1)[1]]},
                 partitions_def=DAILY,
                 skippable=True,
-                description=f"`{pattern}` from the published marts.",
+                description=f"`{file.pattern}`: {file.about}",
             )
-            for name, (pattern, _) in files.items()
+            for name, file in files.items()
         ],
         can_subset=True,
         backfill_policy=SINGLE_RUN,
@@ -90,18 +123,20 @@ def _file_assets(files: Mapping[str, tuple[str, Callable[[Day], bytes]]]) -> dg.
     ) -> Iterator[dg.MaterializeResult]:
         """The selected files of the run's dates, several at a time."""
         days = _exported_dates(context, store)
-        chosen = {
-            name: file for name, file in files.items() if dg.AssetKey(["exports", name]) in context.selected_asset_keys
-        }
+        chosen = [name for name in files if dg.AssetKey(["exports", name]) in context.selected_asset_keys]
+        failures: dict[str, Exception] = {}
         with _executor(settings.export_processes) as executor:
+            # The big workbooks and the report with its charts first, so that no process is alone at the end.
             making = {
                 name: [
-                    executor.submit(write_file, store.published_path, day, settings.output_of(day), pattern, make)
+                    executor.submit(
+                        write_file, store.published_path, day, settings.output_of(day), files[name].pattern,
+                        files[name].make,
+                    )
                     for day in days
                 ]
-                for name, (pattern, make) in _longest_first(chosen)
-            }
-            failures: dict[str, Exception] = {}
+                for name in sorted(chosen, key=lambda name: not name.startswith("trend_"))
+            }  # fmt: skip
             for name in chosen:
                 try:
                     yield _result([future.result() for future in making[name]], name)
@@ -115,13 +150,6 @@ def _file_assets(files: Mapping[str, tuple[str, Callable[[Day], bytes]]]) -> dg.
     return daily_files
 
 
-def _longest_first(
-    files: Mapping[str, tuple[str, Callable[[Day], bytes]]],
-) -> list[tuple[str, tuple[str, Callable[[Day], bytes]]]]:
-    """The big workbooks and the report with its charts before the rest, so that no process is alone at the end."""
-    return sorted(files.items(), key=lambda file: not file[0].startswith("trend_"))
-
-
 def _executor(processes: int) -> Executor:
     """As many processes that make files, or a thread where one is enough."""
     if processes <= 1:
@@ -130,7 +158,7 @@ def _executor(processes: int) -> Executor:
     return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
 
 
-def _manifest_asset(files: dict[str, tuple[str, Callable[[Day], bytes]]]) -> dg.AssetsDefinition:
+def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["exports", "manifest"],
         deps=[["exports", name] for name in files],
@@ -146,7 +174,7 @@ def _manifest_asset(files: dict[str, tuple[str, Callable[[Day], bytes]]]) -> dg.
         written = []
         for day in _exported_dates(context, store):
             directory = settings.output_of(day)
-            paths = [directory / pattern.replace("<date>", day.isoformat()) for pattern, _ in files.values()]
+            paths = [directory / file.pattern.replace("<date>", day.isoformat()) for file in files.values()]
             written.append(write_manifest(store.published_path, day, directory, paths))
         return _result(written)
 
@@ -160,13 +188,18 @@ def _exported_dates(context: dg.AssetExecutionContext, store: Store) -> list[dat
 
 
 def _result(files: Sequence[ExportedFile], name: str | None = None) -> dg.MaterializeResult:
-    return dg.MaterializeResult(
-        asset_key=["exports", name] if name else None,
-        metadata={
-            "files": "\n".join(str(file.path) for file in files),
-            "sha256": files[-1].sha256,
-            "bytes": sum(file.size for file in files),
-            "changed": sum(file.changed for file in files),
-            "seconds": round(sum(file.seconds for file in files), 3),
-        },
-    )
+    last = files[-1]
+    told: dict[str, Any] = {
+        "files": "\n".join(str(file.path) for file in files),
+        "sha256": last.sha256,
+        "bytes": sum(file.size for file in files),
+        "changed": sum(file.changed for file in files),
+    }
+    if last.rows is not None:
+        told["dagster/row_count"] = last.rows
+    # The report's own chart: another one would have to be drawn.
+    drawn = first_picture(last.path.read_bytes()) if last.path.suffix == ".html" else None
+    if drawn is not None:
+        told["expected_gains"] = plots.picture(drawn, "Views gained in the next 24 hours, 80 % range and middle")
+    told["seconds"] = round(sum(file.seconds for file in files), 3)
+    return dg.MaterializeResult(asset_key=["exports", name] if name else None, metadata=told)

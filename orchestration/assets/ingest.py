@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import duckdb
 from tqdm import tqdm
 
 from ingest import landing, revenue, seasonal
-from orchestration import feeds, services
+from orchestration import feeds, plots, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
 from warehouse.publish import pending_dates
@@ -30,10 +31,47 @@ REVENUE_TABLES = {
     "revenue_rows": "Readable rows of the revenue sheet, typed, every cell also as it was displayed.",
     "revenue_quarantine": "Rows of the revenue sheet with an unreadable amount or date, and why.",
 }
+# The envelope that raw tables share, and what else needs a word.
+RAW_COLUMNS = {
+    "load_id": "Number of the file that was offered: a row of raw.loads.",
+    "item_index": "Place of the item in its file, from 0.",
+    "source": "Where it came from: `apify`, `folder`, or `sample` for the simulated one.",
+    "market": "Market of the task that read it.",
+    "kind": "`videos` or `music`.",
+    "file": "Path of the file.",
+    "run_id": "Apify's run.",
+    "dataset_id": "Apify's dataset.",
+    "observed_at": "When the source was read (UTC).",
+    "landed_at": "When it came into the warehouse (UTC).",
+    "item_hash": "SHA-256 of the item.",
+    "content_hash": "SHA-256 of what was read: the same content is told from new content by it.",
+    "payload": "The item as it came.",
+    "item_count": "Items landed.",
+    "quarantined_count": "Items that could not be read.",
+    "reason": "Why it could not be read, or was not landed.",
+    "as_of_date": "The date that was decided for.",
+    "cutoff_at": "The date sees raw rows observed up to this moment (UTC).",
+    "origin": "How the moment was decided: by the first run, the day's end, or by hand.",
+    "file_bytes": "Its size.",
+    "file_modified_at": "When it was last changed (UTC).",
+    "repeats_load_id": "The earlier file with the same items.",
+    "read_id": "Number of the attempt to read revenue: a row of raw.revenue_reads.",
+    "attempted_at": "When revenue was to be read (UTC).",
+    "is_simulated": "Whether these are the shipped entries, which are invented.",
+    "row_count": "Rows that could be read.",
+    "rows_read_id": "The attempt whose rows hold, where this one read the same again.",
+    "failure": "Why no better source answered.",
+    "sheet_row": "Row of the sheet.",
+    "problem": "What could not be read in it.",
+    "entered": "Every cell as it is displayed.",
+    "event_key": "Event of seeds/seasonal_events.csv.",
+    "event_date": "A day it falls on.",
+    "rule": "How the seed says so.",
+    "is_approximate": "Whether the day can only be estimated.",
+}
 LOADS = dg.AssetKey(["raw", "loads"])
 CUTOFFS = dg.AssetKey(["meta", "cutoffs"])
 REVENUE_CUTOFFS = dg.AssetKey(["meta", "revenue_cutoffs"])
-ROW_COUNTED = (*(f"raw.{name}" for name in RAW_TABLES), "meta.cutoffs")
 
 
 class IngestConfig(dg.Config):
@@ -125,11 +163,12 @@ def raw_feeds(
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
         for day in [] if config.poll else pending_dates(connection, landed, dates):
             landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
-        counts = dict(
-            connection.execute(
-                " union all ".join(f"select '{table}', count(*) from {table}" for table in ROW_COUNTED)
-            ).fetchall()
-        )
+        counts = _row_counts(connection, [f"raw.{name}" for name in RAW_TABLES], "meta.cutoffs")
+        per_day = connection.execute(
+            "select observed_at::date, market, sum(item_count)::bigint from raw.loads"
+            " where kind = 'videos' and observed_at::date between ? and ? group by 1, 2",
+            [last - timedelta(days=plots.DAYS_SHOWN), last],
+        ).fetchall()
     for line in (*report.problems, *report.notes):
         context.log.warning(line)
     shared: dict[str, Any] = {
@@ -141,10 +180,17 @@ def raw_feeds(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in RAW_TABLES:
-        yield dg.MaterializeResult(
-            asset_key=["raw", name], metadata={**shared, "dagster/row_count": counts[f"raw.{name}"]}
-        )
+        told = {**shared, "dagster/row_count": counts[f"raw.{name}"]}
+        if name == "tiktok_videos":
+            told["items_per_day"] = plots.daily_bars("Video items in the feeds of a day", per_day)
+        yield dg.MaterializeResult(asset_key=["raw", name], metadata=told)
     yield dg.MaterializeResult(asset_key=CUTOFFS, metadata={"dagster/row_count": counts["meta.cutoffs"]})
+
+
+def _row_counts(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], *further: str) -> dict[str, int]:
+    """Rows of each table."""
+    counted = " union all ".join(f"select '{table}', count(*) from {table}" for table in (*tables, *further))
+    return dict(connection.execute(counted).fetchall())
 
 
 def _nothing_for(dates: list[date], landed: list[date], source: str, report: landing.LandingReport) -> str:
@@ -181,6 +227,7 @@ def raw_revenue(
         read_id = revenue.land_revenue(connection, reading, attempted_at=now)
         if config.renew and reading.source == revenue.SHEET:
             revenue.renew_cutoffs(connection, [date.fromisoformat(key) for key in run_dates(context)], now=now)
+        counts = _row_counts(connection, [f"raw.{name}" for name in REVENUE_TABLES], "meta.revenue_cutoffs")
     for line in (*reading.problems, *reading.notes, *filter(None, [reading.failure])):
         context.log.warning(f"revenue: {line}")
     shared: dict[str, Any] = {
@@ -197,5 +244,10 @@ def raw_revenue(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in REVENUE_TABLES:
-        yield dg.MaterializeResult(asset_key=["raw", name], metadata=shared)
-    yield dg.MaterializeResult(asset_key=REVENUE_CUTOFFS, metadata={"renewed": config.renew})
+        yield dg.MaterializeResult(
+            asset_key=["raw", name], metadata={**shared, "dagster/row_count": counts[f"raw.{name}"]}
+        )
+    yield dg.MaterializeResult(
+        asset_key=REVENUE_CUTOFFS,
+        metadata={"renewed": config.renew, "dagster/row_count": counts["meta.revenue_cutoffs"]},
+    )

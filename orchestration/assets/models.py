@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 
 from ingest import landing
-from orchestration import compiled_models
+from orchestration import compiled_models, plots
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
@@ -29,6 +30,9 @@ from warehouse.store import Store
 
 # The model that holds the dates of a build.
 BATCH = "int_as_of"
+
+# The model whose last days are drawn.
+PICTURED = "videos_daily"
 
 NEVER_BUILT = (
     "{dates}: no such date was built as a whole yet, and a part of it cannot be built alone. Run the job `daily` for it"
@@ -126,10 +130,12 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                     record_builds(connection, batch, context.run.run_id, seen, checked)
             if failure:
                 break
-        yield from _events(context, by_unique_id, results, found)
+        with store.writer() as connection:
+            told = _told_of(connection, results)
+        yield from _events(context, by_unique_id, results, found, told)
         if failure:
-            told = [f"{finding.name}: {finding.message}" for finding in found if finding.as_of_date]
-            raise dg.Failure("; ".join([str(failure), *told]), allow_retries=False)
+            reasons = [f"{finding.name}: {finding.message}" for finding in found if finding.as_of_date]
+            raise dg.Failure("; ".join([str(failure), *reasons]), allow_retries=False)
 
     return dbt_models
 
@@ -139,11 +145,35 @@ def dbt_test(result: NodeResult) -> str:
     return result.unique_id.split(".")[2]
 
 
+def _told_of(connection: duckdb.DuckDBPyConnection, results: Sequence[NodeResult]) -> dict[str, dict[str, Any]]:
+    """Rows of each relation that was built, by its node's id, and a picture for the videos of the last days.
+
+    One query for all of them takes 15 ms: DuckDB knows the size of a table.
+    """
+    built = {result.unique_id: result.relation for result in results if result.status == "success" and result.relation}
+    if not built:
+        return {}
+    counts = connection.execute(
+        " union all ".join(f"select '{node}', count(*) from {relation}" for node, relation in built.items())
+    ).fetchall()
+    told: dict[str, dict[str, Any]] = {node: {"dagster/row_count": rows} for node, rows in counts}
+    for node, relation in built.items():
+        if node.endswith(f".{PICTURED}"):
+            days = connection.execute(
+                f"select as_of_date, market, count(*) from {relation}"
+                " where as_of_date > (select max(as_of_date) from meta.cutoffs) - to_days(?) group by 1, 2",
+                [plots.DAYS_SHOWN],
+            ).fetchall()
+            told[node]["videos_per_day"] = plots.daily_bars("Videos per day", days)
+    return told
+
+
 def _events(
     context: dg.AssetExecutionContext,
     by_unique_id: Mapping[str, dg.AssetKey],
     results: Sequence[NodeResult],
     found: Sequence[CheckWarning],
+    told: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     checks = {
         spec.metadata[DBT_UNIQUE_ID]: spec.key
@@ -155,7 +185,7 @@ def _events(
         if result.unique_id in by_unique_id:
             key = by_unique_id[result.unique_id]
             if result.status == "success" and key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key, metadata={**metadata, "relation": result.relation or ""})
+                yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **told[result.unique_id]})
         elif result.unique_id in checks and checks[result.unique_id] in context.selected_asset_check_keys:
             yield dg.AssetCheckResult(
                 asset_key=checks[result.unique_id].asset_key,

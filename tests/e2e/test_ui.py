@@ -5,6 +5,7 @@ Screenshots of the pages are kept where TRENDS_SCREENSHOTS names a directory.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import signal
@@ -21,11 +22,13 @@ from typing import Any
 
 import httpx
 import pytest
+from lxml import etree
 
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
+from orchestration import compiled_models
 from tests.browser import CHROMIUM, Page, browser
 from tests.service.server import Service
-from tests.support import PROJECT, published
+from tests.support import PROJECT, build, published
 from warehouse.store import Store
 
 LOCATION = {"repositoryLocationName": "orchestration.definitions", "repositoryName": "__repository__"}
@@ -91,6 +94,12 @@ class UI:
         return run
 
 
+PICTURES = {
+    "raw/tiktok_videos": "items_per_day",
+    "marts/videos_daily": "videos_per_day",
+    "exports/trend_report": "expected_gains",
+}
+
 RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status tags { key value } stepStats { stepKey status }
     eventConnection(limit: 1000) { events {
         ... on ExecutionStepFailureEvent { stepKey error { message } }
@@ -131,6 +140,8 @@ def answers(url: str) -> bool:
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
     """`trends ui` on a new home with Discord and Drive, but neither Apify nor a sheet; gone with all its processes."""
     directory = tmp_path_factory.mktemp("ui")
+    # The catalogue shows columns from the first run on: this may be it.
+    compiled_models.compiled(PROJECT)
     write_export_folder(
         simulate(SimulatorConfig(seed=3, start=date(2026, 3, 4), days=3, videos_per_day=60)), directory / "feeds"
     )
@@ -209,7 +220,10 @@ def test_schedules_run_and_sensors_say_what_they_lack(ui: UI) -> None:
 
 GRAPH = """{ assetNodes { assetKey { path } groupName description owners { ... on UserAssetOwner { email }
     ... on TeamAssetOwner { team } } kinds hasMaterializePermission isPartitioned
-    dependencyKeys { path } dependedByKeys { path } } }"""
+    dependencyKeys { path } dependedByKeys { path } freshnessPolicy: internalFreshnessPolicy { __typename }
+    metadataEntries { label ... on TableSchemaMetadataEntry { schema { columns { name type description } } }
+        ... on TableColumnLineageMetadataEntry { lineage { columnName columnDeps { assetKey { path } columnName } } } }
+} }"""
 
 
 def test_the_asset_graph_is_connected_and_tells_who_what_and_how(ui: UI) -> None:
@@ -226,8 +240,39 @@ def test_the_asset_graph_is_connected_and_tells_who_what_and_how(ui: UI) -> None
             waiting.extend(neighbours[key])
     assert nodes.keys() - reached == set()
     assert reached - nodes.keys() == set(), "a parent that nothing makes"
-    for what in ("groupName", "description", "kinds", "isPartitioned"):
+    for what in ("groupName", "description", "kinds", "isPartitioned", "owners"):
         assert [key for key, node in nodes.items() if not node[what]] == [], what
+
+
+def test_columns_have_types_meanings_and_sources(ui: UI) -> None:
+    nodes = {
+        "/".join(node["assetKey"]["path"]): {entry["label"]: entry for entry in node["metadataEntries"]}
+        for node in ui.ask(GRAPH)
+    }
+    tables = [name for name in nodes if name.split("/")[0] in ("raw", "staging", "intermediate", "marts", "seeds")]
+    assert [name for name in tables if "dagster/column_schema" not in nodes[name]] == []
+    columns = {
+        column["name"]: column for column in nodes["marts/videos_daily"]["dagster/column_schema"]["schema"]["columns"]
+    }
+    assert columns["momentum_score"]["type"] == "double"
+    assert columns["author_role"]["description"].endswith("From `accounts.role`.")
+    assert all(column["description"] for column in columns.values())
+    lineage = {
+        entry["columnName"]: [
+            ("/".join(source["assetKey"]["path"]), source["columnName"]) for source in entry["columnDeps"]
+        ]
+        for entry in nodes["marts/videos_daily"]["dagster/column_lineage"]["lineage"]
+    }
+    assert lineage["author_role"] == [("seeds/accounts", "role")]
+    assert lineage["video_url"] == [("staging/stg_tiktok__videos", "video_url")]
+    sources = {source for entries in lineage.values() for source, _ in entries}
+    assert sources <= nodes.keys(), "a source that the catalogue does not know"
+
+
+def test_what_every_day_must_bring_has_a_freshness_policy(ui: UI) -> None:
+    policed = {"/".join(node["assetKey"]["path"]) for node in ui.ask(GRAPH) if node["freshnessPolicy"]}
+    assert {"raw/tiktok_videos", "raw/loads", "warehouse/trends", "exports/summary_report"} <= policed
+    assert not any(name.startswith(("delivery/", "seeds/")) for name in policed), "what may not be set up is not late"
 
 
 def materialized(run: Json) -> dict[str, Json]:
@@ -294,6 +339,22 @@ def test_a_date_is_run_with_checks_and_row_counts(ui: UI, daily: Json) -> None:
     assert {"raw/tiktok_videos", "marts/videos_daily", "warehouse/trends", "exports/manifest"} <= made.keys()
     assert {"delivery/drive", "delivery/discord_report"} <= made.keys()
     assert "delivery/dashboard" not in made, "not configured: no materialization"
+    tables = [name for name in made if name.split("/")[0] in ("raw", "meta", "staging", "intermediate", "marts")]
+    assert len(tables) > 80
+    assert [name for name in tables if made[name].get("dagster/row_count") is None] == []
+    ((rows,),) = build(ui.store, "select count(*) from raw.tiktok_videos")
+    assert made["raw/tiktok_videos"]["dagster/row_count"] == rows > 0
+    assert made["marts/videos_daily"]["dagster/row_count"] > 0
+    # US_AI, US_NON_AI and so on: at most 20 rows in each of six tabs, beside a first page and the own posts.
+    assert (
+        0
+        < made["exports/build_today_top20"]["dagster/row_count"]
+        < made["exports/build_today_top100"]["dagster/row_count"]
+    )
+    for name, label in PICTURES.items():
+        kind, encoded = made[name][label].removeprefix("![").split("](")[1].removesuffix(")").split(",")
+        assert kind == "data:image/svg+xml;base64"
+        assert etree.fromstring(base64.b64decode(encoded)).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def written(ui: UI) -> dict[str, tuple[int, str]]:
@@ -329,6 +390,16 @@ def page(ui: UI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield opened
 
 
+# Width of the picture in the dialog, as soon as it is there.
+SHOWN_PICTURE = """new Promise(resolve => {
+    const look = () => {
+        const found = [...document.images].filter(image => image.src.startsWith('data:image/svg') && image.naturalWidth)
+        found.length ? resolve(found[0].naturalWidth) : setTimeout(look, 100)
+    }
+    look()
+})"""
+
+
 def keep(page: Page, name: str) -> None:
     if "TRENDS_SCREENSHOTS" in os.environ:
         page.screenshot(Path(os.environ["TRENDS_SCREENSHOTS"]) / f"{name}.png")
@@ -355,8 +426,12 @@ def test_pages_of_an_asset(ui: UI, daily: Json, page: Page) -> None:
     keep(page, "mart")
     page.open(f"{ui.url}/assets/marts/videos_daily?view=checks", "unique_grain_videos_daily", "Passed")
     keep(page, "checks")
-    page.open(f"{ui.url}/assets/exports/trend_report", "TREND_REPORT", "sha256")
+    page.open(f"{ui.url}/assets/exports/trend_report", "TREND_REPORT", "Freshness policy", "[Show Markdown]")
     keep(page, "file")
+    page.click("[Show Markdown]")
+    width = page.evaluate(SHOWN_PICTURE)
+    assert width == 696, "the picture is drawn"
+    keep(page, "plot")
 
 
 @looked_at

@@ -19,9 +19,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from lxml import etree
 
 from exports.published import open_day
-from exports.trend_report import trend_report
+from exports.trend_report import first_picture, trend_report
 from tests.support import PROJECT, new_home, trends
 from warehouse.store import Store
 
@@ -358,7 +359,7 @@ def test_equal_marts_give_equal_bytes_in_another_process(home: Store, day: date,
     program = (
         "import sys, pathlib, datetime\n"
         "from exports.published import open_day\n"
-        "from exports.trend_report import trend_report\n"
+        "from exports.trend_report import first_picture, trend_report\n"
         "with open_day(pathlib.Path(sys.argv[1]), datetime.date.fromisoformat(sys.argv[2])) as day:\n"
         "    reports = {trend_report(day), trend_report(day)}\n"
         "(report,) = reports\n"
@@ -412,6 +413,14 @@ def chromium(*arguments: str) -> str:
     """Runs headless Chromium, which can make no picture of a window narrower than 500 px: hence the frames."""
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", *arguments]
     return subprocess.run(command, capture_output=True, check=True, timeout=120, text=True).stdout
+
+
+def test_the_first_picture_stands_alone(content: bytes) -> None:
+    picture = first_picture(content)
+    assert picture is not None and "var(" not in picture
+    texts = [text.text for text in etree.fromstring(picture.encode()).iter("{http://www.w3.org/2000/svg}text")]
+    assert "views gained in the next 24 hours" in texts
+    assert first_picture(b"<html><p>nothing to build</p></html>") is None
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page is not looked at")
