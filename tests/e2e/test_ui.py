@@ -8,19 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from lxml import etree
 
@@ -29,69 +22,12 @@ from orchestration import compiled_models
 from tests.browser import CHROMIUM, Page, browser
 from tests.service.server import Service
 from tests.support import PROJECT, build, published
+from tests.ui import LOCATION, UI, Json, google_and_discord, running_ui, wait_until
 from warehouse.store import Store
 
-LOCATION = {"repositoryLocationName": "orchestration.definitions", "repositoryName": "__repository__"}
 FIRST, MIDDLE, DAY = "2026-03-04", "2026-03-05", "2026-03-06"
 GROUPS = {"ingest", "staging", "intermediate", "marts", "exports", "delivery"}
 MANIFEST_AND_WHAT_IT_LISTS = ("manifest", "dashboard_payload", "summary_report", "trends")
-DONE = {"SUCCESS", "FAILURE", "CANCELED"}
-# Dagster's own switches of how often its daemon looks; an operator has seconds to spare, a test of every step has not.
-QUICK = """
-run_coordinator:
-  module: dagster.core.run_coordinator
-  class: QueuedRunCoordinator
-  config: {dequeue_interval_seconds: 1}
-"""
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class UI:
-    """A running UI.
-
-    Attributes:
-        url: Its address.
-        store: The home.
-        service: What its deliveries go to.
-        feeds: Export folder with three days of simulated feeds.
-    """
-
-    url: str
-    store: Store
-    service: Service
-    feeds: Path
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        """The one field of a GraphQL answer."""
-        answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
-        assert "errors" not in answer, answer["errors"]
-        (value,) = answer["data"].values()
-        return value
-
-    def launch(self, job: str, day: str, config: Json | None = None, assets: list[str] | None = None) -> str:
-        """Launches a run of a date as the dialog of the UI does; returns the id."""
-        selection = [{"path": asset.split("/")} for asset in assets] if assets else None
-        launched = self.ask(
-            """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
-                __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-                ... on RunConfigValidationInvalid { errors { message } } } }""",
-            params={
-                "selector": {**LOCATION, "jobName": job, "assetSelection": selection},
-                "runConfigData": config or {},
-                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
-            },
-        )
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        return str(launched["run"]["runId"])
-
-    def ended(self, run_id: str) -> Json:
-        """Waits for the end of a run; returns its steps, materializations and checks."""
-        status = lambda: self.ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run_id)  # noqa: E731
-        wait_until(lambda: status()["status"] in DONE, 90, f"run {run_id} has ended")
-        run: Json = self.ask(RUN, id=run_id)
-        return run
 
 
 PICTURES = {
@@ -100,85 +36,23 @@ PICTURES = {
     "exports/trend_report": "expected_gains",
 }
 
-RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status tags { key value } stepStats { stepKey status }
-    eventConnection(limit: 1000) { events {
-        ... on ExecutionStepFailureEvent { stepKey error { message } }
-        ... on MaterializationEvent { assetKey { path } partition metadataEntries {
-            label ... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr }
-            ... on TextMetadataEntry { text } } }
-        ... on AssetCheckEvaluationEvent { evaluation { checkName success severity assetKey { path } } }
-    } } } } }"""
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of a condition, looked at a few times a second.
-
-    Raises:
-        AssertionError: It was not true in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.2)
-    return value
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/server_info", timeout=5).is_success
-    except httpx.TransportError:
-        return False
-
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
-    """`trends ui` on a new home with Discord and Drive, but neither Apify nor a sheet; gone with all its processes."""
+    """`trends ui` on a new home with Discord and Drive, but neither Apify nor a sheet, and three days of feeds."""
     directory = tmp_path_factory.mktemp("ui")
     # The catalogue shows columns from the first run on: this may be it.
     compiled_models.compiled(PROJECT)
     write_export_folder(
         simulate(SimulatorConfig(seed=3, start=date(2026, 3, 4), days=3, videos_per_day=60)), directory / "feeds"
     )
-    store = Store(directory / "home")
-    store.dagster.mkdir(parents=True)
-    shipped = (PROJECT / "orchestration" / "dagster.yaml").read_text(encoding="utf-8")
-    (store.dagster / "dagster.yaml").write_text(shipped + QUICK, encoding="utf-8")
-    service, port = Service(), free_port()
+    service = Service()
     service.drive.add_folder("parent", "Trends")
-    with service.running(), (directory / "ui.log").open("w", encoding="utf-8") as log:
-        environment = os.environ | {
-            "DISCORD_WEBHOOK": service.webhook_url,
-            "GOOGLE_CLIENT_ID": service.token.client_id,
-            "GOOGLE_CLIENT_SECRET": service.token.client_secret,
-            "GOOGLE_REFRESH_TOKEN": service.token.refresh_token,
-            "GOOGLE_TOKEN_URI": f"{service.url}/token",
-            "DRIVE_ENDPOINT": service.url,
-            "DRIVE_FOLDER_ID": "parent",
-            "PYTHONUNBUFFERED": "1",
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.cli", "ui", "--home", store.home, "--port", str(port)],
-            cwd=PROJECT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: answers(url) or process.poll() is not None, 60, "the UI answers")
-            assert process.poll() is None, (directory / "ui.log").read_text(encoding="utf-8")
-            yield UI(url, store, service, directory / "feeds")
-        finally:
-            # The session is the process group: code server, webserver, daemon and runs are in it.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    with (
+        service.running(),
+        running_ui(Store(directory / "home"), service, directory / "feeds", google_and_discord(service)) as ui,
+    ):
+        yield ui
     assert service.violations == []
 
 
