@@ -55,10 +55,10 @@ def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
     @dg.resource
     def store(context: dg.InitResourceContext) -> Iterator[Store]:
         opened = Store(settings.trends_home, settings.lock_timeout_s)
-        if context.run_id is None or context.instance is None:
+        if context.run is None or context.instance is None:
             yield opened
             return
-        with run_launcher.process_of(context.instance, context.run_id):
+        with run_launcher.process_of(context.instance, context.run.run_id):
             yield opened
 
     return store

@@ -1,7 +1,8 @@
+{% set mode = check_mode('check_feed_overlap') %}
 {{
     config(
-        enabled=var('check_feed_overlap') != 'off',
-        severity='error' if var('check_feed_overlap') == 'block' else 'warn',
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
         meta={'description': 'Two markets were fed the same videos: the region setting of the scraper does nothing.', 'dagster': {'ref': {'name': 'feed_overlap'}}},
     )
 }}

@@ -1,7 +1,8 @@
+{% set mode = check_mode('check_feed_repeats') %}
 {{
     config(
-        enabled=var('check_feed_repeats') != 'off',
-        severity='error' if var('check_feed_repeats') == 'block' else 'warn',
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
         meta={'description': 'A market was fed the videos of the day before once more.', 'dagster': {'ref': {'name': 'videos_daily'}}},
     )
 }}

@@ -1,7 +1,8 @@
+{% set mode = check_mode('check_feed_rows') %}
 {{
     config(
-        enabled=var('check_feed_rows') != 'off',
-        severity='error' if var('check_feed_rows') == 'block' else 'warn',
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
         meta={'description': 'A video feed has a small part of the videos that are usual for its market.', 'dagster': {'ref': {'name': 'source_health'}}},
     )
 }}

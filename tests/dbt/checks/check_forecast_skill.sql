@@ -1,7 +1,8 @@
+{% set mode = check_mode('check_forecast_skill') %}
 {{
     config(
-        enabled=var('check_forecast_skill') != 'off',
-        severity='error' if var('check_forecast_skill') == 'block' else 'warn',
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
         meta={'description': 'The forecasts of the last days were worse than the best naive one.', 'dagster': {'ref': {'name': 'forecast_scores'}}},
     )
 }}

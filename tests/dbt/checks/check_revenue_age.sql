@@ -1,7 +1,8 @@
+{% set mode = check_mode('check_revenue_age') %}
 {{
     config(
-        enabled=var('check_revenue_age') != 'off',
-        severity='error' if var('check_revenue_age') == 'block' else 'warn',
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
         meta={'description': 'Revenue was read long before the cut-off.', 'dagster': {'ref': {'name': 'revenue_source'}}},
     )
 }}

@@ -1,7 +1,8 @@
+{% set mode = check_mode('check_stale_feed') %}
 {{
     config(
-        enabled=var('check_stale_feed') != 'off',
-        severity='error' if var('check_stale_feed') == 'block' else 'warn',
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
         meta={'description': 'A feed only repeats readings that were known before.', 'dagster': {'ref': {'name': 'source_health'}}},
     )
 }}
