@@ -28,6 +28,10 @@ from warehouse.store import Store
 FIRST, MIDDLE, DAY = "2026-03-04", "2026-03-05", "2026-03-06"
 GROUPS = {"ingest", "staging", "intermediate", "marts", "exports", "delivery"}
 MANIFEST_AND_WHAT_IT_LISTS = ("manifest", "dashboard_payload", "summary_report", "trends")
+SHOWN_AUTOMATIONS = (
+    "daily_09_utc", "micro_poll_2h", "apify_run_finished", "revenue_sheet_changed", "run_failure_to_discord",
+    "Standard sensor", "Run status sensor", "Scheduled At 09:00 AM UTC",
+)  # fmt: skip
 
 
 PICTURES = {
@@ -305,7 +309,7 @@ def test_pages_of_an_asset(ui: UI, daily: Json, page: Page) -> None:
 def test_pages_of_runs_and_automation(ui: UI, daily: Json, launched: Launched, page: Page) -> None:
     page.open(f"{ui.url}/runs/{launched.daily}", "Success", "dbt_models", "exports__trend_report", "deliver")
     keep(page, "run")
-    page.open(f"{ui.url}/automation", "daily_09_utc", "micro_poll_2h", "apify_run_finished", "run_failure_to_discord")
+    page.open(f"{ui.url}/automation", *SHOWN_AUTOMATIONS)
     keep(page, "automation")
     page.open(f"{ui.url}/locations/orchestration.definitions/sensors/apify_run_finished", "Off, because APIFY_TOKEN")
     keep(page, "sensor")
