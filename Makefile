@@ -27,7 +27,7 @@ run: .venv/.installed ## set up and run the daily job on the bundled sample
 	$(TRENDS) run --source sample
 
 test: .venv/.installed-dev lint ## lint, types, all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=40
 
 lint: .venv/.installed-dev ## ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
