@@ -307,7 +307,7 @@ def test_pages_of_an_asset(ui: UI, daily: Json, page: Page) -> None:
 
 @looked_at
 def test_pages_of_runs_and_automation(ui: UI, daily: Json, launched: Launched, page: Page) -> None:
-    page.open(f"{ui.url}/runs/{launched.daily}", "Success", "dbt_models", "exports__trend_report", "deliver")
+    page.open(f"{ui.url}/runs/{launched.daily}", "Success", "dbt_models", "daily_files", "deliver")
     keep(page, "run")
     page.open(f"{ui.url}/automation", *SHOWN_AUTOMATIONS)
     keep(page, "automation")
