@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from orchestration import dbt_runner, instance
 from orchestration.definitions import build_defs
@@ -55,6 +58,37 @@ def test_schedule_asks_for_one_run_of_the_day(definitions: dg.Definitions) -> No
         data = schedule.evaluate_tick(context)
     (request,) = data.run_requests or []
     assert (request.run_key, request.partition_key) == ("2026-03-29", "2026-03-29")
+
+
+@pytest.mark.parametrize(
+    ("day", "first_hour_utc"),
+    [("2026-03-28", 8), ("2026-03-29", 7), ("2026-10-24", 7), ("2026-10-25", 8)],
+)
+def test_polls_come_every_two_hours_of_london_whatever_the_clocks_do(
+    definitions: dg.Definitions, day: str, first_hour_utc: int
+) -> None:
+    schedule = definitions.get_schedule_def("micro_poll_2h")
+    assert isinstance(schedule.cron_schedule, str)
+    begins = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    ticks = list(
+        itertools.takewhile(
+            lambda tick: tick < begins + timedelta(days=1),
+            schedule_execution_time_iterator(begins.timestamp(), schedule.cron_schedule, schedule.execution_timezone),
+        )
+    )
+    assert [tick.astimezone(ZoneInfo("Europe/London")).hour for tick in ticks] == list(range(8, 23, 2))
+    assert [tick.astimezone(UTC).hour for tick in ticks] == list(range(first_hour_utc, first_hour_utc + 15, 2))
+    with dg.instance_for_test() as instance:
+        requests = [
+            schedule.evaluate_tick(
+                dg.build_schedule_context(
+                    instance, scheduled_execution_time=tick, repository_def=definitions.get_repository_def()
+                )
+            ).run_requests
+            for tick in ticks
+        ]
+    asked = [(request.run_key, request.partition_key) for (request,) in map(list, filter(None, requests))]
+    assert asked == [(f"{tick.astimezone(UTC):%Y-%m-%dT%H:%M}", day) for tick in ticks]
 
 
 def test_jobs_run_in_one_process(definitions: dg.Definitions) -> None:
