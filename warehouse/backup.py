@@ -251,6 +251,18 @@ def _add(archive: tarfile.TarFile, name: str, stream: IO[bytes], size: int) -> N
     archive.addfile(member, stream)
 
 
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
+    # `extractall` knows how to stay inside the directory from Python 3.11.4 on.
+    target = (directory / member.name).resolve()
+    content = archive.extractfile(member) if member.isreg() else None
+    if content is None or not target.is_relative_to(directory.resolve()):
+        message = f"unexpected member {member.name}"
+        raise tarfile.TarError(message)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as stream:
+        shutil.copyfileobj(content, stream, 1 << 20)
+
+
 def _unpack(copy: Path, directory: Path) -> State:
     """Unpacks a copy into a directory and checks every member; returns the noted state."""
     try:
@@ -258,7 +270,8 @@ def _unpack(copy: Path, directory: Path) -> State:
             pa.input_stream(str(copy), compression=_CODEC) as compressed,
             tarfile.open(fileobj=compressed, mode="r|") as archive,
         ):
-            archive.extractall(directory, filter="data")
+            for member in archive:
+                _extract(archive, member, directory)
         note = json.loads((directory / STATE_MEMBER).read_text(encoding="utf-8"))
     except (OSError, tarfile.TarError, ValueError) as error:
         message = f"{copy.name} is no copy of a warehouse, or is damaged ({error}): make a new one with `trends backup`"

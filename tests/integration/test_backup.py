@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.service.faults import Fault
 from tests.service.helpers import QUICK
 from tests.service.server import Service, environment
 from tests.support import build, land_folder, trends, video, write_feed
+from warehouse import backup
 from warehouse.backup import BackupError, put_back, state_of, write_copy
 from warehouse.store import Store
 
@@ -212,6 +214,14 @@ def test_a_cut_or_changed_file_is_no_copy(store: Store, folder: Path, tmp_path: 
     with pytest.raises(BackupError, match="trends backup"):
         put_back(new, path, {}, force=False)
     assert not new.build_path.exists()
+
+
+def test_a_member_that_leaves_the_directory_is_refused(tmp_path: Path) -> None:
+    with backup._writing(tmp_path / "odd.tar.zst") as archive:
+        backup._add(archive, "../elsewhere", io.BytesIO(b"x"), 1)
+    with pytest.raises(BackupError, match=r"unexpected member \.\./elsewhere"):
+        backup._unpack(tmp_path / "odd.tar.zst", tmp_path / "inside")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_the_log_of_a_killed_process_is_not_replayed_onto_the_copy(store: Store, folder: Path, tmp_path: Path) -> None:

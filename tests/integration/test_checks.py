@@ -213,6 +213,7 @@ def home(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def test_a_check_that_blocks_keeps_the_published_file(home: Store, folder: Path, tmp_path: Path) -> None:
+    home = Store(Path(shutil.copytree(home.home, tmp_path / "home")))
     before = hashlib.sha256(home.published_path.read_bytes()).hexdigest()
     few = tmp_path / "few"
     shutil.copytree(folder, few)
@@ -225,6 +226,8 @@ def test_a_check_that_blocks_keeps_the_published_file(home: Store, folder: Path,
 
 
 def test_a_check_that_warns_is_told_where_the_day_is_read(home: Store, folder: Path, tmp_path: Path) -> None:
+    # A home of its own: one in which a date was blocked builds that date again.
+    home = Store(Path(shutil.copytree(home.home, tmp_path / "home")))
     alike = tmp_path / "alike"
     shutil.copytree(folder, alike)
     write_day(alike, "2026-01-09", range(600, 640), range(600, 640))
