@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TRENDS := $(BIN)/trends
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help run test lint ui bench demo-delivery drill lock clean
+.PHONY: help run test lint ruff mypy sqlfluff ui bench demo-delivery drill lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -13,33 +14,42 @@ help: ## show this list
 	@$(PYTHON) -c 'import sys; sys.exit("python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the locked packages into .venv"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(PIP) --no-compile -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@# Where PYTHONDONTWRITEBYTECODE is set pip leaves this out, and every start costs 5 s more.
+	@# On both cores, which pip does on one, and not at all where PYTHONDONTWRITEBYTECODE is set: 5 s at every start.
 	@$(BIN)/python -m compileall -q -j 2 .venv/lib ingest warehouse exports orchestration >/dev/null || true
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock .venv/.installed
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-compile -r requirements-dev.lock
+	@$(BIN)/python -m compileall -q -j 2 .venv/lib >/dev/null || true
 	@touch $@
 
 run: .venv/.installed ## set up and run the daily job on the bundled sample
 	$(TRENDS) run --source sample
 
 test: .venv/.installed-dev lint ## lint, types, all tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=40
+	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end.
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40
 
 lint: .venv/.installed-dev ## ruff, mypy, sqlfluff
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target mypy sqlfluff ruff
+
+ruff:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+mypy:
 	$(BIN)/mypy ingest warehouse exports orchestration tests benchmarks
-	$(BIN)/sqlfluff lint --processes 2 models
+
+sqlfluff:
+	$(BIN)/sqlfluff lint models
 
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui
 
 .venv/.installed-bench: requirements-bench.lock .venv/.installed-dev
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target .venv/bench -r requirements-bench.lock
+	@$(PIP) --upgrade --target .venv/bench -r requirements-bench.lock
 	@$(BIN)/python -m compileall -q .venv/bench || true
 	@touch $@
 

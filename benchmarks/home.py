@@ -1,6 +1,6 @@
 """A home filled from an export folder: landing, models and publishing, without exports.
 
-Belongs here: what several benchmarks do before they measure. Must not be here: measuring.
+Belongs here: what benchmarks and tests of the marts do before they look at numbers. Must not be here: measuring.
 """
 
 from __future__ import annotations

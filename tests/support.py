@@ -48,22 +48,6 @@ def shared_data(name: str) -> Path:
     return directory
 
 
-def new_home(directory: Path) -> Store:
-    """A home for many or long runs of the command line: its event log is in memory.
-
-    Dagster's SQLite event log opens and syncs two files for every event, which is most of the time of a backfill of
-    small days (measured: 2,257 events, 46 of 100 s) and nothing that these tests look at. Homes of other tests keep
-    the shipped storage.
-    """
-    store = Store(directory)
-    store.dagster.mkdir(parents=True)
-    configuration = (PROJECT / "orchestration" / "dagster.yaml").read_text(encoding="utf-8")
-    event_log = {"module": "dagster._core.storage.event_log", "class": "InMemoryEventLogStorage"}
-    configuration += f"\nevent_log_storage: {json.dumps(event_log)}\n"
-    (store.dagster / "dagster.yaml").write_text(configuration, encoding="utf-8")
-    return store
-
-
 def trends(*arguments: str | Path) -> Outcome:
     """Runs the `trends` command in this process: starting one of its own costs many times the work."""
     out, err = io.StringIO(), io.StringIO()

@@ -15,7 +15,7 @@ from tests.service import drill
 from tests.service.apify import Clock
 from tests.service.faults import Fault
 from tests.service.server import Service, environment
-from tests.support import Item, new_home, published, trends, video
+from tests.support import Item, published, trends, video
 from warehouse.store import Store
 
 TASKS = ("US_VIDEO", "UK_VIDEO", "US_MUSIC", "UK_MUSIC")
@@ -41,7 +41,7 @@ def home(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setenv("RETRY_WAIT_S", "0.01")
     for task in TASKS:
         monkeypatch.setenv(f"{task}_TASK_ID", f"user~{task.lower()}")
-    return new_home(tmp_path / "home")
+    return Store(tmp_path / "home")
 
 
 def videos() -> list[Item]:

@@ -24,7 +24,6 @@ from tests.support import (
     build,
     mart_checksums,
     moment,
-    new_home,
     published,
     records,
     shared_data,
@@ -80,7 +79,7 @@ def folder() -> Path:
 @pytest.fixture(scope="module")
 def polls(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """All days of the real polls, backfilled into a new home."""
-    return run(new_home(tmp_path_factory.mktemp("polls")), "backfill", "--source", folder)
+    return run(Store(tmp_path_factory.mktemp("polls")), "backfill", "--source", folder)
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +267,7 @@ UNTIL_FIRST_DAYS = f"as_of_date <= date '{FIRST_DAYS[-2]}'"
 
 @pytest.fixture(scope="module")
 def days(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Days:
-    store = new_home(tmp_path_factory.mktemp("days"))
+    store = Store(tmp_path_factory.mktemp("days"))
     source = ("--source", folder, "--home", store.home)
     last = FIRST_DAYS[-1]
     for day in FIRST_DAYS[:-1]:
@@ -332,7 +331,7 @@ def sha(path: Path) -> str:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     folder = tmp_path_factory.mktemp("small")
-    feeds, store = folder / "feeds", new_home(folder / "home")
+    feeds, store = folder / "feeds", Store(folder / "home")
     write_feed(
         feeds,
         "2026-01-05T08:00",

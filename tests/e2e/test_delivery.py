@@ -17,7 +17,7 @@ import pytest
 from tests.service import drill
 from tests.service.faults import Fault, Kind
 from tests.service.server import Service, environment
-from tests.support import Outcome, new_home, published, trends, video, write_feed
+from tests.support import Outcome, published, trends, video, write_feed
 from warehouse.store import Store
 
 DAY = "2026-01-05"
@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return new_home(tmp_path_factory.mktemp("home"))
+    return Store(tmp_path_factory.mktemp("home"))
 
 
 def run(home: Store, folder: Path, *further: str) -> Outcome:
@@ -316,7 +316,7 @@ def test_drive_refuses_and_the_rest_goes_on(
 
 def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str], service: Service) -> None:
     files, messages = files_in(service), len(service.discord.messages)
-    outcome = trends("run", "--source", "sample", "--home", new_home(tmp_path).home)
+    outcome = trends("run", "--source", "sample", "--home", Store(tmp_path).home)
     assert outcome.code == 0, outcome.err
     assert "not delivered: drive: the simulated sample is not delivered" in outcome.out
     assert (files_in(service), len(service.discord.messages)) == (files, messages)
@@ -332,7 +332,7 @@ def test_a_poll_sends_each_alert_and_its_summary_once(
         views[fast] = 9000 + 500 * hour + (40_000 if hour == 14 else 0)
         items = [video(name, plays=count, shares=count // 30) for name, count in views.items()]
         write_feed(tmp_path / "feeds", f"{DAY}T{hour:02d}:00", items)
-    home = new_home(tmp_path / "home").home
+    home = Store(tmp_path / "home").home
     for _ in range(2):
         outcome = trends("poll", "--source", tmp_path / "feeds", "--date", DAY, "--home", home)
         assert outcome.code == 0, outcome.err

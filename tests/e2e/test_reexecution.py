@@ -13,7 +13,7 @@ from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.service.faults import Fault
 from tests.service.server import Service, environment
-from tests.support import new_home, video, write_feed
+from tests.support import video, write_feed
 from warehouse.store import Store
 
 DAY = "2026-01-05"
@@ -39,7 +39,7 @@ def service() -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def home(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A home whose settings lead to the service."""
-    store = new_home(tmp_path_factory.mktemp("home"))
+    store = Store(tmp_path_factory.mktemp("home"))
     given = environment(service) | {
         "TRENDS_HOME": str(store.home), "DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book",
         "RETRY_WAIT_S": "0.01",

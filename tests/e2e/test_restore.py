@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.server import Service, environment
-from tests.support import mart_checksums, new_home, trends
+from tests.support import mart_checksums, trends
 from warehouse.store import Store
 
 pytest_plugins = ["tests.service.fixtures"]
@@ -28,13 +28,13 @@ def test_the_day_after_a_restore_equals_the_day_without_the_loss(
     given = environment(service) | {"DRIVE_FOLDER_ID": "parent", "DELIVER_SAMPLE": "true"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    home, twin = new_home(tmp_path / "home"), Store(tmp_path / "twin")
+    home, twin = Store(tmp_path / "home"), Store(tmp_path / "twin")
     run(home, "2026-03-05")  # and the day before, the sample's first
     assert trends("backup", "--home", home.home).code == 0
     two_days = mart_checksums(home.published_path)
     shutil.move(home.home, twin.home)
 
-    restored = new_home(tmp_path / "home")
+    restored = Store(tmp_path / "home")
     outcome = trends("restore", "--home", restored.home)
     assert outcome.code == 0, outcome.err
     assert f"published {restored.published_path} as of 2026-03-05" in outcome.out

@@ -33,7 +33,7 @@ from exports.published import open_day
 from ingest.revenue import COLUMNS, read_seed, write_cache
 from ingest.simulator import Simulation, sample_config, simulate
 from tests import reference
-from tests.support import MARKETS, PROJECT, dbt, mart_checksums, new_home, published, records, trends
+from tests.support import MARKETS, PROJECT, dbt, mart_checksums, published, records, trends
 from warehouse.store import Store
 
 DAY = date(2026, 3, 15)
@@ -57,7 +57,7 @@ ENTERED = (
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The sample run in a home that has read a sheet before: the shipped entries and some odd ones."""
     root = tmp_path_factory.mktemp("insights")
-    store = new_home(root / "home")
+    store = Store(root / "home")
     with (PROJECT / "seeds" / "revenue_seed.csv").open(encoding="utf-8", newline="") as stream:
         lines = list(csv.reader(stream))
     names = list(COLUMNS)

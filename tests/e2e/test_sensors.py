@@ -13,7 +13,7 @@ import pytest
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.service.server import Service, environment
-from tests.support import build, new_home, published, trends, video, write_feed
+from tests.support import build, published, trends, video, write_feed
 from warehouse.store import Store
 
 SENSORS = ("apify_run_finished", "revenue_sheet_changed", "run_failure_to_discord")
@@ -51,7 +51,7 @@ def given(service: Service, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Store:
-    return new_home(tmp_path / "home")
+    return Store(tmp_path / "home")
 
 
 def videos(hours_old: float = 10.0, plays: int = 10_000) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from orchestration.dbt_runner import DbtFailedError
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.integration.dbt_subset import REPOSITORY, create_subset
-from tests.support import PROJECT, new_home, published, trends, video, write_feed
+from tests.support import PROJECT, published, trends, video, write_feed
 from warehouse.store import Store
 
 DAY = "2026-03-10"
@@ -206,7 +206,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def home(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    home = new_home(tmp_path_factory.mktemp("checked") / "home")
+    home = Store(tmp_path_factory.mktemp("checked") / "home")
     outcome = trends("backfill", "--source", folder, "--home", home.home)
     assert outcome.code == 0, outcome.err
     return home

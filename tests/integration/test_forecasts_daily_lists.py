@@ -10,13 +10,14 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
+from benchmarks.home import backfill
 from orchestration.cli import main
 from warehouse.store import Store, connect
 
@@ -28,12 +29,10 @@ TOP = 20
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A home with every day of the series backfilled and published."""
+    """A home with every day of the series landed, built and published, without its files."""
     if not SERIES.is_dir():
         pytest.skip(f"the daily lists are not beside the repository: {SERIES}")
-    store = Store(tmp_path_factory.mktemp("daily_lists"))
-    assert main(["backfill", "--source", str(SERIES), "--home", str(store.home)]) == 0
-    return store
+    return backfill(SERIES, tmp_path_factory.mktemp("daily_lists"))
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +198,8 @@ def test_log_linear_model_is_the_least_squares_solution(home: Store, marts: duck
 @pytest.mark.slow
 def test_batches_of_dates_give_the_same_forecasts(home: Store, tmp_path: Path) -> None:
     """The first days as a batch of four and a day of its own: the same forecasts and scores, bit by bit."""
-    parts = Store(tmp_path / "parts")
+    parts = backfill(SERIES, tmp_path / "parts", until=datetime(2017, 9, 16, 23, 59, tzinfo=UTC))
     source = ["--source", str(SERIES), "--home", str(parts.home)]
-    assert main(["backfill", "--to", "2017-09-16", *source]) == 0
     assert main(["run", "--date", "2017-09-17", "--no-deliver", *source]) == 0
     with home.published_reader() as together, parts.published_reader() as apart:
         for mart in ("forecasts", "forecast_scores"):

@@ -23,7 +23,7 @@ from lxml import etree
 
 from exports.published import open_day
 from exports.trend_report import first_picture, trend_report
-from tests.support import PROJECT, new_home, trends
+from tests.support import PROJECT, trends
 from warehouse.store import Store
 
 SECTIONS = [
@@ -89,7 +89,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home in which the sample's last day was run."""
-    store = new_home(tmp_path_factory.mktemp("report"))
+    store = Store(tmp_path_factory.mktemp("report"))
     outcome = trends("run", "--source", "sample", "--home", store.home, "--no-deliver")
     assert outcome.code == 0, outcome.err
     return store
