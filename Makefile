@@ -43,7 +43,7 @@ mypy:
 	$(BIN)/mypy ingest warehouse exports orchestration tests benchmarks
 
 sqlfluff:
-	$(BIN)/sqlfluff lint models
+	$(BIN)/sqlfluff lint --processes 2 models
 
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui
