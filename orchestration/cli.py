@@ -376,6 +376,10 @@ def _execute(
     poll: bool = False,
 ) -> int:
     """Runs a job in this process, prints its stages, and says what a person needs to know."""
+    today = datetime.now(UTC).date()
+    if dates[-1] > today:
+        message = f"{dates[-1]} has not begun: today is {today} (UTC). Say --date of a day until today"
+        raise UsageError(message)
     started, started_at = time.monotonic(), datetime.now(UTC)
     store = _store(settings)
     from orchestration import instance

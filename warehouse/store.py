@@ -25,6 +25,11 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
 }
 
+# DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
+# spilled to a folder beside the file.
+MEMORY_LIMIT_GIB = 4.0
+_GIB = {"KiB": 2**-20, "MiB": 2**-10, "GiB": 1.0, "TiB": 2**10}
+
 
 class WarehouseBusyError(RuntimeError):
     """Another process holds the writer lock; the message names it and what to do."""
@@ -135,10 +140,15 @@ class Store:
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Opens a DuckDB file with the project's session settings (UTC, no extension downloads, no progress bar)."""
+    """Opens a DuckDB file with the project's session settings (UTC, bounded memory, no extension downloads)."""
     connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_CONFIG)
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
+    row = connection.execute("select current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0] if row else "").split()
+    # What DuckDB found for the machine or its container may be less.
+    if float(amount) * _GIB.get(unit, 0.0) > MEMORY_LIMIT_GIB:
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT_GIB}GiB'")
     return connection
 
 

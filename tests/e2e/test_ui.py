@@ -275,7 +275,9 @@ SHOWN_PICTURE = """new Promise(resolve => {
 
 def keep(page: Page, name: str) -> None:
     if "TRENDS_SCREENSHOTS" in os.environ:
-        page.screenshot(Path(os.environ["TRENDS_SCREENSHOTS"]) / f"{name}.png")
+        directory = Path(os.environ["TRENDS_SCREENSHOTS"])
+        directory.mkdir(parents=True, exist_ok=True)
+        page.screenshot(directory / f"{name}.png")
 
 
 looked_at = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the pages are not looked at")

@@ -14,7 +14,7 @@ import pytest
 from ingest import landing
 from tests.support import PROJECT, build, mart_checksums, moment, published
 from warehouse.publish import TableDescription, pending_dates, publish, record_builds
-from warehouse.store import Store, WarehouseBusyError
+from warehouse.store import MEMORY_LIMIT_GIB, Store, WarehouseBusyError
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
@@ -309,3 +309,15 @@ def test_lock_is_reentrant_and_connections_are_closed(built: Store) -> None:
         raise ZeroDivisionError
     with built.writer() as connection:
         assert connection.execute("select count(*) from marts.markets").fetchall() == [(1,)]
+
+
+def test_memory_of_a_connection_is_bounded(store: Store) -> None:
+    with store.writer() as connection:
+        ((limit,),) = connection.execute("select current_setting('memory_limit')").fetchall()
+        connection.execute("set memory_limit = '20GiB'")
+        ((raised,),) = connection.execute("select current_setting('memory_limit')").fetchall()
+    amount, unit = limit.split()
+    assert unit in ("MiB", "GiB")
+    assert unit == "MiB" or float(amount) <= MEMORY_LIMIT_GIB
+    # The setting is one that DuckDB reads back as it was given.
+    assert raised == "20.0 GiB"
