@@ -27,8 +27,8 @@ from exports.published import Day
 _ROW = b"<row "
 _FILTER = re.compile(rb'<autoFilter ref="[A-Z]+1:[A-Z]+(\d+)"')
 _LONGEST_TAG = 80
-# Rows per tab by the workbook's hash: the manifest asks in the same process for what was counted when it was written,
-# and the sheets of a big market unpack to hundreds of megabytes.
+# Rows per tab by the workbook's hash: the manifest asks for what was counted when it was written, and the sheets of a
+# big market unpack to hundreds of megabytes.
 _COUNTED: dict[str, dict[str, int]] = {}
 
 
@@ -41,7 +41,7 @@ class ExportedFile:
         sha256: Hash of its bytes.
         size: Bytes.
         changed: Whether its bytes differ from what stood there before.
-        rows: Data rows over all tabs of a workbook; None for other files.
+        tabs: Data rows of each tab of a workbook; None for other files.
         seconds: How long it took to make.
     """
 
@@ -49,8 +49,13 @@ class ExportedFile:
     sha256: str
     size: int
     changed: bool
-    rows: int | None
+    tabs: dict[str, int] | None
     seconds: float
+
+    @property
+    def rows(self) -> int | None:
+        """Data rows over all tabs of a workbook; None for other files."""
+        return None if self.tabs is None else sum(self.tabs.values())
 
 
 def write_file(
@@ -65,8 +70,13 @@ def write_file(
     with published.open_day(published_path, as_of_date) as day:
         content = make(day)
     path = directory / pattern.replace("<date>", as_of_date.isoformat())
-    rows = sum(_rows_per_tab(content).values()) if path.suffix == ".xlsx" else None
-    return _put(path, content, started, rows)
+    return _put(path, content, started, _rows_per_tab(content) if path.suffix == ".xlsx" else None)
+
+
+def remember(file: ExportedFile) -> None:
+    """Spares this process the count of what another one wrote and counted."""
+    if file.tabs is not None:
+        _COUNTED[file.sha256] = file.tabs
 
 
 def write_manifest(published_path: Path, as_of_date: date, directory: Path, files: list[Path]) -> ExportedFile:
@@ -122,7 +132,7 @@ def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
     return int(table[1]) - 1 if table else lines
 
 
-def _put(path: Path, content: bytes, started: float, rows: int | None = None) -> ExportedFile:
+def _put(path: Path, content: bytes, started: float, tabs: dict[str, int] | None = None) -> ExportedFile:
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()
     changed = not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
@@ -130,4 +140,4 @@ def _put(path: Path, content: bytes, started: float, rows: int | None = None) ->
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_bytes(content)
         temporary.replace(path)
-    return ExportedFile(path, digest, len(content), changed, rows, time.monotonic() - started)
+    return ExportedFile(path, digest, len(content), changed, tabs, time.monotonic() - started)

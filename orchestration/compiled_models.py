@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 # The second stands for any number of dates: its literal is replaced by a list of literals (macro `date_literals`).
 _FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
 _THREADS = 2
+# What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
+_COMPUTED = "computed"
 
 _BUILT_DDL = """
 create schema if not exists meta;
@@ -61,7 +63,7 @@ class CompiledNode:
         relation: `schema.name`, empty for a test.
         kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
         sql: The select, with placeholders for the dates; empty for a seed.
-        script: What an incremental model does with its rows in the table `computed`.
+        script: What an incremental model does with its rows, in `computed`.
         is_warning: Whether a test that fails only warns.
         after: Ids of all nodes that `dbt build` runs before this one.
         tested: Ids of what a test depends on.
@@ -309,9 +311,13 @@ def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql:
         if node.kind == "table":
             connection.execute(f"create or replace table {node.relation} as (\n{sql}\n)")
         else:
-            connection.execute(f"create temp table computed as (\n{sql}\n)")
+            # Rows that a script reads once, and that don't come from what it deletes, need not be kept between.
+            reads_deleted = node.relation in sql and "delete from" in node.script
+            kept = reads_deleted or node.script.count(_COMPUTED) > 1
+            relation = "table" if kept else "view"
+            connection.execute(f"create temp {relation} {_COMPUTED} as (\n{sql}\n)")
             connection.execute(node.script)
-            connection.execute("drop table temp.computed")
+            connection.execute(f"drop {relation} temp.{_COMPUTED}")
         connection.execute("commit")
     except duckdb.Error:
         connection.execute("rollback")

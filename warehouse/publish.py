@@ -21,7 +21,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.store import Store, connect, quote_literal
+from warehouse.store import Store, checkpoint, connect, quote_literal
 
 PUBLICATION_DDL = """
 create schema if not exists marts;
@@ -235,7 +235,7 @@ def publish(
             publication = _fill(connection, store, run_id, git_sha, was_rewritten=not extend)
             _set_comments(connection, descriptions or {})
             connection.execute("detach build")
-            connection.execute("checkpoint")
+            checkpoint(connection)
         except BaseException:
             connection.close()
             temporary.unlink(missing_ok=True)

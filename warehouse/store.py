@@ -28,6 +28,10 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
 # spilled to a folder beside the file.
 MEMORY_LIMIT_GIB = 4.0
+# DuckDB rewrites what holds dead rows at each checkpoint, which for tables of millions of rows takes longer than the
+# day. Here it does so once a table has more of them than this, as PostgreSQL's autovacuum decides.
+DEAD_ROWS = 10_000
+DEAD_SHARE = 0.2
 _GIB = {"KiB": 2**-20, "MiB": 2**-10, "GiB": 1.0, "TiB": 2**10}
 
 
@@ -140,16 +144,48 @@ class Store:
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Opens a DuckDB file with the project's session settings (UTC, bounded memory, no extension downloads)."""
+    """Opens a DuckDB file with the project's session settings (UTC, bounded memory, no extension downloads).
+
+    Dead rows stay where they are until `checkpoint`.
+    """
     connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_CONFIG)
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
+    connection.execute("set max_vacuum_tasks = 0")
     row = connection.execute("select current_setting('memory_limit')").fetchone()
     amount, unit = str(row[0] if row else "").split()
     # What DuckDB found for the machine or its container may be less.
     if float(amount) * _GIB.get(unit, 0.0) > MEMORY_LIMIT_GIB:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT_GIB}GiB'")
     return connection
+
+
+def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Writes what is in the log to the file, and makes the room of dead rows free where they are many.
+
+    Args:
+        connection: A writer connection without a transaction; nobody else has one.
+
+    Returns:
+        The tables that had many dead rows, as `schema.table`.
+    """
+    held = {
+        f'"{schema}"."{table}"': rows
+        for schema, table, rows in connection.execute(
+            "select schema_name, table_name, estimated_size from duckdb_tables()"
+            " where database_name = current_database() and estimated_size > ?",
+            [DEAD_ROWS],
+        ).fetchall()
+    }
+    counts = " union all ".join(f"select {quote_literal(name)}, count(*) from {name}" for name in held)
+    living = dict(connection.execute(counts).fetchall()) if held else {}
+    bloated = [name for name, rows in held.items() if rows - living[name] > DEAD_ROWS + DEAD_SHARE * rows]
+    if bloated:
+        connection.execute("reset max_vacuum_tasks")
+    connection.execute("checkpoint")
+    if bloated:
+        connection.execute("set max_vacuum_tasks = 0")
+    return [name.replace('"', "") for name in bloated]
 
 
 def quote_literal(value: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from exports.build_today import build_today
-from exports.daily_files import ExportedFile, write_file, write_manifest
+from exports.daily_files import ExportedFile, remember, write_file, write_manifest
 from exports.dashboard import payload
 from exports.enhanced import enhanced
 from exports.full_market import full_market
@@ -139,7 +139,10 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
             }  # fmt: skip
             for name in chosen:
                 try:
-                    yield _result([future.result() for future in making[name]], name)
+                    written = [future.result() for future in making[name]]
+                    for file in written:
+                        remember(file)
+                    yield _result(written, name)
                 # One file that fails must not keep the others back.
                 except Exception as error:
                     failures[name] = error

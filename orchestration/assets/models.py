@@ -26,7 +26,7 @@ from warehouse.publish import (
     pending_dates,
     record_builds,
 )
-from warehouse.store import Store
+from warehouse.store import Store, checkpoint
 
 # The model that holds the dates of a build.
 BATCH = "int_as_of"
@@ -128,6 +128,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 if not failure and not is_poll:
                     checked = [dbt_test(result) for result in done if result.resource_type == "test"]
                     record_builds(connection, batch, context.run.run_id, seen, checked)
+                checkpoint(connection)
             if failure:
                 break
         with store.writer() as connection:
