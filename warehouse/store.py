@@ -28,10 +28,11 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
 # spilled to a folder beside the file.
 MEMORY_LIMIT_GIB = 4.0
-# DuckDB rewrites what holds dead rows at each checkpoint, which for tables of millions of rows takes longer than the
-# day. Here it does so once a table has more of them than this, as PostgreSQL's autovacuum decides.
+# DuckDB merges row groups with dead rows at each checkpoint, which for tables of millions of rows takes longer than the
+# day. Here it does so once a table has more of them than this, as PostgreSQL's autovacuum decides: from a third on,
+# three groups become two.
 DEAD_ROWS = 10_000
-DEAD_SHARE = 0.2
+DEAD_SHARE = 1 / 3
 _GIB = {"KiB": 2**-20, "MiB": 2**-10, "GiB": 1.0, "TiB": 2**10}
 
 

@@ -14,7 +14,7 @@ import pytest
 from ingest import landing
 from tests.support import PROJECT, build, mart_checksums, moment, published
 from warehouse.publish import TableDescription, pending_dates, publish, record_builds
-from warehouse.store import MEMORY_LIMIT_GIB, Store, WarehouseBusyError
+from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
@@ -321,3 +321,24 @@ def test_memory_of_a_connection_is_bounded(store: Store) -> None:
     assert unit == "MiB" or float(amount) <= MEMORY_LIMIT_GIB
     # The setting is one that DuckDB reads back as it was given.
     assert raised == "20.0 GiB"
+
+
+def test_dead_rows_are_made_free_once_they_are_many(store: Store) -> None:
+    size = "select estimated_size from duckdb_tables() where table_name = 'readings'"
+    with store.writer() as connection:
+        # More than two of DuckDB's row groups, so that none of them is dead as a whole.
+        connection.execute("create table readings as select i, md5(i::varchar) as text from range(300000) as t (i)")
+        assert checkpoint(connection) == []
+        connection.execute("delete from readings where i % 10 = 0")
+        assert checkpoint(connection) == []
+    with store.writer() as connection:
+        # A tenth is dead: kept through the end of a connection, and no row of it is seen.
+        assert connection.execute(size).fetchall() == [(300_000,)]
+        connection.execute("delete from readings where i % 10 < 7")
+        kept = connection.execute("select count(*), sum(i), min(text), max(text) from readings").fetchall()
+        assert checkpoint(connection) == ["main.readings"]
+        assert connection.execute(size).fetchall() == [(90_000,)]
+        assert connection.execute("select count(*), sum(i), min(text), max(text) from readings").fetchall() == kept
+        connection.execute(f"create table small as select i from range({DEAD_ROWS}) as t (i)")
+        connection.execute("delete from small where i > 0")
+        assert checkpoint(connection) == []
