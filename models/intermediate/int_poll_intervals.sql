@@ -5,20 +5,43 @@
 
 with
 
-readings as (
+recent as (
 
-    select
-        *,
-        max(case when delta_plays > 0 or reading_number = 1 then observed_at end) over (
-            partition by market, video_id
-            order by observed_at
-            rows between unbounded preceding and 1 preceding
-        ) as last_change_at,
-        lag(last_seen_at) over (partition by market, video_id order by observed_at) as seen_before_at
-    from {{ ref('int_video_readings') }}
+    select * from {{ ref('int_video_readings') }}
     where
         reading_date >= {{ window_start(4) }}
         and plays is not null
+
+),
+
+polled as (
+
+    -- Polls of the batch judge no other videos.
+    select distinct
+        market,
+        video_id
+    from recent
+    where reading_date >= {{ window_start(0) }}
+
+),
+
+readings as (
+
+    select
+        recent.*,
+        max(case when recent.delta_plays > 0 or recent.reading_number = 1 then recent.observed_at end) over (
+            partition by recent.market, recent.video_id
+            order by recent.observed_at
+            rows between unbounded preceding and 1 preceding
+        ) as last_change_at,
+        lag(recent.last_seen_at) over (
+            partition by recent.market, recent.video_id order by recent.observed_at
+        ) as seen_before_at
+    from recent
+    inner join polled
+        on
+            recent.market = polled.market
+            and recent.video_id = polled.video_id
 
 ),
 

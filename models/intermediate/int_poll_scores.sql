@@ -152,20 +152,27 @@ remembered as (
     {% if is_incremental() %}
     union all
     select
-        as_of_date,
-        market,
-        video_id,
-        observed_at,
-        age_hours,
-        shares_per_hour,
-        views_per_hour,
-        z,
-        absences,
+        stored.as_of_date,
+        stored.market,
+        stored.video_id,
+        stored.observed_at,
+        stored.age_hours,
+        stored.shares_per_hour,
+        stored.views_per_hour,
+        stored.z,
+        stored.absences,
         false as is_new
-    from {{ this }}
+    from {{ this }} as stored
     where
-        as_of_date >= {{ window_start(4) }}
-        and as_of_date not in (select polls.as_of_date from {{ ref('int_polls') }} as polls where polls.is_in_batch)
+        stored.as_of_date >= {{ window_start(4) }}
+        and stored.as_of_date not in (
+            select polls.as_of_date from {{ ref('int_polls') }} as polls
+            where polls.is_in_batch
+        )
+        and exists (
+            select 1 from scored
+            where scored.market = stored.market and scored.video_id = stored.video_id
+        )
     {% endif %}
 
 ),

@@ -70,9 +70,8 @@ carried as (
 
     select
         as_of_date,
-        cutoff_at,
-        first_seen_at,
         creator,
+        first_seen_at > cutoff_at - interval 7 day as is_in_week,
         {{ explode_list('carried_keys') }} as trend_key
     from corpus
 
@@ -110,17 +109,15 @@ made as (
         carried.as_of_date,
         carried.trend_key,
         count(distinct carried.creator) as creators,
-        sum(case when accounts.role = 'own' then 1 else 0 end) as own_uses_7d,
-        sum(case when accounts.role = 'competitor' then 1 else 0 end) as competitor_uses_7d
+        sum(case when accounts.role = 'own' and carried.is_in_week then 1 else 0 end) as own_uses_7d,
+        sum(case when accounts.role = 'competitor' and carried.is_in_week then 1 else 0 end) as competitor_uses_7d
     from carried
     inner join told
         on
             carried.as_of_date = told.as_of_date
             and carried.trend_key = told.trend_key
     left join accounts
-        on
-            carried.creator = accounts.handle
-            and carried.first_seen_at > carried.cutoff_at - interval 7 day
+        on carried.creator = accounts.handle
     group by carried.as_of_date, carried.trend_key
 
 )

@@ -44,7 +44,7 @@ readings as (
         observed_at,
         reading_number
     from {{ ref('int_video_readings') }}
-    where reading_date >= {{ window_start(4) }}
+    where reading_date >= {{ window_start(0) }}
 
 ),
 
@@ -52,9 +52,17 @@ scores as (
 
     select
         *,
-        lead(observed_at) over (partition by market, video_id order by observed_at) as next_scored_at
+        lead(observed_at) over (partition by market, video_id order by observed_at) as next_scored_at,
+        lag(is_watched) over (partition by market, video_id order by observed_at) as was_watched
     from {{ ref('int_poll_scores') }}
     where as_of_date >= {{ window_start(4) }}
+
+),
+
+watched as (
+
+    select * from scores
+    where is_watched
 
 ),
 
@@ -81,6 +89,7 @@ counted as (
             sightings.market = readings.market
             and sightings.video_id = readings.video_id
             and sightings.observed_at = readings.observed_at
+    where feeds.is_in_batch
     group by feeds.poll_at
 
 ),
@@ -107,6 +116,11 @@ present as (
         on
             feeds.market = too_many.market
             and feeds.feed_number + {{ var('watch_absences') }} = too_many.feed_number
+    where
+        exists (
+            select 1 from watched
+            where watched.market = seen.market and watched.video_id = seen.video_id
+        )
 
 ),
 
@@ -114,21 +128,20 @@ tracked as (
 
     select
         polls.poll_at,
-        count(distinct scores.market || ' ' || scores.video_id) as videos
+        count(distinct watched.market || ' ' || watched.video_id) as videos
     from polls
-    inner join scores
+    inner join watched
         on
-            polls.poll_ended_at >= scores.observed_at
-            and (scores.next_scored_at is null or polls.poll_ended_at < scores.next_scored_at)
+            polls.poll_ended_at >= watched.observed_at
+            and (watched.next_scored_at is null or polls.poll_ended_at < watched.next_scored_at)
     inner join present
         on
-            scores.market = present.market
-            and scores.video_id = present.video_id
+            watched.market = present.market
+            and watched.video_id = present.video_id
             and polls.poll_ended_at >= present.observed_at
             and polls.poll_ended_at < present.until_at
     where
-        scores.is_watched
-        and scores.age_hours + {{ hours_between('scores.observed_at', 'polls.poll_ended_at') }}
+        watched.age_hours + {{ hours_between('watched.observed_at', 'polls.poll_ended_at') }}
         <= {{ var('watch_exit_age_hours') }}
     group by polls.poll_at
 
@@ -139,19 +152,14 @@ entered as (
     select
         feeds.poll_at,
         count(*) as videos
-    from (
-        select
-            *,
-            lag(is_watched) over (partition by market, video_id order by observed_at) as was_watched
-        from scores
-    ) as scored
+    from watched
     inner join feeds
         on
-            scored.market = feeds.market
-            and scored.observed_at = feeds.observed_at
+            watched.market = feeds.market
+            and watched.observed_at = feeds.observed_at
     where
-        scored.is_watched
-        and (not coalesce(scored.was_watched, false) or scored.absences >= {{ var('watch_absences') }})
+        not coalesce(watched.was_watched, false)
+        or watched.absences >= {{ var('watch_absences') }}
     group by feeds.poll_at
 
 ),
