@@ -31,12 +31,26 @@ scoring_dates as (
 
 ),
 
-features as (
+bases as (
 
-    select * from {{ ref('int_forecast_features') }}
+    select
+        as_of_date,
+        market,
+        video_id,
+        base_at,
+        base_plays,
+        base_likes
+    from {{ ref('int_forecast_bases') }}
     where
         as_of_date >= {{ window_start(longest + 1) }}
         and not is_stale
+
+),
+
+features as (
+
+    select * from {{ ref('int_forecast_features') }}
+    where as_of_date >= {{ window_start(longest + 1) }}
 
 ),
 
@@ -47,30 +61,21 @@ due as (
         scoring_dates.as_of_date,
         scoring_dates.cutoff_at,
         scoring_dates.previous_cutoff_at,
-        features.as_of_date as forecast_date,
-        features.market,
-        features.video_id,
+        bases.as_of_date as forecast_date,
+        bases.market,
+        bases.video_id,
         {{ horizon }} as horizon_hours,
-        features.base_at,
-        features.base_plays,
-        features.base_likes,
-        features.base_at + interval {{ horizon }} hour as target_at,
-        features.pace,
-        features.age_bucket,
-        features.is_cold_start,
-        features.is_sampled,
-        features.segment,
-        {%- for input in forecast_inputs() %}
-        features.{{ input }},
-        {%- endfor %}
-        features.retention_{{ horizon }}h as retention_gain
+        bases.base_at,
+        bases.base_plays,
+        bases.base_likes,
+        bases.base_at + interval {{ horizon }} hour as target_at
     from scoring_dates
-    inner join features
+    inner join bases
         on
-            features.base_at + interval {{ horizon - tolerance }} hour <= scoring_dates.cutoff_at
-            and features.base_at + interval {{ horizon + tolerance }} hour > scoring_dates.previous_cutoff_at
-            and features.as_of_date >= scoring_dates.as_of_date - {{ longest + 1 }}
-            and features.as_of_date < scoring_dates.as_of_date
+            bases.base_at + interval {{ horizon - tolerance }} hour <= scoring_dates.cutoff_at
+            and bases.base_at + interval {{ horizon + tolerance }} hour > scoring_dates.previous_cutoff_at
+            and bases.as_of_date >= scoring_dates.as_of_date - {{ longest + 1 }}
+            and bases.as_of_date < scoring_dates.as_of_date
     {% if not loop.last %}
     union all
 
@@ -128,29 +133,38 @@ observed as (
 )
 
 select
-    as_of_date,
-    forecast_date,
-    market,
-    video_id,
-    horizon_hours,
-    base_at,
-    base_plays,
-    target_at,
-    observed_at,
-    observed_plays,
+    observed.as_of_date,
+    observed.forecast_date,
+    observed.market,
+    observed.video_id,
+    observed.horizon_hours,
+    observed.base_at,
+    observed.base_plays,
+    observed.target_at,
+    observed.observed_at,
+    observed.observed_plays,
     -- Read a little early or late: brought to the horizon.
-    greatest(observed_plays - base_plays, 0) * horizon_hours
-    / {{ hours_between('base_at', 'observed_at') }} as actual_gain,
-    pace,
-    age_bucket,
-    is_cold_start,
-    is_sampled,
-    segment,
+    greatest(observed.observed_plays - observed.base_plays, 0) * observed.horizon_hours
+    / {{ hours_between('observed.base_at', 'observed.observed_at') }} as actual_gain,
+    features.pace,
+    features.age_bucket,
+    features.is_cold_start,
+    features.is_sampled,
+    features.segment,
     {%- for input in forecast_inputs() %}
-    {{ input }},
+    features.{{ input }},
     {%- endfor %}
-    retention_gain
+    case observed.horizon_hours
+        {%- for horizon in forecast_horizons() %}
+        when {{ horizon }} then features.retention_{{ horizon }}h
+        {%- endfor %}
+    end as retention_gain
 from observed
+inner join features
+    on
+        observed.forecast_date = features.as_of_date
+        and observed.market = features.market
+        and observed.video_id = features.video_id
 where
-    place_by_distance = 1
-    and first_observed_at > previous_cutoff_at
+    observed.place_by_distance = 1
+    and observed.first_observed_at > observed.previous_cutoff_at

@@ -154,6 +154,14 @@ readings as (
         max(numbered.shares) over so_far as shares,
         max(numbered.comments) over so_far as comments,
         max(numbered.saves) over so_far as saves,
+        -- In one pass with the above: the highest count before a reading is the count of the reading before.
+        max(numbered.plays) over until_before as previous_plays,
+        max(numbered.likes) over until_before as previous_likes,
+        max(numbered.shares) over until_before as previous_shares,
+        lag(numbered.observed_at) over (
+            partition by numbered.market, numbered.video_id
+            order by numbered.observed_at
+        ) as previous_observed_at,
         sightings.regressed_at,
         sightings.regressed_at is not null as counter_regressed
     from numbered
@@ -168,6 +176,11 @@ readings as (
             partition by numbered.market, numbered.video_id
             order by numbered.observed_at
             rows between unbounded preceding and current row
+        ),
+        until_before as (
+            partition by numbered.market, numbered.video_id
+            order by numbered.observed_at
+            rows between unbounded preceding and 1 preceding
         )
 
 ),
@@ -177,13 +190,11 @@ aged as (
     select
         *,
         greatest({{ hours_between('posted_at', 'observed_at') }}, {{ var('minimum_age_hours') }}) as age_hours,
-        lag(observed_at) over earlier as previous_observed_at,
-        {{ hours_between('lag(observed_at) over earlier', 'observed_at') }} as gap_hours,
-        plays - lag(plays) over earlier as delta_plays,
-        likes - lag(likes) over earlier as delta_likes,
-        shares - lag(shares) over earlier as delta_shares
+        {{ hours_between('previous_observed_at', 'observed_at') }} as gap_hours,
+        plays - previous_plays as delta_plays,
+        likes - previous_likes as delta_likes,
+        shares - previous_shares as delta_shares
     from readings
-    window earlier as (partition by market, video_id order by observed_at)
 
 ),
 
@@ -220,16 +231,13 @@ chained as (
         lag(gap_hours) over earlier as previous_gap_hours,
         lag(live_momentum) over earlier as previous_live_momentum,
         lag(live_views_per_hour) over earlier as previous_live_views_per_hour,
-        row_number() over (
-            partition by market, video_id, reading_date
-            order by observed_at desc
-        ) as place_from_day_end
+        coalesce(lead(reading_date) over earlier > reading_date, true) as closes_day
     from scored
     window earlier as (partition by market, video_id order by observed_at)
 
 ),
 
-day_closes as (
+day_trends as (
 
     select
         market,
@@ -238,20 +246,11 @@ day_closes as (
         row_number() over earlier as reading_days,
         lag(momentum_score) over earlier as previous_day_momentum,
         reading_date - lag(reading_date) over earlier as previous_day_gap_days,
-        (momentum_score - lag(momentum_score) over earlier)
-        / (reading_date - lag(reading_date) over earlier) as day_velocity
+        (lag(momentum_score) over earlier - lag(momentum_score, 2) over earlier)
+        / (lag(reading_date) over earlier - lag(reading_date, 2) over earlier) as previous_velocity
     from chained
-    where place_from_day_end = 1
+    where closes_day
     window earlier as (partition by market, video_id order by reading_date)
-
-),
-
-day_trends as (
-
-    select
-        *,
-        lag(day_velocity) over (partition by market, video_id order by reading_date) as previous_velocity
-    from day_closes
 
 )
 
