@@ -49,3 +49,12 @@
 {% macro iso_weekday(value) -%}
     cast(extract(isodow from {{ value }}) as integer)
 {%- endmacro %}
+
+{# The n-th highest or lowest value of a group, null where there are fewer. #}
+{% macro nth_highest(value, n) -%}
+    max({{ value }}, {{ n }})[{{ n }}]
+{%- endmacro %}
+
+{% macro nth_lowest(value, n) -%}
+    min({{ value }}, {{ n }})[{{ n }}]
+{%- endmacro %}

@@ -1,9 +1,12 @@
 -- noqa: disable=LT02,LT05
 {#- The linter cannot place the lines that the loops below write. -#}
 {%- set measures = ['chosen'] + forecast_models() + forecast_baselines() %}
+{#- Persistence expects the same of all videos, so it ranks none. -#}
+{%- set ranked = ['actual'] + (measures | reject('equalto', 'persistence') | list) %}
 {%- set top = forecast_setting('top_gainers') | int %}
 {#- Pairs for the rank correlation grow with the square of the videos: it is taken over a stable sample. -#}
 {%- set ranked_sample = forecast_setting('rank_sample') %}
+{%- set sample_order = 'case when not is_cold_start then ' ~ stable_bucket('video_id', 1000000) ~ ' end' %}
 
 with
 
@@ -36,7 +39,7 @@ scored as (
         outcomes.video_id,
         outcomes.horizon_hours,
         outcomes.base_plays,
-        outcomes.actual_gain,
+        outcomes.actual_gain as gain_actual,
         outcomes.pace * outcomes.horizon_hours / 24 as gain_so_far,
         outcomes.is_cold_start,
         published.p50 as gain_chosen,
@@ -54,22 +57,109 @@ scored as (
 
 ),
 
+highest as (
+
+    -- The lowest of the highest {{ top }}: no video below it has a place among them, so few have to be put in order.
+    select
+        as_of_date,
+        market,
+        horizon_hours,
+        {%- for measure in ranked %}
+        {{ nth_highest('gain_' ~ measure, top) }} as any_{{ measure }},
+        {{ nth_highest('case when not is_cold_start then gain_' ~ measure ~ ' end', top) }} as warm_{{ measure }},
+        {%- endfor %}
+        {{ nth_lowest(sample_order, ranked_sample) }} as last_of_sample
+    from scored
+    group by as_of_date, market, horizon_hours
+
+),
+
+contenders as (
+
+    select
+        scored.*,
+        {%- for measure in ranked %}
+        coalesce(scored.gain_{{ measure }} >= highest.any_{{ measure }}, highest.any_{{ measure }} is null)
+            as may_be_any_{{ measure }},
+        not scored.is_cold_start
+        and coalesce(scored.gain_{{ measure }} >= highest.warm_{{ measure }}, highest.warm_{{ measure }} is null)
+            as may_be_{{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from scored
+    inner join highest
+        on
+            scored.as_of_date = highest.as_of_date
+            and scored.market = highest.market
+            and scored.horizon_hours = highest.horizon_hours
+
+),
+
 placed as (
 
     -- Places among all forecasts of a market and among those with a measured pace; equal values by video id.
     select
-        *,
-        row_number() over (of_market order by actual_gain desc, video_id) as actual_place_any,
-        row_number() over (of_kind order by actual_gain desc, video_id) as actual_place,
-        {%- for measure in measures %}
-        row_number() over (of_market order by gain_{{ measure }} desc nulls last, video_id) as place_any_{{ measure }},
-        row_number() over (of_kind order by gain_{{ measure }} desc nulls last, video_id) as place_{{ measure }},
+        as_of_date,
+        market,
+        horizon_hours,
+        {%- for measure in ranked %}
+        row_number() over (
+            partition by as_of_date, market, horizon_hours
+            order by gain_{{ measure }} desc nulls last, video_id
+        ) as place_any_{{ measure }},
+        case
+            when not is_cold_start
+                then
+                    row_number() over (
+                        partition by as_of_date, market, horizon_hours, is_cold_start
+                        order by gain_{{ measure }} desc nulls last, video_id
+                    )
+        end as place_{{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
-        row_number() over (of_kind order by {{ stable_bucket('video_id', 1000000) }}, video_id) as sample_place
-    from scored
-    window
-        of_market as (partition by as_of_date, market, horizon_hours),
-        of_kind as (partition by as_of_date, market, horizon_hours, is_cold_start)
+    from contenders
+    where {% for measure in ranked %}may_be_any_{{ measure }} or may_be_{{ measure }}{{ ' or ' if not loop.last }}{% endfor %}
+
+),
+
+hits as (
+
+    select
+        as_of_date,
+        market,
+        horizon_hours
+        {%- for measure in ranked if measure != 'actual' %},
+        count(case when place_any_actual <= {{ top }} and place_any_{{ measure }} <= {{ top }} then 1 end)
+            as hits_any_{{ measure }},
+        count(case when place_actual <= {{ top }} and place_{{ measure }} <= {{ top }} then 1 end)
+            as hits_{{ measure }}
+        {%- endfor %}
+    from placed
+    group by as_of_date, market, horizon_hours
+
+),
+
+sampled as (
+
+    select * from (
+        select
+            scored.*,
+            row_number() over (
+                partition by scored.as_of_date, scored.market, scored.horizon_hours
+                order by {{ stable_bucket('scored.video_id', 1000000) }}, scored.video_id
+            ) as sample_place
+        from scored
+        inner join highest
+            on
+                scored.as_of_date = highest.as_of_date
+                and scored.market = highest.market
+                and scored.horizon_hours = highest.horizon_hours
+        where
+            not scored.is_cold_start
+            and coalesce(
+                {{ stable_bucket('scored.video_id', 1000000) }} <= highest.last_of_sample,
+                highest.last_of_sample is null
+            )
+    ) as in_order
+    where sample_place <= {{ ranked_sample }}
 
 ),
 
@@ -83,23 +173,18 @@ pairs as (
         count(*) as n_pairs,
         {%- for measure in measures %}
         sum(
-            sign(first_video.actual_gain - second_video.actual_gain)
+            sign(first_video.gain_actual - second_video.gain_actual)
             * sign(first_video.gain_{{ measure }} - second_video.gain_{{ measure }})
         ) as agreement_{{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from placed as first_video
-    inner join placed as second_video
+    from sampled as first_video
+    inner join sampled as second_video
         on
             first_video.as_of_date = second_video.as_of_date
             and first_video.market = second_video.market
             and first_video.horizon_hours = second_video.horizon_hours
             and first_video.sample_place < second_video.sample_place
-            and first_video.actual_gain <> second_video.actual_gain
-    where
-        not first_video.is_cold_start
-        and not second_video.is_cold_start
-        and first_video.sample_place <= {{ ranked_sample }}
-        and second_video.sample_place <= {{ ranked_sample }}
+            and first_video.gain_actual <> second_video.gain_actual
     group by first_video.as_of_date, first_video.market, first_video.horizon_hours
 
 ),
@@ -107,70 +192,58 @@ pairs as (
 market_sums as (
 
     {% for measure in measures -%}
-    {%- set gain = 'placed.gain_' ~ measure -%}
-    {%- set warm = 'case when not placed.is_cold_start then ' -%}
+    {%- set gain = 'scored.gain_' ~ measure -%}
+    {%- set warm = 'case when not scored.is_cold_start then ' -%}
     select
-        placed.as_of_date,
-        placed.market,
-        placed.horizon_hours,
+        scored.as_of_date,
+        scored.market,
+        scored.horizon_hours,
         '{{ measure }}' as model,
         count(*) as n_any,
         count({{ warm }} 1 end) as n,
-        {{ exact_sum('placed.actual_gain') }} as actual_any,
-        {{ exact_sum(warm ~ 'placed.actual_gain end') }} as actual,
-        {{ exact_sum('abs(coalesce(' ~ gain ~ ', 0) - placed.actual_gain)') }} as error_any,
-        {{ exact_sum(warm ~ 'abs(' ~ gain ~ ' - placed.actual_gain) end') }} as error,
-        {{ exact_sum(warm ~ gain ~ ' - placed.actual_gain end') }} as signed_error,
+        {{ exact_sum('scored.gain_actual') }} as actual_any,
+        {{ exact_sum(warm ~ 'scored.gain_actual end') }} as actual,
+        {{ exact_sum('abs(coalesce(' ~ gain ~ ', 0) - scored.gain_actual)') }} as error_any,
+        {{ exact_sum(warm ~ 'abs(' ~ gain ~ ' - scored.gain_actual) end') }} as error,
+        {{ exact_sum(warm ~ gain ~ ' - scored.gain_actual end') }} as signed_error,
         {{ exact_sum(
-            warm ~ 'abs(' ~ gain ~ ' - placed.actual_gain) / greatest(placed.base_plays + placed.actual_gain, 1) end'
+            warm ~ 'abs(' ~ gain ~ ' - scored.gain_actual) / greatest(scored.base_plays + scored.gain_actual, 1) end'
         ) }} as relative_error,
         count(
             {{ warm }} case
-                when ({{ gain }} > placed.gain_so_far) = (placed.actual_gain > placed.gain_so_far) then 1
+                when ({{ gain }} > scored.gain_so_far) = (scored.gain_actual > scored.gain_so_far) then 1
             end end
         ) as right_direction,
         {% if measure == 'chosen' -%}
-        count({{ warm }} case when placed.is_covered then 1 end end) as covered,
-        count(case when placed.is_covered then 1 end) as covered_any,
+        count({{ warm }} case when scored.is_covered then 1 end end) as covered,
+        count(case when scored.is_covered then 1 end) as covered_any,
         {%- else -%}
         cast(null as bigint) as covered,
         cast(null as bigint) as covered_any,
         {%- endif %}
-        {% if measure == 'persistence' -%}
-        -- It expects the same of all videos, so it ranks none.
+        {% if measure in ranked -%}
+        case when count({{ warm }} 1 end) >= {{ 2 * top }} then max(hits.hits_{{ measure }}) / {{ top }}.0 end
+            as precision_at_top,
+        case when count(*) >= {{ 2 * top }} then max(hits.hits_any_{{ measure }}) / {{ top }}.0 end
+            as precision_at_top_any,
+        cast(max(pairs.agreement_{{ measure }}) as double) / max(pairs.n_pairs) as kendall_tau
+        {%- else -%}
         cast(null as double) as precision_at_top,
         cast(null as double) as precision_at_top_any,
         cast(null as double) as kendall_tau
-        {%- else -%}
-        case
-            when count({{ warm }} 1 end) >= {{ 2 * top }}
-                then
-                    count(
-                        {{ warm }} case
-                            when placed.actual_place <= {{ top }} and placed.place_{{ measure }} <= {{ top }} then 1
-                        end end
-                    ) / {{ top }}.0
-        end as precision_at_top,
-        case
-            when count(*) >= {{ 2 * top }}
-                then
-                    count(
-                        case
-                            when
-                                placed.actual_place_any <= {{ top }} and placed.place_any_{{ measure }} <= {{ top }}
-                                then 1
-                        end
-                    ) / {{ top }}.0
-        end as precision_at_top_any,
-        cast(max(pairs.agreement_{{ measure }}) as double) / max(pairs.n_pairs) as kendall_tau
         {%- endif %}
-    from placed
+    from scored
+    inner join hits
+        on
+            scored.as_of_date = hits.as_of_date
+            and scored.market = hits.market
+            and scored.horizon_hours = hits.horizon_hours
     left join pairs
         on
-            placed.as_of_date = pairs.as_of_date
-            and placed.market = pairs.market
-            and placed.horizon_hours = pairs.horizon_hours
-    group by placed.as_of_date, placed.market, placed.horizon_hours
+            scored.as_of_date = pairs.as_of_date
+            and scored.market = pairs.market
+            and scored.horizon_hours = pairs.horizon_hours
+    group by scored.as_of_date, scored.market, scored.horizon_hours
     {% if not loop.last %}
     union all
 
