@@ -72,6 +72,86 @@
     ]) }}
 {%- endmacro %}
 
+{#
+  CTEs that end in `featured`: what the models see of a video when they forecast, for the rows of a CTE with the columns
+  of int_forecast_bases. Columns: those of `keys`, segment, pace, lifetime_pace, last_pace, retention_<horizon>h and
+  the forecast inputs.
+#}
+{% macro forecast_features(source, retention, keys=none) -%}
+{%- set kept_of_lifetime = 1 - var('retention_prior_exponent') | float -%}
+assumed as (
+
+    select
+        *,
+        -- No pace yet: what the shipped power law leaves of the lifetime rate. No post time: taken to be a day old.
+        case
+            when is_cold_start
+                then
+                    {{ kept_of_lifetime }} * 24 * base_plays
+                    / case when age_is_lower_bound then greatest(age_hours, 24) else age_hours end
+            else pace
+        end as assumed_pace
+    from {{ source }}
+
+),
+
+retained as (
+
+    select
+        assumed.*,
+        -- A pace over less than a day is younger than a day's: it has less far to fall.
+        {%- for horizon in forecast_horizons() %}
+        greatest(assumed.assumed_pace, 0) * retention.days_kept_{{ horizon }}h
+        * power(retention.phi, (coalesce(assumed.pace_gap_hours, 24) + 24) / 48 - 1) as retention_{{ horizon }}h,
+        {%- endfor %}
+        case when assumed.is_cold_start then 0 else retention.feed_shift end as feed_shift
+    from assumed
+    inner join {{ retention }} as retention
+        on
+            assumed.as_of_date = retention.as_of_date
+            and assumed.market = retention.market
+            and assumed.age_bucket = retention.age_bucket
+
+),
+
+featured as (
+
+    select
+        {%- for key in keys or [
+            'as_of_date', 'cutoff_at', 'market', 'video_id', 'base_at', 'base_plays', 'base_likes', 'age_bucket',
+            'is_cold_start', 'is_stale', 'is_sampled',
+        ] %}
+        {{ key }},
+        {%- endfor %}
+        case
+            when is_cold_start then 'cold_start'
+            when pace_change is null then 'one_interval'
+            else 'measured'
+        end as segment,
+        pace,
+        lifetime_pace,
+        last_pace,
+        {%- for horizon in forecast_horizons() %}
+        retention_{{ horizon }}h,
+        {%- endfor %}
+        1.0 as x_intercept,
+        case when not is_cold_start and pace_change is null then 1.0 else 0.0 end as x_single_interval,
+        feed_shift as x_feed_shift,
+        case when is_cold_start then 0.0 else least(age_hours / 24, 6) - 2 end as x_age,
+        coalesce({{ held_between('pace_change', -2, 2) }}, 0) as x_acceleration,
+        {{ held_between('ln((base_plays + 1) / (greatest(assumed_pace, 0) + 1))', 0, 5) }} - 1.5 as x_maturity,
+        case
+            when is_cold_start or pace_change is null
+                then {{ held_between('ln((base_plays + 1) / (greatest(assumed_pace, 0) + 1))', 0, 5) }} - 1.5
+            else 0.0
+        end as x_maturity_single,
+        coalesce({{ held_between('ln((base_likes + 1.0) / (base_plays + 1)) + 3.5', -2.5, 2.5) }}, 0) as x_like_ratio,
+        {{ log_of_count('assumed_pace') }} - 10 as x_level
+    from retained
+
+)
+{%- endmacro %}
+
 {# A quantile by linear interpolation, null over no rows. #}
 {% macro quantile(value, share) -%}
     quantile_cont({{ value }}, {{ share }})

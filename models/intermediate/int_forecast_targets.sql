@@ -47,13 +47,6 @@ bases as (
 
 ),
 
-features as (
-
-    select * from {{ ref('int_forecast_features') }}
-    where as_of_date >= {{ window_start(longest + 1) }}
-
-),
-
 due as (
 
     {% for horizon in forecast_horizons() -%}
@@ -102,7 +95,7 @@ readings as (
 
 ),
 
-observed as (
+seen as (
 
     select
         due.*,
@@ -130,41 +123,61 @@ observed as (
             partition by due.as_of_date, due.forecast_date, due.market, due.video_id, due.horizon_hours
         )
 
-)
+),
+
+observed as (
+
+    -- The forecast's row with what came true: inputs are made of what is left here, not of all forecasts.
+    select
+        made.*,
+        seen.as_of_date as target_date,
+        seen.horizon_hours,
+        seen.target_at,
+        seen.observed_at,
+        seen.observed_plays
+    from seen
+    inner join {{ ref('int_forecast_bases') }} as made
+        on
+            seen.forecast_date = made.as_of_date
+            and seen.market = made.market
+            and seen.video_id = made.video_id
+    where
+        made.as_of_date >= {{ window_start(longest + 1) }}
+        and seen.place_by_distance = 1
+        and seen.first_observed_at > seen.previous_cutoff_at
+
+),
+
+{{ forecast_features('observed', ref('int_retention'), [
+    'target_date', 'as_of_date', 'market', 'video_id', 'horizon_hours', 'base_at', 'base_plays', 'target_at',
+    'observed_at', 'observed_plays', 'age_bucket', 'is_cold_start', 'is_sampled',
+]) }}
 
 select
-    observed.as_of_date,
-    observed.forecast_date,
-    observed.market,
-    observed.video_id,
-    observed.horizon_hours,
-    observed.base_at,
-    observed.base_plays,
-    observed.target_at,
-    observed.observed_at,
-    observed.observed_plays,
+    target_date as as_of_date,
+    as_of_date as forecast_date,
+    market,
+    video_id,
+    horizon_hours,
+    base_at,
+    base_plays,
+    target_at,
+    observed_at,
+    observed_plays,
     -- Read a little early or late: brought to the horizon.
-    greatest(observed.observed_plays - observed.base_plays, 0) * observed.horizon_hours
-    / {{ hours_between('observed.base_at', 'observed.observed_at') }} as actual_gain,
-    features.pace,
-    features.age_bucket,
-    features.is_cold_start,
-    features.is_sampled,
-    features.segment,
+    greatest(observed_plays - base_plays, 0) * horizon_hours
+    / {{ hours_between('base_at', 'observed_at') }} as actual_gain,
+    pace,
+    age_bucket,
+    is_cold_start,
+    is_sampled,
+    segment,
     {%- for input in forecast_inputs() %}
-    features.{{ input }},
+    {{ input }},
     {%- endfor %}
-    case observed.horizon_hours
+    case horizon_hours
         {%- for horizon in forecast_horizons() %}
-        when {{ horizon }} then features.retention_{{ horizon }}h
+        when {{ horizon }} then retention_{{ horizon }}h
         {%- endfor %}
     end as retention_gain
-from observed
-inner join features
-    on
-        observed.forecast_date = features.as_of_date
-        and observed.market = features.market
-        and observed.video_id = features.video_id
-where
-    observed.place_by_distance = 1
-    and observed.first_observed_at > observed.previous_cutoff_at
+from featured

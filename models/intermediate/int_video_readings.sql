@@ -20,10 +20,11 @@ staged as (
 
 touched as (
 
+    -- Asked of staging itself: a CTE that is read twice would be kept whole, with all days.
     select distinct
         market,
         video_id
-    from staged
+    from {{ ref('stg_tiktok__videos') }}
     {% if is_incremental() %}
     where load_id > (select coalesce(max(last_load_id), 0) from {{ this }})
     {% endif %}

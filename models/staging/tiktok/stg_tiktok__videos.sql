@@ -9,13 +9,20 @@ list_concat(
         lambda tag: coalesce(tag ->> '$.name', case when json_type(tag) = 'VARCHAR' then tag ->> '$' end)
     ),
     list_transform(item.cha_list, lambda tag: tag.cha_name),
-    [{% for index in range(30) %}item."hashtags/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}]
+    -- Columns of a CSV export: other feeds need not carry thirty empty ones through the cleaning.
+    case
+        when item."hashtags/0/name" is not null
+            then [{% for index in range(30) %}item."hashtags/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}]
+    end
 )
 {%- endset %}
 {% set all_effects -%}
 list_concat(
     list_transform(item."effectStickers", lambda effect: coalesce(effect."name", effect."ID", effect.id)),
-    [{% for index in range(4) %}item."effectStickers/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}]
+    case
+        when item."effectStickers/0/name" is not null
+            then [{% for index in range(4) %}item."effectStickers/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}]
+    end
 )
 {%- endset %}
 
