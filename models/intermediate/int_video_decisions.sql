@@ -414,8 +414,6 @@ explained as (
 
 )
 
-{%- set mode = var('decision_mode') %}
-
 select
     as_of_date,
     market,
@@ -442,14 +440,6 @@ select
     {{ by }}_stop_reason,
     coalesce({{ by }}_action_window in {{ builds }}, false) as {{ by }}_is_build,
     {{ by }}_reasons,
-    {{ by }}_would_change_if,
+    {{ by }}_would_change_if{{ ',' if not loop.last }}
     {%- endfor %}
-    '{{ mode }}' as decision_mode,
-    {{ mode }}_action_window as action_window,
-    {{ mode }}_trajectory as trajectory,
-    {{ mode }}_recommended_variants as recommended_variants,
-    {{ mode }}_stop_reason is not null as stop_building,
-    {{ mode }}_stop_reason as stop_reason,
-    {{ mode }}_reasons as decision_reasons,
-    {{ mode }}_would_change_if as would_change_if
 from explained

@@ -11,6 +11,9 @@
             end
         )
 {%- endset %}
+{%- set needed -%} scored forecasts, the challenger needs {{ forecast_setting('minimum_scored') }}{%- endset %}
+{%- set too_few = "'retention: only ' || n || ' " ~ needed ~ "'" %}
+{%- set none_yet = "'retention: only 0 " ~ needed ~ "'" %}
 
 with
 
@@ -123,27 +126,41 @@ own_intervals as (
 
 ),
 
+choices as (
+
+    select
+        known_on,
+        market,
+        horizon_hours,
+        is_cold_start,
+        case
+            when n >= {{ forecast_setting('minimum_scored') }} and wape_log_linear < wape_retention then 'log_linear'
+            else 'retention'
+        end as model,
+        case
+            when n < {{ forecast_setting('minimum_scored') }} then {{ too_few }}
+            else
+                case when wape_log_linear < wape_retention then 'log_linear' else 'retention' end
+                || ': trailing error (WAPE) retention ' || round(wape_retention, 3)
+                || ', log_linear ' || round(wape_log_linear, 3) || ' over ' || n || ' scored forecasts'
+        end as chosen_because
+    from trailing_scores
+
+),
+
 chosen as (
 
     select
         candidates.*,
-        trailing_scores.n as scored,
-        trailing_scores.wape_retention,
-        trailing_scores.wape_log_linear,
-        case
-            when
-                trailing_scores.n >= {{ forecast_setting('minimum_scored') }}
-                and trailing_scores.wape_log_linear < trailing_scores.wape_retention
-                then 'log_linear'
-            else 'retention'
-        end as model
+        coalesce(choices.model, 'retention') as model,
+        case when choices.model is null then {{ none_yet }} else choices.chosen_because end as chosen_because
     from candidates
-    left join trailing_scores
+    left join choices
         on
-            candidates.as_of_date = trailing_scores.known_on
-            and candidates.market = trailing_scores.market
-            and candidates.horizon_hours = trailing_scores.horizon_hours
-            and candidates.is_cold_start = trailing_scores.is_cold_start
+            candidates.as_of_date = choices.known_on
+            and candidates.market = choices.market
+            and candidates.horizon_hours = choices.horizon_hours
+            and candidates.is_cold_start = choices.is_cold_start
 
 ),
 
@@ -188,15 +205,7 @@ select
     round((gain + 1) * exp(log_high) - 1, 3) as p90,
     is_cold_start,
     is_stale,
-    case
-        when coalesce(scored, 0) < {{ forecast_setting('minimum_scored') }}
-            then
-                'retention: only ' || coalesce(scored, 0)
-                || ' scored forecasts, the challenger needs {{ forecast_setting("minimum_scored") }}'
-        else
-            model || ': trailing error (WAPE) retention ' || round(wape_retention, 3)
-            || ', log_linear ' || round(wape_log_linear, 3) || ' over ' || scored || ' scored forecasts'
-    end as chosen_because,
+    chosen_because,
     gain_retention,
     gain_log_linear,
     gain_persistence,

@@ -1,3 +1,5 @@
+{%- set mode = var('decision_mode') %}
+
 with
 
 metrics as (
@@ -117,14 +119,14 @@ select
     metrics.action_window as classic_action_window,
     metrics.recommended_variants as classic_recommended_variants,
     metrics.stop_reason as classic_stop_reason,
-    decisions.decision_mode,
-    decisions.trajectory,
-    decisions.action_window,
-    decisions.recommended_variants,
-    decisions.stop_reason is not null as stop_building,
-    decisions.stop_reason,
-    decisions.decision_reasons,
-    decisions.would_change_if,
+    '{{ mode }}' as decision_mode,
+    decisions.{{ mode }}_trajectory as trajectory,
+    decisions.{{ mode }}_action_window as action_window,
+    decisions.{{ mode }}_recommended_variants as recommended_variants,
+    decisions.{{ mode }}_stop_reason is not null as stop_building,
+    decisions.{{ mode }}_stop_reason as stop_reason,
+    decisions.{{ mode }}_reasons as decision_reasons,
+    decisions.{{ mode }}_would_change_if as would_change_if,
     metrics.opportunity_score,
     metrics.confidence,
     categories.ai_category,
@@ -154,7 +156,7 @@ inner join markets
     on metrics.market = markets.market
 inner join categories
     on metrics.video_id = categories.video_id
-left join decisions
+inner join decisions
     on
         metrics.as_of_date = decisions.as_of_date
         and metrics.market = decisions.market
