@@ -1,10 +1,11 @@
--- A day by hand: the marts of one date, `@day@`, in one plain script on the same raw rows, with the same joins and equal
--- rows (`by_hand.py` compares them). It starts from what earlier days left (staging, readings, forecasts, levels, stages)
--- and takes nothing of the date from the models but the two word lists' answers, which are patterns and no joins: the
--- AI category of a caption and its seasonal keywords.
--- What it leaves out is what a product adds: tests and contracts, tables that are kept, several dates at once, loads that
--- come late, cut-offs within a day (here a date is all of its day), item shapes and count spellings other than those of
--- one actor, settings, statuses and alerts in classic mode, post times from ids, competitors, revenue, seasonal alerts.
+-- A day by hand: the marts of one date, `@day@`, in one plain script on the same raw rows, with the same joins and
+-- equal rows (`by_hand.py` compares them). It starts from what earlier days left (staging, forecasts, levels, stages)
+-- and takes nothing of the date from the models but the answers of the two word lists, which are patterns and no joins:
+-- the AI category of a caption and its seasonal keywords.
+-- What it leaves out is what a product adds: tests and contracts, tables that are kept, several dates at once, loads
+-- that come late, cut-offs within a day (here a date is all of its day), item shapes and spellings of counts other than
+-- those of one actor, settings, statuses and alerts in classic mode, post times from ids, accounts other than one's own
+-- and their rivals on a trend, revenue, seasonal alerts.
 -- Measured against, used by nothing.
 set variable cutoff = (select cutoff_at from meta.cutoffs where as_of_date = date '@day@');
 
@@ -32,6 +33,9 @@ create or replace temp macro in_sample(video_id, size, videos) as
 
 create or replace temp macro spread(deviation) as
     pow(greatest(1.4826 * quantile_cont(deviation, 0.5), quantile_cont(deviation, 0.95) / 1.96), 2);
+
+create or replace temp macro half_lived(hours, ended_at, now_at) as
+    hours * pow(0.5, hours_between(ended_at, now_at) / 6);
 
 create or replace temp macro momentum(shares_rate, likes_rate, views_rate) as
     case
@@ -463,7 +467,7 @@ drawn as (
                 own.q[i],
                 shrunk(
                     of_age.q[i],
-                    shrunk(overall.q[i], -0.7 * ln((ages.age_bucket + 1.5) / (ages.age_bucket + 0.5)) + i - 2, overall.n, 30),
+                    shrunk(overall.q[i], ages.prior + i - 2, overall.n, 30),
                     of_age.n,
                     30
                 ),
@@ -472,7 +476,9 @@ drawn as (
             )
         ) as log_q
     from (select distinct present.market from present) as markets
-    cross join (select range::integer as age_bucket from range(8)) as ages
+    cross join (
+        select range::integer as age_bucket, -0.7 * ln((range + 1.5) / (range + 0.5)) as prior from range(8)
+    ) as ages
     left join learned as overall on overall.age_bucket is null
     left join learned as of_age on ages.age_bucket = of_age.age_bucket and of_age.market is null
     left join learned as own on ages.age_bucket = own.age_bucket and markets.market = own.market
@@ -568,8 +574,11 @@ curves as (
 
 select
     based.*,
-    case when based.is_cold_start then 'cold_start' when based.pace_change is null then 'one_interval' else 'measured' end
-        as segment,
+    case
+        when based.is_cold_start then 'cold_start'
+        when based.pace_change is null then 'one_interval'
+        else 'measured'
+    end as segment,
     -- No pace yet: what a power law of age leaves of the lifetime rate.
     greatest(
         case
@@ -603,8 +612,9 @@ inner join curves
 create or replace temp table fits as
 with recursive targets as (
     select market, horizon_hours, is_cold_start, x1, x2, x3, x4, x5, x6, x7, x8, x9,
-        log_of(actual_gain)
-        - log_of(case horizon_hours when 24 then retention_24h when 48 then retention_48h else retention_168h end) as miss
+        log_of(actual_gain) - log_of(
+            case horizon_hours when 24 then retention_24h when 48 then retention_48h else retention_168h end
+        ) as miss
     from features
     where horizon_hours is not null and is_sampled
     union all
@@ -765,8 +775,9 @@ select
     round(made.gain, 3) as gain_retention,
     round(
         greatest(
-            (made.gain + 1)
-            * exp(least(greatest(coalesce(list_dot_product(fits.b, [x1, x2, x3, x4, x5, x6, x7, x8, x9]), 0), -3), 3)) - 1,
+            (made.gain + 1) * exp(least(greatest(
+                coalesce(list_dot_product(fits.b, [x1, x2, x3, x4, x5, x6, x7, x8, x9]), 0), -3
+            ), 3)) - 1,
             0
         ),
         3
@@ -1007,7 +1018,8 @@ of_markets as (
         case when model <> 'persistence' and sums.n >= 40 then len(list_intersect(top, told_top)) / 20.0::double end
             as precision_at_top,
         case
-            when model <> 'persistence' and sums.n_any >= 40 then len(list_intersect(top_any, told_top_any)) / 20.0::double
+            when model <> 'persistence' and sums.n_any >= 40
+                then len(list_intersect(top_any, told_top_any)) / 20.0::double
         end as precision_at_top_any,
         case model
             when 'chosen' then agreement.chosen
@@ -1205,20 +1217,23 @@ group by frequent.trend_key, frequent.videos;
 
 create or replace temp table shared_keys as
 with carried as (
-    select video_id, is_music_original, unnest(carried_keys) as trend_key
-    from videos
-    where video_id in (select present.video_id from present)
+    select *, split_part(trend_key, ':', 1) as trend_key_type
+    from (
+        select video_id, coalesce(is_music_original, false) as is_music_original, unnest(carried_keys) as trend_key
+        from videos
+        where video_id in (select present.video_id from present)
+    )
 )
 
 select
     carried.video_id,
     carried.trend_key,
     carried.is_music_original,
-    split_part(carried.trend_key, ':', 1) as trend_key_type,
+    carried.trend_key_type,
     coalesce(corpus.videos, 1) as videos,
     coalesce(corpus.creators, 1) as creators,
-    coalesce(corpus.is_distinctive, trend_key_type <> 'hashtag')
-    and not (trend_key_type = 'sound' and coalesce(carried.is_music_original, false) and coalesce(corpus.videos, 1) = 1)
+    coalesce(corpus.is_distinctive, carried.trend_key_type <> 'hashtag')
+    and not (carried.trend_key_type = 'sound' and carried.is_music_original and coalesce(corpus.videos, 1) = 1)
         as is_candidate
 from carried
 left join corpus on carried.trend_key = corpus.trend_key
@@ -2822,7 +2837,8 @@ select
     markets.display_order::integer as market_order,
     videos.age_hours <= 48 and videos.momentum_score >= 500 and videos.action_window in ('🔴 ACT NOW', '🟠 6-12H')
         as is_strict,
-    case when videos.action_window = '🔴 ACT NOW' then '🔴 BUILD_IMMEDIATELY' else '🟠 BUILD_TODAY' end as build_priority,
+    case when videos.action_window = '🔴 ACT NOW' then '🔴 BUILD_IMMEDIATELY' else '🟠 BUILD_TODAY' end
+        as build_priority,
     case
         when hour((getvariable('cutoff') at time zone 'UTC') at time zone markets.timezone) between 8 and 21
             then '🟢 PRIME'
@@ -2966,11 +2982,8 @@ begun as (
         *,
         lag(observed_at) over (partition by market order by observed_at) as previous_feed_at,
         row_number() over (partition by market order by observed_at) as feed_number,
-        case
-            when hours_between(lag(observed_at) over (partition by observed_at::date order by observed_at, market), observed_at) <= 0.5
-                then 0
-            else 1
-        end as begins_poll
+        lag(observed_at) over (partition by observed_at::date order by observed_at, market) as observed_before,
+        case when hours_between(observed_before, observed_at) <= 0.5 then 0 else 1 end as begins_poll
     from known
 ),
 
@@ -3128,11 +3141,12 @@ own as (
         now.market,
         now.video_id,
         now.observed_at,
-        exact_sum(case when not was.is_lifetime then was.hours * pow(0.5, hours_between(was.observed_at, now.from_at) / 6) end) as level_hours,
+        exact_sum(case when not was.is_lifetime then half_lived(was.hours, was.observed_at, now.from_at) end)
+            as level_hours,
         exact_sum(case
             when not was.is_lifetime
                 then
-                    was.hours * pow(0.5, hours_between(was.observed_at, now.from_at) / 6)
+                    half_lived(was.hours, was.observed_at, now.from_at)
                     * least(was.views_rate / was.span_factor * exp((now.activity - was.activity) / 1e6), 1000000000)
         end) as weighted_rate,
         max(was.resolution) filter (where not was.is_lifetime) as level_resolution,
@@ -3475,11 +3489,13 @@ left join intermediate.int_video_ai as categories on candidates.video_id = categ
 
 create or replace temp table alert_scores as
 with alerts as (
-    select as_of_date, market, video_id, alerted_at, tier, is_message, alert_mode, age_hours, level_views_per_hour, plays
+    select
+        as_of_date, market, video_id, alerted_at, tier, is_message, alert_mode, age_hours, level_views_per_hour, plays
     from marts.acceleration_alerts
     where as_of_date >= date '@day@' - 2 and as_of_date < date '@day@'
     union all
-    select as_of_date, market, video_id, alerted_at, tier, is_message, alert_mode, age_hours, level_views_per_hour, plays
+    select
+        as_of_date, market, video_id, alerted_at, tier, is_message, alert_mode, age_hours, level_views_per_hour, plays
     from acceleration_alerts
 ),
 
