@@ -143,7 +143,7 @@ select
     count(*) over (partition by video_id) as market_count,
     count(*) over (partition by market) as videos_of_market
 from (
-    select * from staged
+    select market, video_id, load_id, item_index, observed_at from staged
     qualify row_number() over (partition by market, video_id order by observed_at desc, load_id desc) = 1
 );
 
@@ -196,11 +196,11 @@ compared as (
         )
 ),
 
-marked as (
-    select
-        *,
-        max(case when is_lower then observed_at end) over (partition by market, video_id) as last_lower_at
+lowered as (
+    select market, video_id, max(observed_at) as last_lower_at
     from compared
+    where is_lower
+    group by market, video_id
 ),
 
 lifted as (
@@ -210,7 +210,6 @@ lifted as (
         observed_at,
         observed_at::date as reading_date,
         seen_before_at,
-        last_lower_at,
         plays_resolution,
         counts_rounded,
         posted_at is null as age_is_lower_bound,
@@ -221,7 +220,7 @@ lifted as (
         max(shares) over so_far as shares,
         max(comments) over so_far as comments,
         max(saves) over so_far as saves
-    from marked
+    from compared
     where is_distinct
     window so_far as (partition by market, video_id order by observed_at)
 ),
@@ -245,18 +244,20 @@ rated as (
 )
 
 select
-    *,
+    rated.*,
+    lowered.last_lower_at,
     lag(momentum_score) over earlier as previous_momentum_score,
     lag(age_hours) over earlier as previous_age_hours,
     lag(gap_hours) over earlier as previous_gap_hours,
     lag(live_momentum) over earlier as previous_live_momentum,
     lag(live_views_per_hour) over earlier as previous_live_views_per_hour
 from rated
-window earlier as (partition by market, video_id order by observed_at);
+left join lowered on rated.market = lowered.market and rated.video_id = lowered.video_id
+window earlier as (partition by rated.market, rated.video_id order by observed_at);
 
 create or replace temp table newest as
 with day_closes as (
-    select * from readings
+    select market, video_id, reading_date, observed_at, momentum_score, plays from readings
     qualify row_number() over (partition by market, video_id, reading_date order by observed_at desc) = 1
 ),
 
@@ -272,10 +273,7 @@ day_steps as (
 ),
 
 own as (
-    select
-        day_steps.*,
-        lag(day_velocity) over (partition by day_steps.market, day_steps.video_id order by reading_date)
-            as previous_velocity
+    select *, lag(day_velocity) over (partition by market, video_id order by reading_date) as previous_velocity
     from day_steps
     qualify row_number() over (partition by market, video_id order by reading_date desc) = 1
 ),
@@ -285,14 +283,17 @@ shown as (
         own.*,
         present.market_count,
         present.item_index as feed_rank,
-        present.observed_at as last_seen_at
+        present.observed_at as last_seen_at,
+        first_value(own.market) over newest_first as reading_market,
+        first_value(own.observed_at) over newest_first as reading_at
     from own
     inner join present on own.market = present.market and own.video_id = present.video_id
-),
-
-latest as (
-    select * from shown
-    qualify row_number() over (partition by video_id order by observed_at desc, plays desc, market) = 1
+    window
+        newest_first as (
+            partition by own.video_id
+            order by own.observed_at desc, own.plays desc, own.market
+            rows between unbounded preceding and unbounded following
+        )
 )
 
 -- Plays are one number worldwide: the newer one of two feeds counts in both.
@@ -306,10 +307,7 @@ select
     coalesce(latest.last_lower_at >= latest.observed_at, false) as counter_regressed,
     latest.reading_number as reading_count,
     latest.reading_number > 1 or shown.reading_date < latest.reading_date as has_earlier_reading,
-    latest.* exclude (
-        market, market_count, feed_rank, last_seen_at, last_lower_at, reading_number, reading_days,
-        previous_day_momentum, previous_day_gap_days, previous_velocity, day_velocity
-    ),
+    latest.* exclude (market, last_lower_at, reading_number),
     case
         when shown.reading_date = latest.reading_date then shown.reading_days else shown.reading_days + 1
     end as reading_days,
@@ -323,7 +321,11 @@ select
     case when shown.reading_date < latest.reading_date then shown.day_velocity else shown.previous_velocity end
         as previous_velocity
 from shown
-inner join latest on shown.video_id = latest.video_id;
+inner join readings as latest
+    on
+        shown.reading_market = latest.market
+        and shown.video_id = latest.video_id
+        and shown.reading_at = latest.observed_at;
 ---------- forecasts: the pace of each video, and what is left of a pace a day later
 
 create or replace temp table paces as
@@ -2509,10 +2511,10 @@ select
     date '@day@' as as_of_date,
     metrics.market,
     metrics.video_id,
-    present.video_url,
-    present.caption,
-    present.author_handle,
-    present.author_name,
+    shown.video_url,
+    shown.caption,
+    shown.author_handle,
+    shown.author_name,
     coalesce(accounts.role, 'other') as author_role,
     metrics.posted_at,
     metrics.age_is_lower_bound,
@@ -2578,13 +2580,14 @@ select
     next_day.p50 as gain_24h_p50,
     next_day.p90 as gain_24h_p90,
     metrics.reading_count,
-    present.music_id,
-    present.music_name,
+    shown.music_id,
+    shown.music_name,
     metrics.feed_rank,
-    present.load_id,
-    present.item_index
+    shown.load_id,
+    shown.item_index
 from metrics
 inner join present on metrics.market = present.market and metrics.video_id = present.video_id
+inner join staged as shown on present.load_id = shown.load_id and present.video_id = shown.video_id
 inner join seeds.markets as markets on metrics.market = markets.market
 inner join intermediate.int_video_ai as categories on metrics.video_id = categories.video_id
 inner join trend_keys on metrics.video_id = trend_keys.video_id
@@ -2593,7 +2596,7 @@ inner join scores on metrics.market = scores.market and metrics.video_id = score
 left join seasonal on metrics.market = seasonal.market and metrics.video_id = seasonal.video_id
 left join (select market, video_id, p10, p50, p90 from forecasts where horizon_hours = 24) as next_day
     on metrics.market = next_day.market and metrics.video_id = next_day.video_id
-left join seeds.accounts as accounts on present.author_handle = lower(accounts.handle);
+left join seeds.accounts as accounts on shown.author_handle = lower(accounts.handle);
 ---------- sounds, creators, opportunities, own posts
 
 create or replace temp table sounds_daily as
