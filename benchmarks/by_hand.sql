@@ -4,8 +4,8 @@
 -- the AI category of a caption and its seasonal keywords.
 -- What it leaves out is what a product adds: tests and contracts, tables that are kept, several dates at once, loads
 -- that come late, cut-offs within a day (here a date is all of its day), item shapes and spellings of counts other than
--- those of one actor, settings, statuses and alerts in classic mode, post times from ids, accounts other than one's own
--- and their rivals on a trend, revenue, seasonal alerts.
+-- those of one actor, post times from ids, classic mode of statuses, decisions and alerts, settings (the constants are
+-- those of dbt_project.yml: who changes a rule there changes it here), competitors, revenue, seasonal alerts.
 -- Measured against, used by nothing.
 set variable cutoff = (select cutoff_at from meta.cutoffs where as_of_date = date '@day@');
 
