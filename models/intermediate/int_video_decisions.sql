@@ -429,10 +429,6 @@ select
     kept_share,
     window_left_hours,
     gain_ratio,
-    trend_key,
-    trend_lifecycle,
-    trend_window_left_h,
-    trend_creators,
     {%- for by in ['classic', 'measured'] %}
     {{ by }}_action_window,
     {{ by }}_trajectory,
@@ -440,6 +436,10 @@ select
     {{ by }}_stop_reason,
     coalesce({{ by }}_action_window in {{ builds }}, false) as {{ by }}_is_build,
     {{ by }}_reasons,
-    {{ by }}_would_change_if{{ ',' if not loop.last }}
+    {{ by }}_would_change_if,
     {%- endfor %}
+    trend_key,
+    trend_lifecycle,
+    trend_window_left_h,
+    trend_creators
 from explained
