@@ -53,8 +53,8 @@ ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	@$(BIN)/python -m compileall -q .venv/bench || true
 	@touch $@
 
-bench: .venv/.installed-bench ## benchmarks, written to benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks
+bench: .venv/.installed-bench ## benchmarks (all, or BENCH=name), written to benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks $(BENCH)
 
 demo-delivery: .venv/.installed-dev ## a daily run delivered into a local service; prints what arrived
 	$(BIN)/python -m tests.service.demo

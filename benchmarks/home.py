@@ -10,15 +10,16 @@ from pathlib import Path
 
 from ingest import export_folder, landing
 from orchestration import compiled_models
+from orchestration.assets.models import batches
 from warehouse import publish
-from warehouse.store import Store
+from warehouse.store import Store, checkpoint
 
 PROJECT = Path(__file__).resolve().parent.parent
 MARKETS = ("US", "UK")
 
 
 def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
-    """Builds and publishes every date of an export folder in one batch.
+    """Builds and publishes every date of an export folder, in batches as `trends backfill` does.
 
     Args:
         folder: The export folder.
@@ -36,9 +37,14 @@ def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
         dates = landing.landed_dates(connection)
         for day in dates:
             landing.cutoff_for(connection, day, now=now)
-    batch = [day.isoformat() for day in dates]
-    compiled_models.build(PROJECT, store, batch)
-    with store.writer() as connection:
-        publish.record_builds(connection, batch, "benchmark", [])
+        rows = connection.execute(
+            "select observed_at::date::varchar, sum(item_count)::bigint from raw.loads where kind = 'videos' group by 1"
+        ).fetchall()
+    rows_by_date = dict.fromkeys((day.isoformat() for day in dates), 0) | dict(rows)
+    for batch in batches(rows_by_date):
+        compiled_models.build(PROJECT, store, batch)
+        with store.writer() as connection:
+            publish.record_builds(connection, batch, "benchmark", [])
+            checkpoint(connection)
     publish.publish(store, run_id="benchmark", git_sha=None, descriptions={})
     return store

@@ -3,8 +3,9 @@
 Belongs here: timing. Must not be here: results other than times, sizes and ratios; the plain variants of a day
 (`classic_day`).
 
-`BENCH_SIZES` lists the videos a market and day (default `1000,10000`; the large ones take long: `100000,500000`),
-`BENCH_HISTORY` the days of history (default `7,365`).
+`BENCH_SIZES` lists the videos a market and day (default `1000,10000`; the large ones take long: `100000,500000`, some
+20 and 60 minutes), `BENCH_HISTORY` the days of history (default `7,90,365`). The largest is measured for memory alone:
+from `WHOLE_RUN_ONLY` on, what stands beside the run would need its disk space twice.
 """
 
 from __future__ import annotations
@@ -31,18 +32,22 @@ from ingest.simulator.config import bench_config
 from orchestration import compiled_models
 from warehouse.store import Store
 
-SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,10000").split(","))
-HISTORY = tuple(int(days) for days in os.environ.get("BENCH_HISTORY", "7,365").split(","))
+SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,10000").split(",") if size)
+HISTORY = tuple(int(days) for days in os.environ.get("BENCH_HISTORY", "7,90,365").split(",") if days)
 START = date(2026, 3, 1)
 DAYS_BEFORE = 10
 # A day on much history is measured with few videos: what grows must show, not what is large anyway.
 HISTORY_SIZE = 300
+WHOLE_RUN_ONLY = 500_000
 _BENCH_PACKAGES = Path(sys.prefix) / "bench"
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process of its own took: seconds on the clock, seconds of CPU, peak memory in MB."""
+    """What a process and its own ones took: seconds on the clock, seconds of CPU, peak memory in MB.
+
+    Memory is what all of them hold at a moment (PSS: a page that several share counts once), asked every 0.2 s.
+    """
 
     seconds: float
     cpu: float
@@ -56,15 +61,20 @@ def report(directory: Path) -> str:
     Args:
         directory: An empty directory.
     """
-    sections = ["## Speed", *_start_up(), ""]
-    for size in SIZES:
-        sections += [*_day(directory / f"day{size}", size), ""]
-    sections += [*_poll(directory / "poll"), "", *_history(directory / "history")]
-    return "\n".join(sections)
+    sections = [_start_up(), *(_day(directory / f"day{size}", size) for size in SIZES)]
+    sections.append(_poll(directory / "poll"))
+    if HISTORY:
+        sections.append(_history(directory / "history"))
+    return "\n\n".join("\n".join(lines) for lines in sections)
 
 
 def _start_up() -> list[str]:
-    lines = ["| import and start-up, in a process of its own | s | CPU s |", "|---|---|---|"]
+    lines = [
+        "## Speed: start-up",
+        "",
+        "| import and start-up, in a process of its own | s | CPU s |",
+        "|---|---|---|",
+    ]
     for name, code in (
         ("python", "pass"),
         ("dagster", "import dagster"),
@@ -83,43 +93,50 @@ def _day(directory: Path, size: int) -> list[str]:
     feeds, home = directory / "feeds", directory / "home"
     write_export_folder(simulate(bench_config(size, DAYS_BEFORE + 1, START)), feeds)
     _history_of(feeds, home, day)
-    landing_rate, bare_rate = _landing(feeds, directory / "landing.duckdb")
     before = _build_file(home)
-    shutil.copytree(home, directory / "again")
+    whole_run_only = size >= WHOLE_RUN_ONLY
+    if not whole_run_only:
+        shutil.copytree(home, directory / "again")
     ours = _trends("run", "--source", feeds, "--date", day, "--home", home, "--no-deliver")
-    classic = _process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
-    models, scripted = _transform(directory / "again", feeds, day)
     after = _build_file(home)
-    lines = [
-        f"### 2 x {size:,} videos, {DAYS_BEFORE} days of history",
-        "",
-        "| whole process | s | CPU s | peak MB | of the classic day |",
-        "|---|---|---|---|---|",
-        f"| `trends run` | {ours.seconds:.1f} | {ours.cpu:.1f} | {ours.memory:.0f} |"
-        f" {ours.seconds / classic.seconds:.2f} |",
-        f"| classic day, pandas and openpyxl | {classic.seconds:.1f} | {classic.cpu:.1f} | {classic.memory:.0f} | 1 |",
-        "",
+    told = [
         f"Stages: {_stages(ours.output)}. The build file holds {after.used - before.used:.1f} MB more (it was"
-        f" {before.used:.0f} MB); with blocks that are free again it grew by {after.size - before.size:.1f} MB.",
-        "",
-        f"Landing {landing_rate:.0f} MB/s, DuckDB's bare `read_json` into a table {bare_rate:.0f} MB/s:"
-        f" {landing_rate / bare_rate:.2f} of it. Models and their tests {models:.1f} s, one hand-written script of the"
-        f" same joins on the same raw rows {scripted:.2f} s: {models / scripted:.1f} times as long.",
+        f" {before.used:.0f} MB); with blocks that are free again it grew by {after.size - before.size:.1f} MB."
     ]
-    for path in sorted((home / "output" / day.isoformat()).glob("TikTok_Trend_System_*.xlsx")):
-        written, bare = _workbook(path, ours.output)
-        lines.append(f"{path.name}: {written:.1f} s, bare openpyxl write-only on the same cells {bare:.1f} s.")
+    rows = [_row_of("`trends run`", ours)]
+    if not whole_run_only:
+        classic = _process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
+        rows = [_row_of("`trends run`", ours, classic), _row_of("classic day, pandas and openpyxl", classic, classic)]
+        told += [
+            "",
+            f"{_landing(feeds, directory / 'landing.duckdb')} {_transform(directory / 'again', feeds, day)}",
+            "",
+            *_workbooks(home / "output" / day.isoformat(), ours.output),
+        ]
     shutil.rmtree(directory)
-    return lines
+    return [
+        f"## Speed: 2 x {size:,} videos, {DAYS_BEFORE} days of history",
+        "",
+        "| whole process | s | CPU s | peak MB of all its processes | of the classic day |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        *told,
+    ]
+
+
+def _row_of(name: str, cost: Cost, classic: Cost | None = None) -> str:
+    ratio = f"{cost.seconds / classic.seconds:.2f}" if classic else "-"
+    return f"| {name} | {cost.seconds:.1f} | {cost.cpu:.1f} | {cost.memory:.0f} | {ratio} |"
 
 
 def _history_of(feeds: Path, home: Path, day: date) -> None:
-    """Lands and builds what is before a day, all dates in one batch, without its feeds."""
+    """Lands and builds what is before a day, without its feeds."""
     backfill(feeds, home, until=datetime.combine(day, time.min, UTC))
 
 
-def _landing(feeds: Path, scratch: Path) -> tuple[float, float]:
-    """MB/s of landing all feeds, and of reading the same files into a table as they are."""
+def _landing(feeds: Path, scratch: Path) -> str:
+    """MB/s of landing all feeds, beside reading the same files into a table as they are."""
     files = sorted(feeds.rglob("*.jsonl"))
     size = sum(path.stat().st_size for path in files) / 1e6
     store = Store(scratch.with_suffix(""))
@@ -137,11 +154,14 @@ def _landing(feeds: Path, scratch: Path) -> tuple[float, float]:
     connection.close()
     scratch.unlink()
     shutil.rmtree(scratch.with_suffix(""))
-    return size / ours, size / bare
+    return (
+        f"Landing {size / ours:.0f} MB/s, DuckDB's bare `read_json` into a table {size / bare:.0f} MB/s:"
+        f" {bare / ours:.2f} of it."
+    )
 
 
-def _transform(home: Path, feeds: Path, day: date) -> tuple[float, float]:
-    """Seconds of the day's models with their tests, and of a script by hand that makes the same rows."""
+def _transform(home: Path, feeds: Path, day: date) -> str:
+    """Seconds of the day's models with their tests, beside a script by hand that makes the same rows."""
     store = Store(home)
     offered, refusals = export_folder.scan(feeds, MARKETS)
     now = datetime.now(UTC)
@@ -152,22 +172,36 @@ def _transform(home: Path, feeds: Path, day: date) -> tuple[float, float]:
     models = _timed(lambda: compiled_models.build(PROJECT, store, [day.isoformat()]))
     with store.writer() as connection:
         scripted = _timed(lambda: by_hand.run(connection, day))
-    return models, scripted
+        differing = {mart: rows for mart, rows in by_hand.differences(connection, day).items() if rows}
+    rows = f"rows that differ: {differing}" if differing else f"no row of {len(by_hand.MARTS)} marts differs"
+    return (
+        f"Models and their tests {models:.1f} s, one hand-written script of the same joins on the same raw rows"
+        f" {scripted:.1f} s: {models / scripted:.1f} times as long; {rows}."
+    )
 
 
-def _workbook(path: Path, output: str) -> tuple[float, float]:
-    """Seconds of a full-market workbook as the run told them, and of writing the same cells bare."""
-    written = next(float(line.rsplit("(", 1)[1].split(" ")[0]) for line in output.splitlines() if path.name in line)
-    rows = list(load_workbook(path, read_only=True).worksheets[0].iter_rows(values_only=True))
+def _workbooks(directory: Path, output: str) -> list[str]:
+    """Seconds of each workbook as the run told them, beside writing the same cells bare."""
+    lines = [
+        "| workbook | cells | s | bare openpyxl, write-only | times as long |",
+        "|---|---|---|---|---|",
+    ]
+    for path in sorted(directory.glob("*.xlsx")):
+        written = next(float(line.rsplit("(", 1)[1].split(" ")[0]) for line in output.splitlines() if path.name in line)
+        tabs = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in load_workbook(path, read_only=True)}
+        bare = _timed(lambda tabs=tabs, path=path: _write_bare(tabs, path.with_suffix(".bare")))  # type: ignore[misc]
+        cells = sum(len(row) for rows in tabs.values() for row in rows)
+        lines.append(f"| {path.name} | {cells:,} | {written:.1f} | {bare:.1f} | {written / bare:.2f} |")
+    return lines
 
-    def write() -> None:
-        book = Workbook(write_only=True)
-        sheet = book.create_sheet("bare")
+
+def _write_bare(tabs: dict[str, list[tuple[object, ...]]], path: Path) -> None:
+    book = Workbook(write_only=True)
+    for title, rows in tabs.items():
+        sheet = book.create_sheet(title)
         for row in rows:
             sheet.append(row)
-        book.save(path.with_suffix(".bare"))
-
-    return written, _timed(write)
+    book.save(path)
 
 
 def _poll(directory: Path) -> list[str]:
@@ -190,7 +224,7 @@ def _poll(directory: Path) -> list[str]:
     told = next((line for line in cost.output.splitlines() if line.startswith("poll of ")), cost.output[-300:])
     shutil.rmtree(directory)
     return [
-        "### `trends poll`, 2 x 1,000 fresh items, 30 days of history",
+        "## Speed: `trends poll`, 2 x 1,000 fresh items, 30 days of history",
         "",
         f"Whole process {cost.seconds:.1f} s, {cost.cpu:.1f} s CPU, {cost.memory:.0f} MB. {told}.",
         f"Stages: {_stages(cost.output)}.",
@@ -199,7 +233,7 @@ def _poll(directory: Path) -> list[str]:
 
 def _history(directory: Path) -> list[str]:
     lines = [
-        f"### The same day of 2 x {HISTORY_SIZE} videos on more history",
+        f"## Speed: the same day of 2 x {HISTORY_SIZE} videos on more history",
         "",
         "| days before | s | CPU s | peak MB | build file holds MB | more than before | file grew by MB |",
         "|---|---|---|---|---|---|---|",
@@ -266,7 +300,6 @@ def _process(*arguments: object, with_pandas: bool = False) -> Cost:
         RuntimeError: It failed; the message is what it said.
     """
     command: Sequence[str] = [sys.executable, *map(str, arguments)]
-    # Started by a small process: a child counts the memory of the process that it was forked from.
     with tempfile.NamedTemporaryFile("r") as told:
         run = subprocess.run(
             [sys.executable, "-c", _LAUNCHER, told.name, *command],
@@ -284,11 +317,28 @@ def _process(*arguments: object, with_pandas: bool = False) -> Cost:
 
 
 _LAUNCHER = """
-import os, subprocess, sys, time
+import os, pathlib, subprocess, sys, threading, time
+peak = 0
+
+def held(pid):
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return int(rollup.split("Pss:")[1].split()[0]) + sum(map(held, children))
+
+def watch(pid):
+    global peak
+    while True:
+        peak = max(peak, held(pid))
+        time.sleep(0.2)
+
 started = time.monotonic()
 process = subprocess.Popen(sys.argv[2:])
+threading.Thread(target=watch, args=[process.pid], daemon=True).start()
 _, status, usage = os.wait4(process.pid, 0)
 with open(sys.argv[1], "w") as told:
-    print(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, file=told)
+    print(time.monotonic() - started, usage.ru_utime + usage.ru_stime, peak or usage.ru_maxrss, file=told)
 sys.exit(os.waitstatus_to_exitcode(status))
 """

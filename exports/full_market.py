@@ -11,7 +11,7 @@ from openpyxl.utils import get_column_letter
 from exports import published, sheet_rows
 from exports.published import Day
 from exports.text_safety import write_text
-from exports.workbook import HEADER_FILL, HEADER_FONT, new_workbook, to_bytes
+from exports.workbook import HEADER_FILL, HEADER_FONT, FurtherRows, new_workbook, to_bytes
 
 _WIDTHS = {"caption": 60, "video_url": 40, "trigger_reason": 34, "trend_key": 28}
 
@@ -39,4 +39,4 @@ def full_market(day: Day, market: str) -> bytes:
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count + 1}"
     sheet_rows.register(day.connection)
     rows = day.stream(sheet_rows.rows_sql(published.FULL_MARKET, sheet, columns), market=market)
-    return to_bytes(book, {market: (xml for (xml,) in rows)})
+    return to_bytes(book, {market: FurtherRows(sheet.auto_filter.ref, (xml for (xml,) in rows))})

@@ -156,6 +156,14 @@ def test_hostile_captions_are_text_in_every_workbook(home: Store) -> None:
     assert max(len(caption) for caption in captions) <= 32_767
 
 
+def test_programs_that_stream_a_sheet_see_all_rows_of_a_market(home: Store) -> None:
+    path = output(home, f"TikTok_Trend_System_US_{DAY}.xlsx")
+    whole = [row for sheet in load_workbook(path) for row in sheet.iter_rows(values_only=True)]
+    sheet = load_workbook(path, read_only=True)["US"]
+    assert (sheet.max_row, sheet.max_column) == (len(HOSTILE) + 1, len(whole[0]))
+    assert list(sheet.iter_rows(values_only=True)) == whole
+
+
 def test_libreoffice_opens_the_workbooks_and_keeps_hostile_text(home: Store, tmp_path: Path) -> None:
     office = shutil.which("soffice")
     if office is None:
