@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest import export_folder, landing
-from orchestration import compiled_models
+from orchestration import compiled_models, dbt_runner
 from orchestration.assets.models import batches
 from warehouse import publish
 from warehouse.store import Store, checkpoint
@@ -46,5 +46,11 @@ def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
         with store.writer() as connection:
             publish.record_builds(connection, batch, "benchmark", [])
             checkpoint(connection)
-    publish.publish(store, run_id="benchmark", git_sha=None, descriptions={})
+    # With comments, as every publication has them: the measured run must not be the first to set them.
+    publish.publish(
+        store,
+        run_id="benchmark",
+        git_sha=None,
+        descriptions=dbt_runner.descriptions(dbt_runner.ensure_manifest(PROJECT)),
+    )
     return store

@@ -177,6 +177,8 @@ comment on table meta.revenue_cutoffs is
     'Dates whose revenue was built again after the sheet had changed, and the moment up to which they see it.';
 """
 
+# Of a digest, in which DuckDB's md5_number_upper stands; md5_number_lower in the other half.
+_LOW_64_BITS = 2**64 - 1
 # Where an id, a link or a reason may stand: nested, dotted and slashed keys, and sibling actors' names.
 _ITEM_STRUCTURE = """{
     "id": "VARCHAR", "aweme_id": "VARCHAR", "videoId": "VARCHAR", "type": "VARCHAR",
@@ -526,7 +528,6 @@ def _land_batch(
                 inner join accepted using (file_index)
                 inner join raw.loads as loads using (load_id)
                 where items.reason is null and loads.kind = '{kind}' and loads.status <> 'unreadable'
-                order by loads.load_id, items.item_index
                 """
             )
         connection.execute(
@@ -562,7 +563,7 @@ def _decide(
     stats = {
         row[0]: row[1:]
         for row in connection.execute(
-            """
+            f"""
             with reasons as (
                 select file_index, reason, count(*) as items from incoming_items
                 where reason is not null group by file_index, reason
@@ -579,7 +580,7 @@ def _decide(
                 count(*),
                 count(items.reason),
                 md5(concat_ws(
-                    '|', count(*), sum(md5_number_lower(items.payload)), sum(md5_number_upper(items.payload))
+                    '|', count(*), sum((items.digest >> 64)::ubigint), sum((items.digest & {_LOW_64_BITS})::ubigint)
                 )),
                 count(*) filter (items.has_negative_count),
                 any_value(described.reasons)
@@ -751,18 +752,25 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         create or replace temporary table incoming_items as
-        with numbered as (
+        with files as (
+            select file_index, min(rowid) as first_row from incoming group by file_index
+        ),
+        numbered as (
+            -- A file's items stand one after the other, as one statement inserted them: a window would sort the texts.
             select
-                file_index,
-                row_number() over (partition by file_index order by rowid) as item_index,
-                payload,
-                json_valid(payload) as is_json
+                incoming.file_index,
+                incoming.rowid - files.first_row + 1 as item_index,
+                incoming.payload,
+                json_valid(incoming.payload) as is_json
             from incoming
+            inner join files using (file_index)
         ),
         transformed as (
             select
                 *,
-                case when is_json then json_type(payload) end as root,
+                case
+                    when is_json then case when starts_with(payload, '{{') then 'OBJECT' else json_type(payload) end
+                end as root,
                 case when is_json then json_transform(payload, {quote_literal(_ITEM_STRUCTURE)}) end as item
             from numbered
         ),
@@ -781,6 +789,7 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
             file_index,
             item_index,
             payload,
+            md5_number(payload) as digest,
             has_negative_count,
             case
                 when root is null then 'malformed JSON'

@@ -382,7 +382,10 @@ def _execute(
         raise UsageError(message)
     started, started_at = time.monotonic(), datetime.now(UTC)
     store = _store(settings)
-    from orchestration import instance
+    from orchestration import instance, makers
+
+    if job_name == "daily" and settings.export_processes > 1:
+        makers.start()
 
     os.environ.update(instance.environment(settings, store))
     import dagster as dg

@@ -22,7 +22,7 @@ from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
 from exports.trend_report import first_picture, trend_report
-from orchestration import plots
+from orchestration import makers, plots
 from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -157,8 +157,8 @@ def _executor(processes: int) -> Executor:
     """As many processes that make files, or a thread where one is enough."""
     if processes <= 1:
         return ThreadPoolExecutor(1)
-    # Not forked: this process has threads (DuckDB's, Dagster's), and a copy of them would hang.
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    makers.start()
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver"))
 
 
 def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
