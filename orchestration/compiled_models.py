@@ -17,7 +17,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -86,7 +86,11 @@ class CompiledNode:
 
 
 def build(
-    project_dir: Path, store: Store, as_of_dates: Sequence[str], names: Iterable[str] | None = None
+    project_dir: Path,
+    store: Store,
+    as_of_dates: Sequence[str],
+    names: Iterable[str] | None = None,
+    on_result: Callable[[NodeResult], object] | None = None,
 ) -> list[NodeResult]:
     """Builds and tests models from dbt's compiled SQL, or by dbt itself where the project changed since.
 
@@ -95,6 +99,7 @@ def build(
         store: The home, with the raw tables.
         as_of_dates: ISO dates of the batch, at least one.
         names: Models and seeds to build; None for all.
+        on_result: Called with each node's result as soon as it is there.
 
     Returns:
         The results in order of completion.
@@ -109,9 +114,11 @@ def build(
             create_relations(connection, project_dir)
             record_built(connection, fingerprint)
         if is_current(connection, fingerprint):
-            return run(connection, nodes, as_of_dates, names)
+            return run(connection, nodes, as_of_dates, names, on_result)
     arguments = selection_arguments(list(names or []), names is None)
-    results = dbt_runner.invoke(project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments)
+    results = dbt_runner.invoke(
+        project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, on_result=on_result
+    )
     if names is None:
         with store.writer() as connection:
             record_built(connection, fingerprint)
@@ -216,6 +223,7 @@ def run(
     nodes: Sequence[CompiledNode],
     as_of_dates: Sequence[str],
     names: Iterable[str] | None = None,
+    on_result: Callable[[NodeResult], object] | None = None,
 ) -> list[NodeResult]:
     """Builds models and runs their tests, in the order of `dbt build`: what hangs on a failure is skipped.
 
@@ -224,6 +232,7 @@ def run(
         nodes: All compiled nodes of the project.
         as_of_dates: ISO dates of the batch, at least one.
         names: Models and seeds to build, each with the tests of what is among them; None for all.
+        on_result: Called with each node's result as soon as it is there.
 
     Returns:
         The results in order of completion.
@@ -263,6 +272,8 @@ def run(
                 result = future.result()
                 results[result.unique_id] = result
                 sorter.done(result.unique_id)
+                if on_result:
+                    on_result(result)
         for cursor in cursors:
             cursor.close()
     message = dbt_runner.failures(results.values())

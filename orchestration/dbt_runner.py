@@ -105,7 +105,7 @@ def invoke(
     *,
     as_of_dates: Sequence[str] = (),
     arguments: Sequence[str] = (),
-    on_result: Callable[[NodeResult], None] | None = None,
+    on_result: Callable[[NodeResult], object] | None = None,
 ) -> list[NodeResult]:
     """Runs a dbt command on a home's build file, in this process and under the writer lock.
 

@@ -4,9 +4,13 @@ Belongs here: which dates and models are built, turning results into Dagster eve
 called (`dbt_runner`), how its compiled SQL is run (`compiled_models`), what the models do.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import dagster as dg
@@ -37,6 +41,9 @@ PICTURED = "videos_daily"
 NEVER_BUILT = (
     "{dates}: no such date was built as a whole yet, and a part of it cannot be built alone. Run the job `daily` for it"
 )
+
+# What is told as soon as it is there: nothing was found about it.
+_GOOD = ("success", "pass")
 
 # Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
 ROWS_PER_BATCH = 1_000_000
@@ -106,13 +113,18 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         results: list[NodeResult] = []
         found: list[CheckWarning] = []
         failure: DbtFailedError | None = None
-        for batch in batches(rows):
+        parts = batches(rows)
+        for batch in parts:
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
             with store.writer() as connection:
                 # A poll changes nothing of what was built for a date.
                 forget_builds(connection, [] if is_poll else batch)
+            building = partial(compiled_models.build, project_dir, store, batch, None if everything else names)
             try:
-                done = compiled_models.build(project_dir, store, batch, None if everything else names)
+                if len(parts) == 1:
+                    done = yield from _told_meanwhile(context, by_unique_id, store, building)
+                else:
+                    done = building()
             except DbtFailedError as error:
                 done, failure = error.results, error
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
@@ -131,14 +143,41 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 checkpoint(connection)
             if failure:
                 break
+        untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]
         with store.writer() as connection:
-            told = _told_of(connection, results)
-        yield from _events(context, by_unique_id, results, found, told)
+            told = _told_of(connection, untold)
+        yield from _events(context, by_unique_id, untold, found, told)
         if failure:
             reasons = [f"{finding.name}: {finding.message}" for finding in found if finding.as_of_date]
             raise dg.Failure("; ".join([str(failure), *reasons]), allow_retries=False)
 
     return dbt_models
+
+
+def _told_meanwhile(
+    context: dg.AssetExecutionContext,
+    by_unique_id: Mapping[str, dg.AssetKey],
+    store: Store,
+    building: Callable[..., list[NodeResult]],
+) -> Generator[dg.MaterializeResult | dg.AssetCheckResult, None, list[NodeResult]]:
+    """Builds in a thread of its own and tells of each good node at once; others wait for what they found.
+
+    DuckDB builds while Dagster writes its events, which take as long as the models of a small day.
+
+    Raises:
+        DbtFailedError: A node failed; `results` holds what ran.
+    """
+    done: SimpleQueue[NodeResult | None] = SimpleQueue()
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+        future = pool.submit(building, on_result=done.put)
+        future.add_done_callback(lambda _: done.put(None))
+        connection = None
+        while (result := done.get()) is not None:
+            if result.status in _GOOD:
+                # Not before there is a result: dbt itself opens the file in its own way.
+                connection = connection or stack.enter_context(store.writer())
+                yield from _events(context, by_unique_id, [result], [], _told_of(connection, [result]))
+        return future.result()
 
 
 def dbt_test(result: NodeResult) -> str:
