@@ -47,7 +47,7 @@ _BENCH_PACKAGES = Path(sys.prefix) / "bench"
 class Cost:
     """What a process and its own ones took: seconds on the clock, seconds of CPU, peak memory in MB.
 
-    Memory is what all of them hold at a moment (PSS: a page that several share counts once), asked every 0.2 s.
+    Memory is what all of them hold at a moment (PSS: a page that several share counts once), asked every half second.
     """
 
     seconds: float
@@ -336,7 +336,7 @@ def watch(pid):
     global peak
     while True:
         peak = max(peak, held(pid))
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 # What outlives the process is waited for here: its CPU counts too.
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
