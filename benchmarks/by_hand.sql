@@ -2663,10 +2663,10 @@ counted as (
     select
         market,
         sound_id,
-        max_by(sound_name, observed_at) as sound_name,
-        max_by(artist, observed_at) as artist,
+        max_by(sound_name, row(observed_at, is_music_feed, sound_name)) as sound_name,
+        max_by(artist, row(observed_at, is_music_feed, artist)) as artist,
         coalesce(bool_or(is_original), false) as is_original,
-        max_by(play_url, observed_at) as play_url,
+        max_by(play_url, row(observed_at, is_music_feed, play_url)) as play_url,
         count(distinct video_id) filter (where is_last_24h) as videos_24h,
         count(distinct author_handle) filter (where is_last_24h) as creators_24h,
         count(distinct video_id) filter (where not is_last_24h) as videos_previous_24h,

@@ -58,3 +58,8 @@
 {% macro nth_lowest(value, n) -%}
     min({{ value }}, {{ n }})[{{ n }}]
 {%- endmacro %}
+
+{# The value of a group's row with the greatest keys, the first key first; rows without a value are passed over. #}
+{% macro value_at_greatest(value, keys) -%}
+    max_by({{ value }}, row({{ keys | join(', ') }}))
+{%- endmacro %}

@@ -1,6 +1,7 @@
 {#-
     Sounds by the distinct videos and creators seen using them in the 24 hours before the cut-off, against the 24
-    hours before that. Music feeds and video feeds both count; a sound a music feed names is marked so.
+    hours before that. Music feeds and video feeds both count; a sound a music feed names is marked so. Its name is the
+    newest one; of one moment, a music feed's.
 -#}
 
 with
@@ -90,10 +91,10 @@ counted as (
         as_of_date,
         market,
         sound_id,
-        max_by(sound_name, observed_at) as sound_name,
-        max_by(artist, observed_at) as artist,
+        {{ value_at_greatest('sound_name', ['observed_at', "feed = 'music'", 'sound_name']) }} as sound_name,
+        {{ value_at_greatest('artist', ['observed_at', "feed = 'music'", 'artist']) }} as artist,
         coalesce(bool_or(is_original), false) as is_original,
-        max_by(play_url, observed_at) as play_url,
+        {{ value_at_greatest('play_url', ['observed_at', "feed = 'music'", 'play_url']) }} as play_url,
         count(distinct case when is_last_24h then video_id end) as videos_24h,
         count(distinct case when is_last_24h then author_handle end) as creators_24h,
         count(distinct case when not is_last_24h then video_id end) as videos_previous_24h,

@@ -2,6 +2,12 @@
 
 {#- Loads are immutable: only the ones not staged yet are parsed, so the cost follows the day. -#}
 
+{% set hashtag_columns -%}
+{% for index in range(30) %}item."hashtags/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}
+{%- endset %}
+{% set effect_columns -%}
+{% for index in range(4) %}item."effectStickers/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}
+{%- endset %}
 {% set all_hashtags -%}
 list_concat(
     list_transform(
@@ -10,19 +16,13 @@ list_concat(
     ),
     list_transform(item.cha_list, lambda tag: tag.cha_name),
     -- Columns of a CSV export: other feeds need not carry thirty empty ones through the cleaning.
-    case
-        when item."hashtags/0/name" is not null
-            then [{% for index in range(30) %}item."hashtags/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}]
-    end
+    case when coalesce({{ hashtag_columns }}) is not null then [{{ hashtag_columns }}] end
 )
 {%- endset %}
 {% set all_effects -%}
 list_concat(
     list_transform(item."effectStickers", lambda effect: coalesce(effect."name", effect."ID", effect.id)),
-    case
-        when item."effectStickers/0/name" is not null
-            then [{% for index in range(4) %}item."effectStickers/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}]
-    end
+    case when coalesce({{ effect_columns }}) is not null then [{{ effect_columns }}] end
 )
 {%- endset %}
 
