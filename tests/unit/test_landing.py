@@ -462,7 +462,9 @@ def test_any_id_and_caption_survive(
     feed = FeedFile(path, "folder", "US", "videos", datetime(2026, 1, 5, 12, tzinfo=UTC))
     report = landing.land(connection, [feed], landed_at=moment(NOON))
     stored = dict(
-        connection.execute("select payload ->> '$.id', payload ->> '$.text' from raw.tiktok_videos").fetchall()
+        connection.execute(
+            "select payload ->> '$.id', payload ->> '$.text' from raw.tiktok_videos order by item_index"
+        ).fetchall()
     )
     connection.close()
     assert report.problems == []
