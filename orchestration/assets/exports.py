@@ -4,9 +4,11 @@ Belongs here: wiring of `exports.daily_files` to the graph, how many are made at
 files.
 """
 
+import gc
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -153,12 +155,24 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
     return daily_files
 
 
-def _executor(processes: int) -> Executor:
+@contextmanager
+def _executor(processes: int) -> Iterator[Executor]:
     """As many processes that make files, or a thread where one is enough."""
     if processes <= 1:
-        return ThreadPoolExecutor(1)
+        with ThreadPoolExecutor(1) as executor:
+            yield executor
+        return
     makers.start()
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver"))
+    # What is there by now is left out of the search for garbage, which then takes no time and finds the executor's
+    # queues: Python would report their semaphores as leaked at the end of the process.
+    gc.freeze()
+    try:
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver")) as processes_of_files:
+            yield processes_of_files
+        del processes_of_files
+        gc.collect()
+    finally:
+        gc.unfreeze()
 
 
 def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
