@@ -29,7 +29,7 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # spilled to a folder beside the file.
 MEMORY_LIMIT_GIB = 4.0
 # Buffers come from a region of this size that is reserved once (and filled only as far as it is used), and freed memory
-# is not handed back to the system after each query: mapping it anew took an eighth of the CPU of a large day.
+# is not handed back to the system after each query: mapping it anew took 7 to 10 % of the CPU of a large day's models.
 BLOCK_MEMORY_GIB = 3
 FLUSH_GIB = 4
 # DuckDB merges row groups with dead rows at each checkpoint, which for tables of millions of rows takes longer than the

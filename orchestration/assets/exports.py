@@ -167,9 +167,9 @@ def _executor(processes: int) -> Iterator[Executor]:
     # queues: Python would report their semaphores as leaked at the end of the process.
     gc.freeze()
     try:
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver")) as processes_of_files:
-            yield processes_of_files
-        del processes_of_files
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver")) as makers_pool:
+            yield makers_pool
+        del makers_pool
         gc.collect()
     finally:
         gc.unfreeze()
