@@ -490,7 +490,7 @@ def command() -> NoReturn:
     Freeing Dagster's objects one by one at exit takes longer than some commands; whatever needs closing was closed.
     """
     # Nearly all objects that are made stay: looking through them for cycles finds nothing, and took some 3 % of a small
-    # day (9.9 s against 10.2 s on average of four runs each) where it was done for each million new ones.
+    # day (9.8 s against 10.2 s on average of four runs each) where it was done for each million new ones.
     gc.set_threshold(10_000_000, 50, 50)
     code = main()
     logging.shutdown()
