@@ -4,11 +4,9 @@ Belongs here: wiring of `exports.daily_files` to the graph, how many are made at
 files.
 """
 
-import gc
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -155,24 +153,12 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
     return daily_files
 
 
-@contextmanager
-def _executor(processes: int) -> Iterator[Executor]:
+def _executor(processes: int) -> Executor:
     """As many processes that make files, or a thread where one is enough."""
     if processes <= 1:
-        with ThreadPoolExecutor(1) as executor:
-            yield executor
-        return
+        return ThreadPoolExecutor(1)
     makers.start()
-    # What is there by now is left out of the search for garbage, which then takes no time and finds the executor's
-    # queues: Python would report their semaphores as leaked at the end of the process.
-    gc.freeze()
-    try:
-        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver")) as makers_pool:
-            yield makers_pool
-        del makers_pool
-        gc.collect()
-    finally:
-        gc.unfreeze()
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver"))
 
 
 def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
