@@ -154,7 +154,7 @@ def _rates(connection: duckdb.DuckDBPyConnection, name: str, table: str) -> str:
 
 
 def _outcomes(connection_of: Store) -> list[str]:
-    with connection_of.writer() as connection:
+    with connection_of.model_writer() as connection:
         rows = connection.execute(
             "select horizon_hours, count(*), count(*) filter (is_right) from marts.alert_scores where is_message"
             " group by 1 order by 1"

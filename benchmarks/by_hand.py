@@ -40,7 +40,7 @@ def run(connection: duckdb.DuckDBPyConnection, day: date) -> None:
     """Makes the day's tables by hand, as temporary ones.
 
     Args:
-        connection: To the build file of a home in which the days before are built; the day's feeds are landed.
+        connection: A model writer of a home in which the days before are built; the day's feeds are landed.
         day: The date.
     """
     script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")

@@ -101,8 +101,8 @@ def _day(directory: Path, size: int) -> list[str]:
     ours = _trends("run", "--source", feeds, "--date", day, "--home", home, "--no-deliver")
     after = _build_file(home)
     told = [
-        f"Stages: {_stages(ours.output)}. The build file holds {after.used - before.used:.1f} MB more (it was"
-        f" {before.used:.0f} MB); with blocks that are free again it grew by {after.size - before.size:.1f} MB."
+        f"Stages: {_stages(ours.output)}. The build file and the marts hold {after.used - before.used:.1f} MB more"
+        f" (before: {before.used:.0f} MB); with free blocks the files grew by {after.size - before.size:.1f} MB."
     ]
     rows = [_row_of("`trends run`", ours)]
     if not whole_run_only:
@@ -171,7 +171,7 @@ def _transform(home: Path, feeds: Path, day: date) -> str:
         landing.cutoff_for(connection, day, now=now)
     compiled_models.compiled(PROJECT)
     models = _timed(lambda: compiled_models.build(PROJECT, store, [day.isoformat()]))
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         scripted = _timed(lambda: by_hand.run(connection, day))
         differing = {mart: rows for mart, rows in by_hand.differences(connection, day).items() if rows}
     rows = f"rows that differ: {differing}" if differing else f"no row of {len(by_hand.MARTS)} marts differs"
@@ -238,7 +238,7 @@ def _history(directory: Path) -> list[str]:
     lines = [
         f"## Speed: the same day of 2 x {HISTORY_SIZE} videos on more history",
         "",
-        "| days before | s | CPU s | peak MB | build file holds MB | more than before | file grew by MB |",
+        "| days before | s | CPU s | peak MB | build file and marts hold MB | more than before | file grew by MB |",
         "|---|---|---|---|---|---|---|",
     ]
     for days in HISTORY:
@@ -262,16 +262,16 @@ def _history(directory: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _BuildFile:
-    """MB of blocks in use and of the file: blocks that are free are taken by the next days."""
+    """MB of blocks in use and of the files: blocks that are free are taken by the next days."""
 
     used: float
     size: float
 
 
 def _build_file(home: Path) -> _BuildFile:
-    with Store(home).writer() as connection:
+    with Store(home).model_writer() as connection:
         row = connection.execute(
-            "select used_blocks * block_size, total_blocks * block_size from pragma_database_size()"
+            "select sum(used_blocks * block_size), sum(total_blocks * block_size) from pragma_database_size()"
         )
         used, size = row.fetchone() or (0, 0)
     return _BuildFile(used / 2**20, size / 2**20)

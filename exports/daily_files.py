@@ -22,11 +22,14 @@ from lxml import etree
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from exports import published
+from exports.deflate import inflate_fast
 from exports.published import Day
 
 _ROW = b"<row "
 _FILTER = re.compile(rb'<autoFilter ref="[A-Z]+1:[A-Z]+(\d+)"')
 _LONGEST_TAG = 80
+# Bytes of a sheet from which the time to inflate it counts.
+_BIG = 1 << 20
 # Rows per tab by the workbook's hash: the manifest asks for what was counted when it was written, and the sheets of a
 # big market unpack to hundreds of megabytes.
 _COUNTED: dict[str, dict[str, int]] = {}
@@ -124,6 +127,8 @@ def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
     # In pieces, because it may be big. A tag may lie across two pieces.
     lines, table, rest = 0, None, b""
     with archive.open(member) as sheet:
+        if archive.getinfo(member).file_size > _BIG:
+            inflate_fast(sheet)
         while piece := sheet.read(1 << 20):
             text = rest + piece
             lines += text.count(_ROW) - rest.count(_ROW)

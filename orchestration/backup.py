@@ -62,7 +62,7 @@ def restore(settings: Settings, store: Store, *, force: bool = False, if_newer: 
     Args:
         settings: For the folder and the sign-in.
         store: The home.
-        force: Also over a warehouse that has what the copy lacks; its build file is set aside.
+        force: Also over a warehouse that has what the copy lacks; its files are set aside.
         if_newer: Nothing is done, and nothing is wrong, where there is no copy or this warehouse is as new.
 
     Returns:

@@ -43,7 +43,7 @@ def save(target: Path, fingerprint: str, connection: duckdb.DuckDBPyConnection, 
     Args:
         target: Build folder of dbt.
         fingerprint: Of the project's files.
-        connection: To a warehouse with all relations.
+        connection: A model writer of a warehouse with all relations.
         selects: Compiled SQL of each model, by `schema/name`.
     """
     relations = {name: [asdict(column) for column in columns] for name, columns in read(connection, selects).items()}
@@ -72,7 +72,7 @@ def read(connection: duckdb.DuckDBPyConnection, selects: Mapping[str, str]) -> C
 
     found = connection.execute(
         "select schema_name, table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns()"
-        " where not internal and database_name = current_database() order by schema_name, table_name, column_index"
+        " where not internal order by schema_name, table_name, column_index"
     ).fetchall()
     types: dict[str, Any] = {}
     for schema, table, column, data_type, _ in found:

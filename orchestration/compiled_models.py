@@ -31,7 +31,7 @@ import filelock
 from ingest import landing
 from orchestration import columns, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
-from warehouse.store import Store, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, quote_literal
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class CompiledNode:
     Attributes:
         unique_id: dbt's id.
         resource_type: `model`, `seed` or `test`.
-        relation: `schema.name`, empty for a test.
+        relation: `database.schema.name`, empty for a test.
         kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
         sql: The select, with placeholders for the dates; empty for a seed.
         script: What an incremental model does with its rows, in `computed`.
@@ -109,7 +109,7 @@ def build(
     """
     fingerprint = dbt_runner.fingerprint(project_dir)
     nodes = compiled(project_dir)
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         if is_new(connection):
             create_relations(connection, project_dir)
             record_built(connection, fingerprint)
@@ -150,7 +150,7 @@ def compiled(project_dir: Path) -> list[CompiledNode]:
         path.unlink(missing_ok=True)
         empty = _build_empty(project_dir, target)
         nodes = _compile(project_dir, empty)
-        with empty.writer() as connection:
+        with empty.model_writer() as connection:
             columns.save(target, fingerprint, connection, _selects(nodes))
         content = json.dumps({"fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]})
         partial = path.with_suffix(".partial")
@@ -163,7 +163,7 @@ def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
     """SQL of the models by `schema/name`, with some dates in the places of the placeholders."""
     some_day = date(2000, 1, 1).isoformat()
     return {
-        node.relation.replace('"', "").replace(".", "/"): node.sql.replace(_FIRST_DATE, some_day).replace(
+        "/".join(node.relation.replace('"', "").split(".")[1:]): node.sql.replace(_FIRST_DATE, some_day).replace(
             _OTHER_DATES, some_day
         )
         for node in nodes
@@ -174,7 +174,8 @@ def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether no model was ever built in this file."""
     return not connection.execute(
-        "select 1 from duckdb_tables() where schema_name not in ('raw', 'meta') limit 1"
+        "select 1 from duckdb_tables()"
+        " where database_name = current_database() and schema_name not in ('raw', 'meta') limit 1"
     ).fetchall()
 
 
@@ -182,27 +183,35 @@ def create_relations(connection: duckdb.DuckDBPyConnection, project_dir: Path) -
     """Gives a file without models the empty tables, the seeds and the views as dbt made them for this project.
 
     Args:
-        connection: A writer connection to the build file of a new home, with the raw tables.
+        connection: A model writer of a new home, with the raw tables.
         project_dir: Folder of dbt_project.yml, `compiled` before.
     """
-    empty = _empty_store(project_dir / "target").build_path
-    connection.execute(f"attach {quote_literal(str(empty))} as empty (read_only)")
-    try:
-        relations = connection.execute(
-            "select schema_name, table_name, null from duckdb_tables()"
-            " where database_name = 'empty' and schema_name not in ('raw', 'meta')"
-            " union all select schema_name, view_name, sql from duckdb_views()"
-            " where database_name = 'empty' and not internal"
-        ).fetchall()
-        for schema, name, view_sql in relations:
-            connection.execute(f'create schema if not exists "{schema}"')
-            if view_sql is None:
-                connection.execute(f'create table "{schema}"."{name}" as from empty."{schema}"."{name}"')
-        for _, _, view_sql in relations:
-            if view_sql is not None:
-                connection.execute(view_sql)
-    finally:
-        connection.execute("detach empty")
+    empty = _empty_store(project_dir / "target")
+    files = {"build": empty.build_path, MARTS_DATABASE: empty.marts_path}
+    for database, path in files.items():
+        connection.execute(f"attach {quote_literal(str(path))} as empty (read_only)")
+        try:
+            _copy_relations(connection, database)
+        finally:
+            connection.execute("detach empty")
+
+
+def _copy_relations(connection: duckdb.DuckDBPyConnection, database: str) -> None:
+    relations = connection.execute(
+        "select schema_name, table_name, null from duckdb_tables()"
+        " where database_name = 'empty' and schema_name not in ('raw', 'meta')"
+        " union all select schema_name, view_name, sql from duckdb_views()"
+        " where database_name = 'empty' and not internal"
+    ).fetchall()
+    for schema, name, view_sql in relations:
+        connection.execute(f'create schema if not exists {database}."{schema}"')
+        if view_sql is None:
+            connection.execute(
+                f'create or replace table {database}."{schema}"."{name}" as from empty."{schema}"."{name}"'
+            )
+    for _, _, view_sql in relations:
+        if view_sql is not None:
+            connection.execute(view_sql)
 
 
 def is_current(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
@@ -228,7 +237,7 @@ def run(
     """Builds models and runs their tests, in the order of `dbt build`: what hangs on a failure is skipped.
 
     Args:
-        connection: A writer connection to the build file of a home that `is_current`.
+        connection: A model writer of a home that `is_current`.
         nodes: All compiled nodes of the project.
         as_of_dates: ISO dates of the batch, at least one.
         names: Models and seeds to build, each with the tests of what is among them; None for all.
@@ -411,7 +420,7 @@ def _compiled_node(node: Any, script: str, *, after: set[str], tested: set[str])
     return CompiledNode(
         unique_id=node.unique_id,
         resource_type=str(node.resource_type),
-        relation="" if is_test else f'"{node.schema}"."{node.alias}"',
+        relation="" if is_test else f'"{node.database}"."{node.schema}"."{node.alias}"',
         kind=kind,
         sql=getattr(node, "compiled_code", None) or "",
         script=script,

@@ -54,7 +54,7 @@ class NodeResult:
         seconds: Execution time.
         message: dbt's message; the error where it failed.
         failures: Failing rows of a test.
-        relation: `schema.name` of the relation, where there is one.
+        relation: `database.schema.name` of the relation, where there is one.
         query: What a test that warned or failed selects.
     """
 
@@ -135,7 +135,7 @@ def invoke(
             seconds=float(result.execution_time),
             message=str(result.message or ""),
             failures=result.failures,
-            relation=f"{node.schema}.{node.name}" if node.resource_type in ("model", "seed") else None,
+            relation=f"{node.database}.{node.schema}.{node.name}" if node.resource_type in ("model", "seed") else None,
             query=node.compiled_code if result.status in ("warn", "fail") else None,
         )
         results.append(node_result)

@@ -251,8 +251,7 @@ def keep_apart(source: str, store: Store) -> Path | None:
     if source in (SAMPLE, LANDED) or simulated == 0:
         return None
     with store.lock():
-        aside = store.build_path.with_name(f"build.sample-{datetime.now(UTC):%Y%m%dT%H%M%S}.duckdb")
-        store.build_path.rename(aside)
+        aside = store.set_aside("sample")
         store.published_path.unlink(missing_ok=True)
     logger.warning("the simulated sample was set aside as %s: from here on this home holds real data", aside.name)
     return aside

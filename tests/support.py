@@ -155,8 +155,8 @@ def compiled(store: Store, model: str) -> str:
 
 
 def build(store: Store, sql: str) -> Rows:
-    """All rows of a query on the build file."""
-    with store.writer() as connection:
+    """All rows of a query on the build file and the marts."""
+    with store.model_writer() as connection:
         return connection.execute(sql).fetchall()
 
 

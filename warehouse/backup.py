@@ -3,9 +3,9 @@
 Belongs here: what a copy holds, whether one warehouse holds all that another does, and putting a copy back. Must not
 be here: where copies are kept (orchestration, exports).
 
-A copy holds the build file and the small files given with it. Not in it: the published file, which is made again
-from the build file; outputs, which have their own delivery; the run history of the UI. The build file is copied whole
-and with no writer on it: equal content gives equal bytes, so an unchanged warehouse is not uploaded again.
+A copy holds the build file, the marts and the small files given with it. Not in it: the published file, which is made
+again from the marts; outputs, which have their own delivery; the run history of the UI. The files are copied whole and
+with no writer on them: equal content gives equal bytes, so an unchanged warehouse is not uploaded again.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.store import Store, connect
+from warehouse.store import Store, checkpoint, connect
 
-FORMAT = 1
+# Copies of format 1 have the marts in the build file, from where they are moved when they are needed.
+FORMAT = 2
 BUILD_MEMBER = "build.duckdb"
+MARTS_MEMBER = "unpublished.duckdb"
 STATE_MEMBER = "state.json"
 _CODEC = "zstd"
 
@@ -113,7 +115,7 @@ def write_copy(store: Store, target: Path, further: Mapping[str, Path]) -> State
     """Writes the copy of a home.
 
     Args:
-        store: The home; the writer lock is held while its build file is read.
+        store: The home; the writer lock is held while its files are read.
         target: The file to write.
         further: Small files to take along, by their name in the copy; one that does not exist is left out.
 
@@ -126,9 +128,10 @@ def write_copy(store: Store, target: Path, further: Mapping[str, Path]) -> State
         if state is None:
             message = f"nothing to copy: nothing was landed in {store.home} yet. Run `trends run` first."
             raise BackupError(message)
-        with store.writer() as connection:
-            connection.execute("checkpoint")
-        members = {BUILD_MEMBER: store.build_path} | {name: path for name, path in further.items() if path.exists()}
+        with store.model_writer() if store.marts_path.exists() else store.writer() as connection:
+            checkpoint(connection)
+        members = {BUILD_MEMBER: store.build_path, MARTS_MEMBER: store.marts_path, **further}
+        members = {name: path for name, path in members.items() if path.exists()}
         note: dict[str, Any] = {"format": FORMAT, **state.properties(), "sha256": {}}
         with _writing(target) as archive:
             for name, path in members.items():
@@ -147,7 +150,7 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
         store: The home; the writer lock is taken.
         copy: What `write_copy` wrote.
         further: Where the small files go, by their name in the copy.
-        force: Also where the home has loads that the copy lacks, or is newer; its build file is then set aside.
+        force: Also where the home has loads that the copy lacks, or is newer; its files are then set aside.
 
     Returns:
         How far the warehouse is now, and where the build file of before was moved to, if it was.
@@ -173,16 +176,19 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
                         " that it lacks, nothing was changed. To put the copy in its place: `trends restore --force`"
                     )
                     raise BackupError(message)
-                aside = store.build_path.with_name(f"build.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S}.duckdb")
-                store.build_path.rename(aside)
+                aside = store.set_aside("replaced")
             for name, path in further.items():
                 if (temporary / name).exists():
                     path.parent.mkdir(parents=True, exist_ok=True)
                     shutil.move(temporary / name, path)
             store.published_path.unlink(missing_ok=True)
-            # A log that a killed process left behind would be replayed onto the copy.
-            store.build_path.with_name(f"{store.build_path.name}.wal").unlink(missing_ok=True)
-            (temporary / BUILD_MEMBER).replace(store.build_path)
+            for path in (store.build_path, store.marts_path):
+                # A log that a killed process left behind would be replayed onto the copy.
+                path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+                if (temporary / path.name).exists():
+                    (temporary / path.name).replace(path)
+                else:
+                    path.unlink(missing_ok=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return state, aside
@@ -276,8 +282,10 @@ def _unpack(copy: Path, directory: Path) -> State:
     except (OSError, tarfile.TarError, ValueError) as error:
         message = f"{copy.name} is no copy of a warehouse, or is damaged ({error}): make a new one with `trends backup`"
         raise BackupError(message) from None
-    if note["format"] != FORMAT:
-        message = f"{copy.name} has format {note['format']}, this version reads {FORMAT}: use the version that wrote it"
+    if note["format"] > FORMAT:
+        message = (
+            f"{copy.name} has format {note['format']}, this version reads up to {FORMAT}: use the version that wrote it"
+        )
         raise BackupError(message)
     for name, checksum in note["sha256"].items():
         if not (directory / name).exists() or _sha256(directory / name) != checksum:

@@ -1,11 +1,10 @@
-"""Publishing: the marts of the build file become the file everyone reads, in one atomic step.
+"""Publishing: the marts become the file everyone reads, in one atomic step.
 
-Belongs here: copying `marts.*` as tables, comments, `meta.publication`, the swap. Must not be here: which checks must
-pass first (orchestration), what the marts mean.
+Belongs here: comments, `meta.publication`, the swap, which dates were built. Must not be here: which checks must pass
+first (orchestration), what the marts mean.
 
-The new file starts as a copy of the published one and only takes what changed: whole partitions of daily marts
-that were built since (`meta.builds` says which), the readings of videos that new loads touched, and all rows of
-small tables. So publishing costs the day, not the history. It is then checkpointed, synced and renamed over the
+The new file is a copy of the one that the models write, byte by byte, so that no row is written twice. In it a date
+whose build failed gets back the rows that were published before. It is then checkpointed, synced and renamed over the
 old file: a reader sees the one or the other, never a lock and never half of it.
 """
 
@@ -21,22 +20,10 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.store import Store, checkpoint, connect, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, checkpoint, connect, quote_literal
 
-PUBLICATION_DDL = """
-create schema if not exists marts;
+_BUILDS_DDL = """
 create schema if not exists meta;
-create table if not exists meta.publication (
-    run_id varchar not null,
-    published_at timestamp not null,
-    as_of_date date not null,
-    cutoff_at timestamp not null,
-    git_sha varchar,
-    sources varchar not null,
-    tables varchar not null
-);
-comment on table meta.publication is
-    'One row: which run published this file, when, as of when, and the rows of each table.';
 create table if not exists meta.builds (
     as_of_date date primary key, cutoff_at timestamp not null, run_id varchar not null, built_at timestamp not null
 );
@@ -48,6 +35,31 @@ create table if not exists meta.check_results (
 comment on table meta.check_results is
     'Checks that warned when a date was built; one that fails keeps a build from here.';
 """
+
+# Of the build file alone.
+_UNFINISHED_DDL = """
+create table if not exists meta.unfinished (as_of_date date primary key);
+comment on table meta.unfinished is
+    'Dates whose last build began and was not done: their rows in the marts are not published.';
+"""
+
+# Of the published file alone.
+_PUBLICATION_DDL = """
+create table if not exists meta.publication (
+    run_id varchar not null,
+    published_at timestamp not null,
+    as_of_date date not null,
+    cutoff_at timestamp not null,
+    git_sha varchar,
+    sources varchar not null,
+    tables varchar not null
+);
+comment on table meta.publication is
+    'One row: which run published this file, when, as of when, and the rows of each table.';
+"""
+
+# Columns of marts that polls fill, whatever daily builds there are.
+_BY_POLL = {"poll_at", "alerted_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +95,16 @@ class Publication:
         path: The published file.
         as_of_date: Latest as-of date in it, ISO.
         tables: Rows per mart.
-        was_rewritten: Whether the file was made anew instead of extended.
     """
 
     path: Path
     as_of_date: str
     tables: dict[str, int]
-    was_rewritten: bool
+
+
+def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Creates the tables of the build file that say which dates were built, where they are missing."""
+    connection.execute(_BUILDS_DDL + _UNFINISHED_DDL)
 
 
 def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date], wanted: Sequence[date]) -> list[date]:
@@ -97,14 +112,14 @@ def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
 
     Without the second part a first run over a folder of history would know no yesterday to score or to compare with.
     """
-    connection.execute(PUBLICATION_DDL)
+    ensure_tables(connection)
     built = {row[0] for row in connection.execute("select as_of_date from meta.builds").fetchall()}
     return [day for day in sorted(landed) if day in wanted or (day < max(wanted) and day not in built)]
 
 
 def built_dates(connection: duckdb.DuckDBPyConnection, wanted: Sequence[date]) -> list[date]:
     """Those of the dates that were built as a whole, oldest first: only they can be built again in part."""
-    connection.execute(PUBLICATION_DDL)
+    ensure_tables(connection)
     rows = connection.execute(
         "select as_of_date from meta.builds where list_contains(?::date[], as_of_date) order by 1", [list(wanted)]
     ).fetchall()
@@ -134,12 +149,18 @@ def has_builds(store: Store) -> bool:
             "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'builds'"
         ).fetchone()
         row = connection.execute("select count(*) from meta.builds").fetchone() if present else None
-        return (row is not None and row[0] > 0) or _has_polls(connection)
+    if row is not None and row[0] > 0:
+        return True
+    if not store.marts_path.exists():
+        return False
+    with store.model_writer() as connection:
+        return _has_polls(connection)
 
 
 def forget_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str]) -> None:
     """Takes dates (ISO) out of the built ones before they are built again: one that fails then is not published."""
-    connection.execute(PUBLICATION_DDL)
+    ensure_tables(connection)
+    connection.execute("insert or ignore into meta.unfinished select unnest(?::date[])", [list(as_of_dates)])
     connection.execute("delete from meta.builds where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
 
 
@@ -150,7 +171,7 @@ def record_builds(
     warnings: Sequence[CheckWarning] = (),
     checked: Sequence[str] | None = None,
 ) -> None:
-    """Notes in the build file that these dates were built: publishing copies what is newer than its copy.
+    """Notes in the build file that these dates were built: what is not built is not published.
 
     Args:
         connection: A writer connection to the build file.
@@ -159,12 +180,13 @@ def record_builds(
         warnings: Checks that warned.
         checked: Names of the checks that ran, whose earlier results give way; all of them by default.
     """
-    connection.execute(PUBLICATION_DDL)
+    ensure_tables(connection)
     built_at = datetime.now(UTC).replace(tzinfo=None)
     connection.executemany(
         "insert or replace into meta.builds select as_of_date, cutoff_at, ?, ? from meta.cutoffs where as_of_date = ?",
         [(run_id, built_at, as_of_date) for as_of_date in as_of_dates],
     )
+    connection.execute("delete from meta.unfinished where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
     connection.execute(
         "delete from meta.check_results where list_contains(?::date[], as_of_date)"
         " and (?::varchar[] is null or list_contains(?::varchar[], check_name))",
@@ -225,15 +247,18 @@ def publish(
     with store.lock():
         for leftover in store.warehouse.glob(".publishing-*"):
             leftover.unlink()
+        with store.model_writer() as connection:
+            ensure_tables(connection)
+            _drop_leftovers(connection)
+            # Here and not in the copy: most of them are there from the last time.
+            _set_comments(connection, descriptions or {})
+            checkpoint(connection)
         temporary = store.warehouse / f".publishing-{os.getpid()}.duckdb"
-        extend = store.published_path.exists() and _same_shape(store)
-        if extend:
-            shutil.copyfile(store.published_path, temporary)
+        shutil.copyfile(store.marts_path, temporary)
         connection = connect(temporary)
         try:
             connection.execute(f"attach {quote_literal(str(store.build_path))} as build (read_only)")
-            publication = _fill(connection, store, run_id, git_sha, was_rewritten=not extend)
-            _set_comments(connection, descriptions or {})
+            publication = _complete(connection, store, run_id, git_sha)
             connection.execute("detach build")
             checkpoint(connection)
         except BaseException:
@@ -250,71 +275,36 @@ def publish(
         return publication
 
 
-def _same_shape(store: Store) -> bool:
-    """Whether the published tables have the marts' columns and types, in order."""
-    shapes = []
-    for path in (store.build_path, store.published_path):
-        connection = connect(path, read_only=True)
-        try:
-            shapes.append(connection.execute(_COLUMNS).fetchall())
-        finally:
-            connection.close()
-    return bool(shapes[0] == shapes[1])
-
-
-_COLUMNS = """
-    select table_name, column_name, data_type
-    from duckdb_columns()
-    where schema_name = 'marts' and database_name = current_database() and not internal
-    order by table_name, column_index
-"""
-
-
-def _fill(
-    connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, git_sha: str | None, *, was_rewritten: bool
-) -> Publication:
-    connection.execute(PUBLICATION_DDL)
+def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, git_sha: str | None) -> Publication:
+    """Makes the copy of the marts a published file: unfinished dates as before, and `meta`."""
     latest = connection.execute(
         "select as_of_date, cutoff_at from build.meta.builds order by as_of_date desc limit 1"
     ).fetchone()
     if latest is None and _has_polls(connection):
         # A home that was only polled so far.
         latest = connection.execute(
-            "select as_of_date, poll_ended_at from build.marts.micro_polls order by poll_at desc limit 1"
+            "select as_of_date, poll_ended_at from marts.micro_polls order by poll_at desc limit 1"
         ).fetchone()
     if latest is None:
         message = f"nothing to publish: no date was built in {store.build_path}"
         raise LookupError(message)
-    changed = [
-        row[0].isoformat()
-        for row in connection.execute(
-            "select build.as_of_date from build.meta.builds as build left join meta.builds as here using (as_of_date)"
-            " where here.built_at is null or here.built_at <> build.built_at order by 1"
-        ).fetchall()
-    ]
-    columns = {
-        name: set(of_table)
-        for name, of_table in connection.execute(
-            "select table_name, list(column_name) from duckdb_columns() where database_name = 'build'"
-            " and schema_name = 'marts' and table_name not like '%__dbt_%' group by table_name order by table_name"
-        ).fetchall()
-    }
+    connection.execute(_BUILDS_DDL + _PUBLICATION_DDL)
     connection.begin()
-    for name in columns:
-        _copy_table(connection, name, columns[name], changed, was_rewritten=was_rewritten)
-    # A date that failed to build again keeps what was published of it before.
-    connection.execute("insert or replace into meta.builds from build.meta.builds")
     connection.execute(
-        "delete from meta.check_results where as_of_date in (select as_of_date from build.meta.builds);"
-        " insert into meta.check_results from build.meta.check_results"
+        "insert into meta.builds from build.meta.builds; insert into meta.check_results from build.meta.check_results"
         " where as_of_date in (select as_of_date from build.meta.builds)"
     )
-    counts = " union all ".join(f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in columns)
+    unfinished = connection.execute("select as_of_date from build.meta.unfinished").fetchall()
+    connection.commit()
+    if unfinished:
+        _take_back(connection, store)
+    counts = " union all ".join(
+        f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in _columns(connection)
+    )
     tables = {name: int(rows) for name, rows in connection.execute(counts).fetchall()}
     sources = connection.execute(
         "select string_agg(distinct source, ', ' order by source) from build.raw.loads where status <> 'unreadable'"
     ).fetchone()
-    connection.execute("delete from meta.publication")
     connection.execute(
         "insert into meta.publication values (?, ?, ?, ?, ?, ?, ?)",
         [
@@ -327,63 +317,75 @@ def _fill(
             json.dumps(tables, sort_keys=True),
         ],
     )
-    connection.commit()
-    return Publication(store.published_path, latest[0].isoformat(), tables, was_rewritten)
+    return Publication(store.published_path, latest[0].isoformat(), tables)
+
+
+def _take_back(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+    """Gives dates that failed to build again what was published of them before, where the marts had these columns."""
+    columns = _columns(connection)
+    daily = [name for name, types in columns.items() if "as_of_date" in types and not _BY_POLL & types.keys()]
+    connection.execute("create temp table unfinished as select as_of_date from build.meta.unfinished")
+    of_unfinished = "as_of_date in (from unfinished)"
+    for name in daily:
+        connection.execute(f'delete from marts."{name}" where {of_unfinished}')
+    if not store.published_path.exists():
+        return
+    connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
+    if _columns(connection, "published") == columns:
+        for name in daily:
+            connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
+        for name in ("builds", "check_results"):
+            connection.execute(f"insert into meta.{name} from published.meta.{name} where {of_unfinished}")
+    connection.execute("detach published")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, database: str | None = None) -> dict[str, dict[str, str]]:
+    """Columns with their types, in order, of each mart of a database; of the current one by default."""
+    found = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns()"
+        " where schema_name = 'marts' and database_name = coalesce(?, current_database()) and not internal"
+        " order by table_name, column_index",
+        [database],
+    ).fetchall()
+    columns: dict[str, dict[str, str]] = {}
+    for table, column, data_type in found:
+        columns.setdefault(table, {})[column] = data_type
+    return columns
 
 
 def _has_polls(connection: duckdb.DuckDBPyConnection) -> bool:
-    row = connection.execute(
-        "select count(*) from duckdb_tables() where database_name = 'build' and table_name = 'micro_polls'"
-    ).fetchone()
-    return row is not None and row[0] > 0
-
-
-# Columns of marts that polls fill, whatever daily builds there are.
-_BY_POLL = {"poll_at", "alerted_at"}
-
-
-def _copy_table(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: set[str], changed: list[str], *, was_rewritten: bool
-) -> None:
-    if was_rewritten:
-        by_build = "as_of_date" in columns and not columns & _BY_POLL
-        built = "where as_of_date in (select as_of_date from build.meta.builds)" if by_build else ""
-        connection.execute(f'create table marts."{name}" as from build.marts."{name}" {built}')
-    elif columns & _BY_POLL:
-        # Small, and a poll adds to dates whose daily build stands.
-        connection.execute(f'delete from marts."{name}"; insert into marts."{name}" from build.marts."{name}"')
-    elif "as_of_date" in columns:
-        if not changed:
-            return
-        dates = ", ".join(f"date '{as_of_date}'" for as_of_date in changed)
-        connection.execute(f'delete from marts."{name}" where as_of_date in ({dates})')
-        connection.execute(f'insert into marts."{name}" from build.marts."{name}" where as_of_date in ({dates})')
-    elif "last_load_id" in columns:
-        newer = f'last_load_id > (select coalesce(max(last_load_id), 0) from marts."{name}")'
-        connection.execute(f'create or replace temporary table touched as from build.marts."{name}" where {newer}')
+    return bool(
         connection.execute(
-            f'delete from marts."{name}" as here where exists (select 1 from touched'
-            " where touched.market = here.market and touched.video_id = here.video_id)"
-        )
-        connection.execute(f'insert into marts."{name}" from touched; drop table touched')
-    else:
-        connection.execute(f'delete from marts."{name}"; insert into marts."{name}" from build.marts."{name}"')
+            "select 1 from duckdb_tables() where table_name = 'micro_polls' and estimated_size > 0"
+        ).fetchall()
+    )
+
+
+def _drop_leftovers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drops what a dbt that was killed left beside the marts."""
+    found = connection.execute(
+        "select table_name from duckdb_tables() where database_name = ? and contains(table_name, '__dbt_')",
+        [MARTS_DATABASE],
+    ).fetchall()
+    for (name,) in found:
+        connection.execute(f'drop table {MARTS_DATABASE}.marts."{name}"')
 
 
 def _set_comments(connection: duckdb.DuckDBPyConnection, descriptions: Mapping[str, TableDescription]) -> None:
-    """Sets the comments that differ from the descriptions; an extended file has most of them already."""
+    """Sets the comments that differ from the descriptions."""
     present = {
         (row[0], row[1]): row[2]
         for row in connection.execute(
             "select table_name, column_name, comment from duckdb_columns()"
-            " where database_name = current_database() and schema_name = 'marts'"
+            f" where database_name = '{MARTS_DATABASE}' and schema_name = 'marts'"
             " union all select table_name, '', comment from duckdb_tables()"
-            " where database_name = current_database() and schema_name = 'marts'"
+            f" where database_name = '{MARTS_DATABASE}' and schema_name = 'marts'"
         ).fetchall()
     }
     for (table, column), comment in present.items():
         described = descriptions.get(table)
         wanted = (described.columns.get(column) if column else described.text) if described else None
         if wanted and wanted != comment:
-            target = f'column marts."{table}"."{column}"' if column else f'table marts."{table}"'
+            target = f'{MARTS_DATABASE}.marts."{table}"'
+            target = f'column {target}."{column}"' if column else f"table {target}"
             connection.execute(f"comment on {target} is {quote_literal(wanted)}")

@@ -1,19 +1,22 @@
 """Paths, the writer lock and connections of one TRENDS_HOME.
 
-Belongs here: where each file is, and the only three ways to open the warehouse (`writer`, `build_reader`,
+Belongs here: where each file is, and the only three ways to open the warehouse (`writer`, `model_writer`,
 `published_reader`). Must not be here: table definitions (see `ingest.landing`), business rules.
 
 DuckDB lets one process write OR many read, and a reader of the build file blocks its writer. So the build file is
-private to the pipeline: every process that opens it takes one file lock first. Everyone else reads the
-published file, which is replaced as a whole and never locked.
+private to the pipeline: every process that opens it takes one file lock first. The marts are in a private file of
+their own, so that publishing them is copying that file. Everyone else reads the published file, which is replaced as a
+whole and never locked.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -24,6 +27,10 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+
+# Name of the marts' file as a database, in SQL of the models too (dbt_project.yml, profiles.yml): the one that the
+# published file has for those who open it.
+MARTS_DATABASE = "trends"
 
 # DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
 # spilled to a folder beside the file.
@@ -63,8 +70,26 @@ class Store:
 
     @property
     def build_path(self) -> Path:
-        """The pipeline's private database: raw, staging, intermediate, marts."""
+        """The pipeline's private database: raw, staging, intermediate."""
         return self.warehouse / "build.duckdb"
+
+    @property
+    def marts_path(self) -> Path:
+        """The marts as the models write them, private too: what is published is a copy."""
+        return self.warehouse / "unpublished.duckdb"
+
+    def set_aside(self, why: str) -> Path:
+        """Renames the pipeline's private files, under the writer lock; returns where the build file is now.
+
+        Args:
+            why: Part of their new names, such as `sample`.
+        """
+        now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        aside = self.build_path.with_name(f"build.{why}-{now}.duckdb")
+        self.build_path.rename(aside)
+        if self.marts_path.exists():
+            self.marts_path.rename(self.marts_path.with_name(f"unpublished.{why}-{now}.duckdb"))
+        return aside
 
     @property
     def published_path(self) -> Path:
@@ -132,6 +157,31 @@ class Store:
                 connection.close()
 
     @contextmanager
+    def model_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Like `writer`, with the marts' file attached for writing: `marts.<name>` are its tables.
+
+        Raises:
+            WarehouseBusyError: See `lock`.
+        """
+        with self.lock():
+            is_lost = self.published_path.exists() and not self.marts_path.exists()
+            with self.writer() as connection:
+                if is_lost and not _has_marts(connection):
+                    shutil.copyfile(self.published_path, self.marts_path)
+                else:
+                    is_lost = False
+                connection.execute(
+                    f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE};"
+                    f" create schema if not exists {MARTS_DATABASE}.marts;"
+                    f" set search_path = 'build.main,{MARTS_DATABASE}.marts'"
+                )
+                if is_lost:
+                    _go_on_from_published(connection)
+                elif _has_marts(connection):
+                    _move_marts(connection)
+                yield connection
+
+    @contextmanager
     def published_reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-only connection to the published file.
 
@@ -167,8 +217,41 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     return connection
 
 
+def _has_marts(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the marts are in the build file: it is of a version that kept them there."""
+    return bool(
+        connection.execute(
+            "select 1 from duckdb_schemas() where database_name = 'build' and schema_name = 'marts'"
+        ).fetchall()
+    )
+
+
+def _move_marts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Moves the marts out of the build file; what was moved before a kill is moved again."""
+    relations = connection.execute(
+        "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts'"
+        " union all select view_name from duckdb_views() where database_name = 'build' and schema_name = 'marts'"
+    ).fetchall()
+    for (name,) in relations:
+        connection.execute(f'create or replace table {MARTS_DATABASE}.marts."{name}" as from build.marts."{name}"')
+    connection.execute("drop schema build.marts cascade")
+
+
+def _go_on_from_published(connection: duckdb.DuckDBPyConnection) -> None:
+    """Takes the published file for the marts' lost one: what was built since it was published counts as not built."""
+    has_builds = connection.execute(
+        "select 1 from duckdb_tables() where database_name = 'build' and schema_name = 'meta' and table_name = 'builds'"
+    ).fetchall()
+    if has_builds:
+        connection.execute(
+            "delete from build.meta.builds where (as_of_date, built_at)"
+            f" not in (select (as_of_date, built_at) from {MARTS_DATABASE}.meta.builds)"
+        )
+    connection.execute(f"drop schema {MARTS_DATABASE}.meta cascade")
+
+
 def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Writes what is in the log to the file, and makes the room of dead rows free where they are many.
+    """Writes what is in the log to the files, and makes the room of dead rows free where they are many.
 
     Args:
         connection: A writer connection without a transaction; nobody else has one.
@@ -176,12 +259,18 @@ def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
     Returns:
         The tables that had many dead rows, as `schema.table`.
     """
+    writable = [
+        name
+        for (name,) in connection.execute(
+            "select database_name from duckdb_databases() where not internal and not readonly order by 1"
+        ).fetchall()
+    ]
     held = {
-        f'"{schema}"."{table}"': rows
-        for schema, table, rows in connection.execute(
-            "select schema_name, table_name, estimated_size from duckdb_tables()"
-            " where database_name = current_database() and estimated_size > ?",
-            [DEAD_ROWS],
+        f'"{database}"."{schema}"."{table}"': rows
+        for database, schema, table, rows in connection.execute(
+            "select database_name, schema_name, table_name, estimated_size from duckdb_tables()"
+            " where list_contains(?, database_name) and not temporary and estimated_size > ?",
+            [writable, DEAD_ROWS],
         ).fetchall()
     }
     counts = " union all ".join(f"select {quote_literal(name)}, count(*) from {name}" for name in held)
@@ -189,10 +278,11 @@ def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
     bloated = [name for name, rows in held.items() if rows - living[name] > DEAD_ROWS + DEAD_SHARE * rows]
     if bloated:
         connection.execute("reset max_vacuum_tasks")
-    connection.execute("checkpoint")
+    for database in writable:
+        connection.execute(f'checkpoint "{database}"')
     if bloated:
         connection.execute("set max_vacuum_tasks = 0")
-    return [name.replace('"', "") for name in bloated]
+    return [name.replace('"', "").split(".", 1)[1] for name in bloated]
 
 
 def quote_literal(value: str) -> str:

@@ -1,6 +1,6 @@
-{{ config(materialized='view') }}
+{{ config(incremental_strategy='replace_keys', unique_key=['market', 'video_id']) }}
 
-{#- Published as a table; a view in the build file, because the rows stand in int_video_readings already. -#}
+{#- What int_video_readings has for readers: of the videos that new loads touched, as there. -#}
 
 select
     market,
@@ -40,3 +40,6 @@ select
     item_index,
     last_load_id
 from {{ ref('int_video_readings') }}
+{% if is_incremental() %}
+where last_load_id > (select coalesce(max(last_load_id), 0) from {{ this }})
+{% endif %}

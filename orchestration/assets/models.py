@@ -129,7 +129,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 done, failure = error.results, error
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
             results = list({result.unique_id: result for result in [*results, *done]}.values())
-            with store.writer() as connection:
+            with store.model_writer() as connection:
                 seen = [
                     finding
                     for result in done
@@ -144,7 +144,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
             if failure:
                 break
         untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]
-        with store.writer() as connection:
+        with store.model_writer() as connection:
             told = _told_of(connection, untold)
         yield from _events(context, by_unique_id, untold, found, told)
         if failure:
@@ -175,7 +175,7 @@ def _told_meanwhile(
         while (result := done.get()) is not None:
             if result.status in _GOOD:
                 # Not before there is a result: dbt itself opens the file in its own way.
-                connection = connection or stack.enter_context(store.writer())
+                connection = connection or stack.enter_context(store.model_writer())
                 yield from _events(context, by_unique_id, [result], [], _told_of(connection, [result]))
         return future.result()
 

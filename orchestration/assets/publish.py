@@ -42,7 +42,6 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
                 "dagster/row_count": sum(publication.tables.values()),
                 "tables": dg.MetadataValue.md(f"| mart | rows |\n|---|---|\n{table}"),
                 "bytes": publication.path.stat().st_size,
-                "rewritten": publication.was_rewritten,
             }
         )
 

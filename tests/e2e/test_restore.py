@@ -45,4 +45,4 @@ def test_the_day_after_a_restore_equals_the_day_without_the_loss(
     third_day = mart_checksums(restored.published_path)
     assert third_day == mart_checksums(twin.published_path)
     assert third_day != two_days
-    assert mart_checksums(restored.build_path) == mart_checksums(twin.build_path)
+    assert mart_checksums(restored.marts_path) == mart_checksums(twin.marts_path)

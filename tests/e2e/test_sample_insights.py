@@ -749,10 +749,10 @@ def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     days = ("2026-03-14", "2026-03-11")
     where = f"as_of_date in (date '{days[0]}', date '{days[1]}')"
     mine = ("competitor_", "revenue_", "template_revenue", "my_performance", "opportunities")
-    batch = {name: sums for name, sums in mart_checksums(home.build_path, where).items() if name.startswith(mine)}
+    batch = {name: sums for name, sums in mart_checksums(home.marts_path, where).items() if name.startswith(mine)}
     for day in days:
         dbt(home, "run", dates=[day])
-    alone = mart_checksums(home.build_path, where)
+    alone = mart_checksums(home.marts_path, where)
     assert {name: alone[name] for name in batch} == batch
     assert all(rows > 0 for rows, _ in batch.values())
     assert len(batch) > 15

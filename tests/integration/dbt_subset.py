@@ -38,12 +38,8 @@ class Subset:
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-write connection, closed at the end; dbt must not run meanwhile."""
-        connection = duckdb.connect(str(self.database))
-        try:
-            connection.execute("set TimeZone = 'UTC'")
+        with Store(self.folder).model_writer() as connection:
             yield connection
-        finally:
-            connection.close()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""

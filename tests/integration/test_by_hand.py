@@ -38,18 +38,18 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = backfill(directory / "feeds", directory / "home", until=datetime.combine(DAY, time.min, UTC))
     feeds, refusals = export_folder.scan(directory / "feeds", MARKETS)
     now = datetime.now(UTC)
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         landing.land(connection, feeds, refusals, landed_at=now)
         landing.cutoff_for(connection, DAY, now=now)
     return store
 
 
 def test_rows_by_hand_are_those_of_the_marts_and_not_taken_from_them(landed: Store) -> None:
-    with landed.writer() as connection:
+    with landed.model_writer() as connection:
         by_hand.run(connection, DAY)
         before = _rows(connection)
     compiled_models.build(PROJECT, landed, [DAY.isoformat()])
-    with landed.writer() as connection:
+    with landed.model_writer() as connection:
         by_hand.run(connection, DAY)
         assert by_hand.differences(connection, DAY) == dict.fromkeys(by_hand.MARTS, 0)
         rows = _rows(connection)

@@ -40,9 +40,8 @@ def compiled() -> dict[str, str]:
 @pytest.fixture
 def connection(compiled: dict[str, str], tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A warehouse with every relation, none with rows, and `DAY` as the batch."""
-    file = tmp_path / "build.duckdb"
-    shutil.copyfile(PROJECT / "target" / "empty" / "warehouse" / "build.duckdb", file)
-    with duckdb.connect(str(file)) as opened:
+    shutil.copytree(PROJECT / "target" / "empty" / "warehouse", tmp_path / "warehouse")
+    with Store(tmp_path).model_writer() as opened:
         relation(opened, "intermediate.int_as_of", "as_of_date, cutoff_at", f"('{DAY}', '{DAY} 23:59:59')")
         yield opened
 
@@ -50,7 +49,7 @@ def connection(compiled: dict[str, str], tmp_path: Path) -> Iterator[duckdb.Duck
 def relation(connection: duckdb.DuckDBPyConnection, name: str, columns: str, values: str) -> None:
     """Puts made-up rows in the place of a relation; what stands for a date is one."""
     connection.execute(
-        f"create or replace table {name} as select * replace (as_of_date::date as as_of_date)"
+        f"drop table {name}; create table {name} as select * replace (as_of_date::date as as_of_date)"
         f" from (values {values}) as made_up ({columns})"
     )
 
@@ -166,7 +165,7 @@ def test_a_mode_is_one_word_in_the_project(tmp_path: Path, mode: str) -> None:
     text = project.read_text(encoding="utf-8")
     assert f"{name}: warn" in text
     project.write_text(text.replace(f"{name}: warn", f"{name}: {mode}"), encoding="utf-8")
-    with Store(folder).writer() as connection:
+    with Store(folder).model_writer() as connection:
         compiled_models.landing.ensure_tables(connection)
     if mode == "blok":
         with pytest.raises(DbtFailedError, match=f"{name} is blok: say block, warn or off"):

@@ -41,7 +41,7 @@ def _copy(store: Store, directory: Path) -> Store:
 
 def _contents(store: Store) -> dict[str, Rows]:
     """Rows and checksum of every table that dbt makes."""
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         tables = connection.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
             " where schema_name in ('seeds', 'staging', 'intermediate', 'marts')"
@@ -138,7 +138,7 @@ def test_dates_of_a_batch_stand_in_the_sql(small: Subset, batch: list[str]) -> N
 def test_model_that_fails_names_itself_and_leaves_its_old_rows(small: Subset) -> None:
     store = Store(small.folder)
     compiled_models.build(small.folder, store, ["2026-01-02"], ["gaps", "after_gaps"])
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         connection.execute("drop table main.gaps; create view main.gaps as select 1 as gap")
         with pytest.raises(DbtFailedError, match=r"gaps: .*gaps"):
             compiled_models.run(

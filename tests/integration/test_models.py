@@ -85,7 +85,7 @@ class Staged:
         self.exports = exports
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        with self.store.writer() as connection:
+        with self.store.model_writer() as connection:
             return records(connection, sql)
 
     def video(self, shape: str) -> dict[str, Any]:
@@ -401,7 +401,7 @@ def test_any_item_comes_through_staging(
 
 def test_data_tests_fail_on_bad_rows(empty_models: Store) -> None:
     """The project's own generic tests: each finds the row that breaks it."""
-    with empty_models.writer() as connection:
+    with empty_models.model_writer() as connection:
         connection.execute("begin")
         connection.execute(
             "insert into intermediate.int_video_readings (market, video_id, reading_number, age_hours, times_seen,"

@@ -57,7 +57,7 @@ def poll(home: Path, folder: Path, dates: Sequence[str] = ("2026-01-05",)) -> St
 
 
 def alerts(store: Store) -> list[dict[str, Any]]:
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         return records(connection, "select * from marts.acceleration_alerts order by alerted_at, video_id")
 
 

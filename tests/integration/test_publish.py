@@ -13,42 +13,37 @@ import pytest
 
 from ingest import landing
 from tests.support import PROJECT, build, mart_checksums, moment, published
-from warehouse.publish import TableDescription, pending_dates, publish, record_builds
+from warehouse.publish import TableDescription, forget_builds, pending_dates, publish, record_builds
 from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 
+MARTS = """
+create table {schema}.videos_daily as
+select
+    day::date as as_of_date,
+    'US' as market,
+    number::varchar as video_id,
+    number * 1.5 as momentum_score
+from unnest(['2026-01-01', '2026-01-02', '2026-01-03']) as days (day)
+cross join range(500) as numbers (number);
+create table {schema}.micro_polls as
+select
+    as_of_date,
+    as_of_date + interval 10 hour as poll_at,
+    as_of_date + interval 10 hour as poll_ended_at
+from (values (date '2026-01-03')) as polls (as_of_date);
+create table {schema}.markets as select 'US' as market, 'label' as label;
+"""
+
+
 @pytest.fixture
 def built(store: Store) -> Store:
-    """A home with marts of every form: daily partitions, keyed readings behind a view, a small table."""
-    with store.writer() as connection:
+    """A home with marts of every form: daily partitions, polls, a small table."""
+    with store.model_writer() as connection:
         landing.ensure_tables(connection)
-        connection.execute(
-            """
-            create schema marts;
-            create schema intermediate;
-            create table marts.videos_daily as
-            select
-                day::date as as_of_date,
-                'US' as market,
-                number::varchar as video_id,
-                number * 1.5 as momentum_score
-            from unnest(['2026-01-01', '2026-01-02', '2026-01-03']) as days (day)
-            cross join range(500) as numbers (number);
-            create table intermediate.int_video_readings as
-            select
-                'US' as market,
-                number::varchar as video_id,
-                reading::integer as reading_number,
-                number + reading as plays,
-                reading::bigint as last_load_id
-            from range(100) as numbers (number) cross join range(1, 4) as readings (reading);
-            update intermediate.int_video_readings set last_load_id = 3;
-            create view marts.video_readings as select * from intermediate.int_video_readings;
-            create table marts.markets as select 'US' as market, 'label' as label;
-            """
-        )
+        connection.execute(MARTS.format(schema="trends.marts"))
         for day in DAYS:
             landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
         record_builds(connection, DAYS, "run-0")
@@ -57,7 +52,7 @@ def built(store: Store) -> Store:
 
 def change(store: Store, day: str, number: int) -> None:
     """A further run: rebuilds one day with other values and another number of rows."""
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         connection.execute(f"delete from marts.videos_daily where as_of_date = '{day}'")
         connection.execute(
             f"insert into marts.videos_daily select '{day}', 'UK', number::varchar, {number}"
@@ -72,9 +67,8 @@ def change(store: Store, day: str, number: int) -> None:
 
 def test_publication_describes_the_file(built: Store) -> None:
     result = publish(built, run_id="run-0", git_sha="abc")
-    assert result.was_rewritten
     assert result.as_of_date == "2026-01-03"
-    assert result.tables == {"markets": 1, "video_readings": 300, "videos_daily": 1500}
+    assert result.tables == {"markets": 1, "micro_polls": 1, "videos_daily": 1500}
     ((run_id, as_of_date, cutoff_at, sha, tables),) = published(
         built, "select run_id, as_of_date, cutoff_at, git_sha, tables from meta.publication"
     )
@@ -84,52 +78,100 @@ def test_publication_describes_the_file(built: Store) -> None:
         "2026-01-03 23:59:59.999999",
         "abc",
     )
-    assert tables == '{"markets": 1, "video_readings": 300, "videos_daily": 1500}'
+    assert tables == '{"markets": 1, "micro_polls": 1, "videos_daily": 1500}'
     kinds = published(built, "select distinct table_type from information_schema.tables where table_schema = 'marts'")
     assert kinds == [("BASE TABLE",)], "a view would name the build file"
-    assert mart_checksums(built.published_path)["videos_daily"] == mart_checksums(built.build_path)["videos_daily"]
+    assert mart_checksums(built.published_path) == mart_checksums(built.marts_path)
+    assert published(built, "select as_of_date::varchar, run_id from meta.builds order by 1") == [
+        (day, "run-0") for day in DAYS
+    ]
 
 
-def test_extended_file_equals_a_rewritten_one(built: Store) -> None:
+def test_what_was_built_since_is_published_with_what_stands(built: Store) -> None:
     publish(built, run_id="run-0")
     change(built, "2026-01-02", 7)
     change(built, "2026-01-04", 8)
-    with built.writer() as connection:
+    with built.model_writer() as connection:
         connection.execute("delete from marts.videos_daily where as_of_date = '2026-01-03'")
         record_builds(connection, ["2026-01-03"], "run-9")
         connection.execute("update marts.markets set label = 'new label'")
-        # Load 4 touched one video: all its readings carry the load, one is new, one was merged away.
-        connection.execute("delete from intermediate.int_video_readings where video_id = '5' and reading_number = 2")
-        connection.execute(
-            "insert into intermediate.int_video_readings values ('US', '5', 4, 99, 4), ('US', 'new', 1, 1, 4)"
-        )
-        connection.execute("update intermediate.int_video_readings set last_load_id = 4 where video_id = '5'")
-    extended = publish(built, run_id="run-9")
-    assert not extended.was_rewritten
-    after = mart_checksums(built.published_path)
-    built.published_path.unlink()
-    rewritten = publish(built, run_id="run-9")
-    assert rewritten.was_rewritten
-    assert mart_checksums(built.published_path) == after
-    assert rewritten.tables == extended.tables == {"markets": 1, "video_readings": 301, "videos_daily": 500 + 407 + 408}
+    assert publish(built, run_id="run-9").tables == {
+        "markets": 1, "micro_polls": 1, "videos_daily": 500 + 407 + 408,
+    }  # fmt: skip
+    assert mart_checksums(built.published_path) == mart_checksums(built.marts_path)
     assert published(built, "select label from marts.markets") == [("new label",)]
+    assert published(built, "select run_id from meta.builds order by as_of_date") == [
+        ("run-0",), ("run-7",), ("run-9",), ("run-8",),
+    ]  # fmt: skip
 
 
-def test_only_days_that_were_built_since_are_copied(built: Store) -> None:
+def _half_a_build(store: Store, *days: str) -> None:
+    """A build of dates that wrote rows and did not come to its end, and a poll after it."""
+    with store.model_writer() as connection:
+        forget_builds(connection, days)
+        for day in days:
+            connection.execute(f"delete from marts.videos_daily where as_of_date = '{day}' and momentum_score > 300")
+            connection.execute(f"insert into marts.videos_daily select '{day}', 'UK', 'half', -1")
+        connection.execute(
+            "insert into marts.micro_polls select as_of_date, poll_at + interval 2 hour, null from marts.micro_polls"
+        )
+
+
+def test_a_date_that_failed_to_build_stays_as_it_was_published(built: Store) -> None:
+    publish(built, run_id="run-0")
+    before, builds = mart_checksums(built.published_path), published(built, "from meta.builds order by as_of_date")
+    _half_a_build(built, "2026-01-03", "2026-01-04")
+    result = publish(built, run_id="run-1")
+    assert result.as_of_date == "2026-01-02", "the latest date that is built"
+    after = mart_checksums(built.published_path)
+    assert after["videos_daily"] == before["videos_daily"]
+    assert after["micro_polls"] == mart_checksums(built.marts_path)["micro_polls"] != before["micro_polls"]
+    assert published(built, "from meta.builds order by as_of_date") == builds
+    # Built to its end, it is published.
+    change(built, "2026-01-03", 3)
+    assert publish(built, run_id="run-2").tables["videos_daily"] == 1000 + 403
+    assert published(built, "select count(*) from marts.videos_daily where as_of_date = '2026-01-04'") == [(0,)]
+
+
+@pytest.mark.parametrize("before", ["other columns", "nothing"])
+def test_a_failed_date_without_such_rows_before_is_not_published(built: Store, before: str) -> None:
+    if before == "other columns":
+        publish(built, run_id="run-0")
+        build(built, "alter table marts.videos_daily add column score double default 5")
+    with built.model_writer() as connection:
+        forget_builds(connection, ["2026-01-03"])
+    publish(built, run_id="run-1")
+    assert published(built, "select distinct as_of_date::varchar from marts.videos_daily order by 1") == [
+        (day,) for day in DAYS[:2]
+    ]
+    assert published(built, "select count(*) from meta.builds") == [(2,)]
+
+
+def test_marts_of_an_earlier_version_move_out_of_the_build_file(store: Store) -> None:
+    with store.writer() as connection:
+        landing.ensure_tables(connection)
+        connection.execute("create schema marts;" + MARTS.format(schema="marts"))
+        connection.execute("alter table marts.markets rename to label; create view marts.markets as from marts.label")
+        for day in DAYS:
+            landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
+        record_builds(connection, DAYS, "run-0")
+    before = mart_checksums(store.build_path)
+    tables = publish(store, run_id="run-1").tables
+    assert tables == {"label": 1, "markets": 1, "micro_polls": 1, "videos_daily": 1500}
+    assert mart_checksums(store.marts_path) == mart_checksums(store.published_path) == before
+    assert mart_checksums(store.build_path) == {}
+
+
+def test_a_lost_file_of_marts_is_taken_from_what_was_published(built: Store) -> None:
     publish(built, run_id="run-0")
     before = mart_checksums(built.published_path)
-    with built.writer() as connection:
-        connection.execute("update marts.videos_daily set momentum_score = -1 where as_of_date = '2026-01-01'")
-    publish(built, run_id="run-1")
-    assert mart_checksums(built.published_path) == before, "a build that was never recorded did not pass its checks"
-
-
-def test_other_columns_make_the_file_anew(built: Store) -> None:
-    publish(built, run_id="run-0")
-    build(built, "alter table marts.videos_daily add column score double default 5")
-    result = publish(built, run_id="run-1")
-    assert result.was_rewritten
-    assert published(built, "select distinct score from marts.videos_daily") == [(5.0,)]
+    change(built, "2026-01-02", 7)
+    built.marts_path.unlink()
+    days = [moment(day).date() for day in DAYS]
+    with built.model_writer() as connection:
+        assert pending_dates(connection, days, [days[2]]) == days[1:], "what was built since is to be built again"
+    assert mart_checksums(built.marts_path) == before
+    assert publish(built, run_id="run-1").tables["videos_daily"] == 1500
 
 
 def test_descriptions_become_comments(built: Store) -> None:
@@ -153,7 +195,7 @@ def test_descriptions_become_comments(built: Store) -> None:
 
 
 def test_nothing_built_is_said(store: Store) -> None:
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         landing.ensure_tables(connection)
         pending_dates(connection, [], [moment("2026-01-01").date()])
     with pytest.raises(LookupError, match="nothing to publish: no date was built"):
@@ -180,7 +222,7 @@ def test_leftover_of_a_killed_publish_is_removed(built: Store) -> None:
 
 def test_pending_dates_are_the_wanted_and_the_unbuilt_before_them(built: Store) -> None:
     days = [moment(f"2026-01-0{day}").date() for day in range(1, 8)]
-    with built.writer() as connection:
+    with built.model_writer() as connection:
         # 1-3 are built; 5 is wanted, so 4 comes along; 6 and 7 are later.
         assert pending_dates(connection, days, [days[4]]) == [days[3], days[4]]
         assert pending_dates(connection, days, [days[1]]) == [days[1]], "a wanted date is built again"
@@ -279,7 +321,7 @@ def test_second_writer_stops_with_a_clear_message(built: Store) -> None:
             publish(impatient, run_id="run-1")
         assert f"another trends process (pid {holder.pid}) is writing {built.build_path}" in str(failure.value)
         assert "Wait for it, or stop it" in str(failure.value)
-        with pytest.raises(WarehouseBusyError), impatient.writer():
+        with pytest.raises(WarehouseBusyError), impatient.model_writer():
             pass
 
 
@@ -303,11 +345,11 @@ def test_second_writer_waits_for_the_first(built: Store) -> None:
 
 
 def test_lock_is_reentrant_and_connections_are_closed(built: Store) -> None:
-    with built.lock(), built.writer() as connection:
+    with built.lock(), built.model_writer() as connection:
         assert connection.execute("select 1").fetchall() == [(1,)]
-    with pytest.raises(ZeroDivisionError), built.writer():
+    with pytest.raises(ZeroDivisionError), built.model_writer():
         raise ZeroDivisionError
-    with built.writer() as connection:
+    with built.model_writer() as connection:
         assert connection.execute("select count(*) from marts.markets").fetchall() == [(1,)]
 
 
@@ -325,13 +367,13 @@ def test_memory_of_a_connection_is_bounded(store: Store) -> None:
 
 def test_dead_rows_are_made_free_once_they_are_many(store: Store) -> None:
     size = "select estimated_size from duckdb_tables() where table_name = 'readings'"
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         # More than two of DuckDB's row groups, so that none of them is dead as a whole.
         connection.execute("create table readings as select i, md5(i::varchar) as text from range(300000) as t (i)")
         assert checkpoint(connection) == []
         connection.execute("delete from readings where i % 10 = 0")
         assert checkpoint(connection) == []
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         # A tenth is dead: kept through the end of a connection, and no row of it is seen.
         assert connection.execute(size).fetchall() == [(300_000,)]
         connection.execute("delete from readings where i % 10 < 7")
