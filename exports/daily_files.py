@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -22,16 +21,10 @@ from lxml import etree
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from exports import published
-from exports.deflate import inflate_fast
 from exports.published import Day
 
 _ROW = b"<row "
-_FILTER = re.compile(rb'<autoFilter ref="[A-Z]+1:[A-Z]+(\d+)"')
-_LONGEST_TAG = 80
-# Bytes of a sheet from which the time to inflate it counts.
-_BIG = 1 << 20
-# Rows per tab by the workbook's hash: the manifest asks for what was counted when it was written, and the sheets of a
-# big market unpack to hundreds of megabytes.
+# Rows per tab by the workbook's hash: the manifest asks for what was counted when it was written.
 _COUNTED: dict[str, dict[str, int]] = {}
 
 
@@ -73,7 +66,8 @@ def write_file(
     with published.open_day(published_path, as_of_date) as day:
         content = make(day)
     path = directory / pattern.replace("<date>", as_of_date.isoformat())
-    return _put(path, content, started, _rows_per_tab(content) if path.suffix == ".xlsx" else None)
+    digest = hashlib.sha256(content).hexdigest()
+    return _put(path, content, digest, started, _rows_per_tab(content, digest) if path.suffix == ".xlsx" else None)
 
 
 def remember(file: ExportedFile) -> None:
@@ -88,58 +82,49 @@ def write_manifest(published_path: Path, as_of_date: date, directory: Path, file
     with published.open_day(published_path, as_of_date) as day:
         about: dict[str, Any] = published.sources(day)
     about["files"] = [_describe(path) for path in files]
-    text = json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    return _put(directory / f"manifest_{as_of_date.isoformat()}.json", text.encode("utf-8"), started)
+    content = (json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode("utf-8")
+    path = directory / f"manifest_{as_of_date.isoformat()}.json"
+    return _put(path, content, hashlib.sha256(content).hexdigest(), started)
 
 
 def _describe(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
-    described: dict[str, Any] = {
-        "name": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content),
-    }  # fmt: skip
+    digest = hashlib.sha256(content).hexdigest()
+    described: dict[str, Any] = {"name": path.name, "sha256": digest, "bytes": len(content)}
     if path.suffix == ".xlsx":
-        described["rows"] = _rows_per_tab(content)
+        described["rows"] = _rows_per_tab(content, digest)
     else:
         described["rows"] = content.count(b"\n")
     return described
 
 
-def _rows_per_tab(content: bytes) -> dict[str, int]:
-    """Data rows of each tab, counted in the file itself.
+def _rows_per_tab(content: bytes, digest: str) -> dict[str, int]:
+    """Data rows of each tab, as the file itself says.
 
-    The filter of a table spans its header and rows (a note that there are none stands below it); a tab without a
-    filter is a list of lines, of which the empty ones don't count.
+    The filter of a table spans its header and rows (a note that there are none stands below it), and the workbook has
+    a name for it; a tab without a filter is a list of lines, of which the empty ones don't count.
     """
-    digest = hashlib.sha256(content).hexdigest()
     if digest not in _COUNTED:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             # openpyxl would parse every sheet to its end to tell these names.
-            sheets = etree.fromstring(archive.read("xl/workbook.xml")).iter(f"{{{SHEET_MAIN_NS}}}sheet")
-            names = [sheet.attrib["name"] for sheet in sheets]
+            workbook = etree.fromstring(archive.read("xl/workbook.xml"))
+            sheets = workbook.iter(f"{{{SHEET_MAIN_NS}}}sheet")
+            filters = {
+                int(name.attrib["localSheetId"]): int((name.text or "").rsplit("$", 1)[1]) - 1
+                for name in workbook.iter(f"{{{SHEET_MAIN_NS}}}definedName")
+                if name.attrib["name"] == "_xlnm._FilterDatabase"
+            }
             _COUNTED[digest] = {
-                name: _rows_of_sheet(archive, f"xl/worksheets/sheet{index}.xml")
-                for index, name in enumerate(names, start=1)
+                sheet.attrib["name"]: filters[index]
+                if index in filters
+                else archive.read(f"xl/worksheets/sheet{index + 1}.xml").count(_ROW)
+                for index, sheet in enumerate(sheets)
             }
     return _COUNTED[digest]
 
 
-def _rows_of_sheet(archive: zipfile.ZipFile, member: str) -> int:
-    # In pieces, because it may be big. A tag may lie across two pieces.
-    lines, table, rest = 0, None, b""
-    with archive.open(member) as sheet:
-        if archive.getinfo(member).file_size > _BIG:
-            inflate_fast(sheet)
-        while piece := sheet.read(1 << 20):
-            text = rest + piece
-            lines += text.count(_ROW) - rest.count(_ROW)
-            table = _FILTER.search(text) or table
-            rest = text[-_LONGEST_TAG:]
-    return int(table[1]) - 1 if table else lines
-
-
-def _put(path: Path, content: bytes, started: float, tabs: dict[str, int] | None = None) -> ExportedFile:
+def _put(path: Path, content: bytes, digest: str, started: float, tabs: dict[str, int] | None = None) -> ExportedFile:
     path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(content).hexdigest()
     changed = not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
     if changed:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")

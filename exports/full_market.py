@@ -39,4 +39,4 @@ def full_market(day: Day, market: str) -> bytes:
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{count + 1}"
     sheet_rows.register(day.connection)
     rows = day.stream(sheet_rows.rows_sql(published.FULL_MARKET, sheet, columns), market=market)
-    return to_bytes(book, {market: FurtherRows(sheet.auto_filter.ref, (xml for (xml,) in rows))})
+    return to_bytes(book, {market: FurtherRows(sheet.auto_filter.ref, rows)})

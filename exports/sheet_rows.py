@@ -44,7 +44,7 @@ def rows_sql(numbered: str, sheet: Worksheet, columns: Mapping[str, str]) -> str
         columns: DuckDB type by column name, left to right.
 
     Returns:
-        A select of one column of type BLOB (UTF-8), for a connection that is `register`ed. NULL, empty text, NaN and
+        A select of one column of text, for a connection that is `register`ed. NULL, empty text, NaN and
         infinity are empty cells.
 
     Raises:
@@ -66,7 +66,7 @@ def rows_sql(numbered: str, sheet: Worksheet, columns: Mapping[str, str]) -> str
         numbered as ({numbered}),
         in_order as (select * from numbered order by row_number),
         safe as (select row_number, {", ".join(safe)} from in_order)
-        select encode(concat('<row r="', row_number, '">', {", ".join(cells)}, '</row>'))
+        select concat('<row r="', row_number, '">', {", ".join(cells)}, '</row>')
         from safe
         """
 

@@ -193,11 +193,11 @@ class FurtherRows:
 
     Attributes:
         reference: The cells of the whole tab, such as `A1:CB100001`: programs that stream a sheet read no further.
-        xml: The rows (see `sheet_rows`).
+        xml: The rows (see `sheet_rows`), in pieces of any size.
     """
 
     reference: str
-    xml: Iterable[bytes]
+    xml: Iterable[bytes | memoryview]
 
 
 def to_bytes(book: Workbook, rows: Mapping[str, FurtherRows] | None = None) -> bytes:
@@ -247,8 +247,8 @@ class _TimelessZip(zipfile.ZipFile):
                 deflate_fast(target)
             above, end, below = sheet.partition(_END_OF_ROWS)
             target.write(above)
-            for row in further_rows.xml if further_rows else ():
-                target.write(row)
+            for piece in further_rows.xml if further_rows else ():
+                target.write(piece)
             target.write(end + below)
 
 

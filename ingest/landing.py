@@ -494,7 +494,9 @@ def _land_batch(
     connection: duckdb.DuckDBPyConnection, batch: Sequence[_Offered], landed_at: datetime, report: LandingReport
 ) -> None:
     """Reads the files one by one, then checks and inserts all their items in one transaction."""
-    connection.execute("create or replace temporary table incoming (file_index integer, payload varchar, is_json boolean)")
+    connection.execute(
+        "create or replace temporary table incoming (file_index integer, payload varchar, is_json boolean)"
+    )
     connection.execute("create or replace temporary table offered_kinds (file_index integer, kind varchar)")
     connection.executemany(
         "insert into offered_kinds values (?, ?)", [(index, offered.feed.kind) for index, offered in enumerate(batch)]
@@ -700,7 +702,9 @@ def _salvage(connection: duckdb.DuckDBPyConnection, file_index: int, offered: _O
         connection.execute(
             """
             insert into incoming
-            select ?, line, json_valid(line) from (select unnest(string_split(?, chr(10))) as line) where trim(line) <> ''
+            select ?, line, json_valid(line)
+            from (select unnest(string_split(?, chr(10))) as line)
+            where trim(line) <> ''
             """,
             [file_index, content],
         )
