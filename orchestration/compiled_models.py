@@ -31,7 +31,7 @@ import filelock
 from ingest import landing
 from orchestration import columns, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
-from warehouse.store import MARTS_DATABASE, Store, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,11 @@ def build(
             create_relations(connection, project_dir)
             record_built(connection, fingerprint)
         if is_current(connection, fingerprint):
-            return run(connection, nodes, as_of_dates, names, on_result)
+            try:
+                return run(connection, nodes, as_of_dates, names, on_result)
+            finally:
+                # Here, while the caller still tells of the results.
+                checkpoint(connection)
     arguments = selection_arguments(list(names or []), names is None)
     results = dbt_runner.invoke(
         project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, on_result=on_result

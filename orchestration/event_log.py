@@ -10,12 +10,12 @@ event takes 1-2 ms. Files and tables are the same: the one class reads what the 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as db
-from dagster import EventLogEntry, StringSource
+from dagster import DagsterInstance, EventLogEntry, StringSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -69,13 +69,19 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Stores events in one transaction per database: a run plans hundreds of them before it begins."""
+        with self.one_transaction(*(event.run_id for event in events)):
+            for event in events:
+                self.store_event(event)
+
+    @contextmanager
+    def one_transaction(self, *run_ids: str) -> Iterator[None]:
+        """What is stored meanwhile about these runs is one transaction per database; for moments, others wait."""
         with self._db_lock, ExitStack() as stack:
-            for shard in dict.fromkeys([INDEX_SHARD_NAME, *(event.run_id for event in events)]):
+            for shard in dict.fromkeys([INDEX_SHARD_NAME, *run_ids]):
                 connection = stack.enter_context(self._connect(shard))
                 self._joined[shard] = connection
                 stack.callback(self._joined.pop, shard)
-            for event in events:
-                self.store_event(event)
+            yield
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has a table. Asked for every event; a table that is there stays."""
@@ -109,6 +115,12 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         while self._engines:
             self._engines.popitem()[1].dispose()
         super().dispose()
+
+
+def one_transaction(instance: DagsterInstance, run_id: str) -> AbstractContextManager[None]:
+    """See `KeptOpenSqliteEventLogStorage.one_transaction`; nothing where the events are kept elsewhere."""
+    storage = instance.event_log_storage
+    return storage.one_transaction(run_id) if isinstance(storage, KeptOpenSqliteEventLogStorage) else nullcontext()
 
 
 def _sync_less(connection: Any, _: Any) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -278,8 +279,9 @@ def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
     bloated = [name for name, rows in held.items() if rows - living[name] > DEAD_ROWS + DEAD_SHARE * rows]
     if bloated:
         connection.execute("reset max_vacuum_tasks")
-    for database in writable:
-        connection.execute(f'checkpoint "{database}"')
+    # DuckDB uses one core for each of them.
+    with ThreadPoolExecutor(len(writable)) as pool:
+        list(pool.map(lambda database: connection.cursor().execute(f'checkpoint "{database}"'), writable))
     if bloated:
         connection.execute("set max_vacuum_tasks = 0")
     return [name.replace('"', "").split(".", 1)[1] for name in bloated]
