@@ -31,19 +31,40 @@ touched as (
 
 ),
 
+shared_moments as (
+
+    -- Moments at which two loads saw a market: nearly always none, so that no video need be looked at for it.
+    select
+        market,
+        observed_at
+    from {{ ref('stg_tiktok__videos') }}
+    group by market, observed_at
+    having min(load_id) < max(load_id)
+
+),
+
 appearances as (
 
-    select
-        staged.*,
-        row_number() over (
-            partition by staged.market, staged.video_id, staged.observed_at
-            order by staged.load_id desc
-        ) as place_at_moment
+    select staged.*
     from staged
     inner join touched
         on
             staged.market = touched.market
             and staged.video_id = touched.video_id
+    where
+        not exists (
+            select 1
+            from {{ ref('stg_tiktok__videos') }} as later
+            inner join shared_moments
+                on
+                    later.market = shared_moments.market
+                    and later.observed_at = shared_moments.observed_at
+            where
+                later.market = staged.market
+                and later.video_id = staged.video_id
+                and later.observed_at = staged.observed_at
+                and later.load_id > staged.load_id
+        )
 
 ),
 
@@ -59,7 +80,6 @@ preceded as (
         max(comments) over before as highest_comments,
         max(saves) over before as highest_saves
     from appearances
-    where place_at_moment = 1
     window
         seen as (partition by market, video_id order by observed_at),
         before as (

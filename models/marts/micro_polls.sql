@@ -32,7 +32,7 @@ sightings as (
         video_id,
         observed_at
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(4) }}
+    where observed_date >= {{ window_start(0) }}
 
 ),
 
@@ -48,14 +48,37 @@ readings as (
 
 ),
 
+ever_watched as (
+
+    -- Of all videos of some days these are few: what follows need not be done for the others.
+    select distinct
+        market,
+        video_id
+    from {{ ref('int_poll_scores') }}
+    where
+        as_of_date >= {{ window_start(4) }}
+        and is_watched
+
+),
+
 scores as (
 
     select
-        *,
-        lead(observed_at) over (partition by market, video_id order by observed_at) as next_scored_at,
-        lag(is_watched) over (partition by market, video_id order by observed_at) as was_watched
-    from {{ ref('int_poll_scores') }}
-    where as_of_date >= {{ window_start(4) }}
+        scored.market,
+        scored.video_id,
+        scored.observed_at,
+        scored.age_hours,
+        scored.absences,
+        scored.is_watched,
+        lead(scored.observed_at) over in_order as next_scored_at,
+        lag(scored.is_watched) over in_order as was_watched
+    from {{ ref('int_poll_scores') }} as scored
+    inner join ever_watched
+        on
+            scored.market = ever_watched.market
+            and scored.video_id = ever_watched.video_id
+    where scored.as_of_date >= {{ window_start(4) }}
+    window in_order as (partition by scored.market, scored.video_id order by scored.observed_at)
 
 ),
 
@@ -94,6 +117,21 @@ counted as (
 
 ),
 
+seen_of_watched as (
+
+    select distinct
+        staged.market,
+        staged.video_id,
+        staged.observed_at
+    from {{ ref('stg_tiktok__videos') }} as staged
+    inner join ever_watched
+        on
+            staged.market = ever_watched.market
+            and staged.video_id = ever_watched.video_id
+    where staged.observed_date >= {{ window_start(4) }}
+
+),
+
 present as (
 
     -- From a sighting until the feed that is one absence too many, or the next sighting.
@@ -107,7 +145,7 @@ present as (
             ), timestamp '9999-12-31'),
             coalesce(too_many.observed_at, timestamp '9999-12-31')
         ) as until_at
-    from sightings as seen
+    from seen_of_watched as seen
     inner join feeds
         on
             seen.market = feeds.market
@@ -116,11 +154,6 @@ present as (
         on
             feeds.market = too_many.market
             and feeds.feed_number + {{ var('watch_absences') }} = too_many.feed_number
-    where
-        exists (
-            select 1 from watched
-            where watched.market = seen.market and watched.video_id = seen.video_id
-        )
 
 ),
 
