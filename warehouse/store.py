@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ MARTS_DATABASE = "trends"
 # DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
 # spilled to a folder beside the file.
 MEMORY_LIMIT_GIB = 4.0
+# Of a reader: two of them make files at a time.
+READER_MEMORY_GIB = 1.5
 # Buffers come from a region of this size that is reserved once (and filled only as far as it is used), and freed memory
 # is not handed back to the system after each query: mapping it anew took 7 to 10 % of the CPU of a large day's models.
 BLOCK_MEMORY_GIB = 3
@@ -212,9 +215,14 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
     row = connection.execute("select current_setting('memory_limit')").fetchone()
     amount, unit = str(row[0] if row else "").split()
+    limit = READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB
     # What DuckDB found for the machine or its container may be less.
-    if float(amount) * _GIB.get(unit, 0.0) > MEMORY_LIMIT_GIB:
-        connection.execute(f"set memory_limit = '{MEMORY_LIMIT_GIB}GiB'")
+    if float(amount) * _GIB.get(unit, 0.0) > limit:
+        connection.execute(f"set memory_limit = '{limit}GiB'")
+    if read_only:
+        # Beside the file, readers of several processes would spill into files of the same names.
+        spill = Path(tempfile.gettempdir()) / f"trends-{os.getpid()}-{path.stem}"
+        connection.execute(f"set temp_directory = {quote_literal(str(spill))}")
     return connection
 
 
