@@ -75,11 +75,23 @@ create table if not exists raw.tiktok_videos (
     observed_at timestamp not null,
     landed_at timestamp not null,
     item_hash varchar not null,
-    payload json not null
+    payload json not null using compression zstd
 );
 comment on table raw.tiktok_videos is 'Video items as they came, one row per item of a feed, with their envelope.';
 
-create table if not exists raw.tiktok_music as from raw.tiktok_videos limit 0;
+create table if not exists raw.tiktok_music (
+    load_id bigint not null,
+    item_index bigint not null,
+    source varchar not null,
+    market varchar not null,
+    kind varchar not null,
+    run_id varchar,
+    dataset_id varchar,
+    observed_at timestamp not null,
+    landed_at timestamp not null,
+    item_hash varchar not null,
+    payload json not null using compression zstd
+);
 comment on table raw.tiktok_music is 'Items of music feeds as they came, one row per item, with their envelope.';
 
 create table if not exists raw.quarantine (
