@@ -75,13 +75,22 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def one_transaction(self, *run_ids: str) -> Iterator[None]:
-        """What is stored meanwhile about these runs is one transaction per database; for moments, others wait."""
+        """What is stored meanwhile about these runs is one transaction per database; for moments, others wait.
+
+        An exception does not take back what was stored before it.
+        """
+        failure: BaseException | None = None
         with self._db_lock, ExitStack() as stack:
             for shard in dict.fromkeys([INDEX_SHARD_NAME, *run_ids]):
                 connection = stack.enter_context(self._connect(shard))
                 self._joined[shard] = connection
                 stack.callback(self._joined.pop, shard)
-            yield
+            try:
+                yield
+            except BaseException as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has a table. Asked for every event; a table that is there stays."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from orchestration import compiled_models, dbt_runner
 from tests import reference
 from tests.support import (
     PROJECT,
@@ -441,6 +442,31 @@ def test_failed_check_publishes_nothing_and_yesterday_stays(small: Small, tmp_pa
     assert published(store, "select distinct cast(as_of_date as varchar) from marts.videos_daily") == [("2026-01-05",)]
     assert list(store.warehouse.glob(".publishing-*")) == []
     assert not (home / "output" / "2026-01-06").exists(), "no file is written from marts that were not published"
+
+
+def test_a_home_of_an_earlier_version_goes_on(small: Small, tmp_path: Path) -> None:
+    """Its marts are in the build file and its models are other ones: dbt builds the day, nothing published is lost."""
+    home = tmp_path / "home"
+    shutil.copytree(small.store.home, home)
+    store = Store(home)
+    before = mart_checksums(store.published_path, "as_of_date = '2026-01-05'")
+    with store.model_writer() as connection:
+        marts = connection.execute("select table_name from duckdb_tables() where database_name = 'trends'").fetchall()
+        connection.execute("use build; create schema build.marts")
+        for (name,) in marts:
+            connection.execute(f"create table build.marts.{name} as from trends.marts.{name}")
+        compiled_models.record_built(connection, "an earlier project")
+    store.marts_path.unlink()
+    outcome = trends("run", "--date", "2026-01-06", "--source", small.folder, "--home", home, "--no-deliver")
+    assert "dbt_models failed" not in outcome.err
+    assert mart_checksums(store.published_path, "as_of_date = '2026-01-05'") == before
+    assert published(store, "select cast(as_of_date as varchar), count(*) from marts.videos_daily group by 1") == [
+        ("2026-01-05", 3), ("2026-01-06", 1),
+    ]  # fmt: skip
+    with store.writer() as connection:
+        assert compiled_models.is_current(connection, dbt_runner.fingerprint(PROJECT))
+        held = connection.execute("select 1 from duckdb_schemas() where schema_name = 'marts'").fetchall()
+        assert held == [], "the marts are in one place"
 
 
 # ---------- wrong use: exit status 2 and one line that says what to do
