@@ -65,7 +65,7 @@ def rows_sql(numbered: str, sheet: Worksheet, columns: Mapping[str, str]) -> str
         with
         numbered as ({numbered}),
         in_order as (select * from numbered order by row_number),
-        safe as (select row_number, {", ".join(safe)} from in_order)
+        safe as (select row_number::varchar as row_number, {", ".join(safe)} from in_order)
         select concat('<row r="', row_number, '">', {", ".join(cells)}, '</row>')
         from safe
         """

@@ -3,9 +3,9 @@
 Belongs here: comments, `meta.publication`, the swap, which dates were built. Must not be here: which checks must pass
 first (orchestration), what the marts mean.
 
-The new file is a copy of the one that the models write, byte by byte, so that no row is written twice. In it a date
-whose build failed gets back the rows that were published before. It is then checkpointed, synced and renamed over the
-old file: a reader sees the one or the other, never a lock and never half of it.
+The new file is a copy of the one that the models write, byte by byte, so that no row is written twice. Before, a date
+whose build failed gets back the rows that are published of it. The copy is synced and renamed over the old file: a
+reader sees the one or the other, never a lock and never half of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.store import MARTS_DATABASE, Store, checkpoint, connect, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
 _BUILDS_DDL = """
 create schema if not exists meta;
@@ -43,7 +43,7 @@ comment on table meta.unfinished is
     'Dates whose last build began and was not done: their rows in the marts are not published.';
 """
 
-# Of the published file alone.
+# Of the marts' file alone.
 _PUBLICATION_DDL = """
 create table if not exists meta.publication (
     run_id varchar not null,
@@ -250,22 +250,11 @@ def publish(
         with store.model_writer() as connection:
             ensure_tables(connection)
             _drop_leftovers(connection)
-            # Here and not in the copy: most of them are there from the last time.
+            publication = _complete(connection, store, run_id, git_sha)
             _set_comments(connection, descriptions or {})
             checkpoint(connection)
         temporary = store.warehouse / f".publishing-{os.getpid()}.duckdb"
         shutil.copyfile(store.marts_path, temporary)
-        connection = connect(temporary)
-        try:
-            connection.execute(f"attach {quote_literal(str(store.build_path))} as build (read_only)")
-            publication = _complete(connection, store, run_id, git_sha)
-            connection.execute("detach build")
-            checkpoint(connection)
-        except BaseException:
-            connection.close()
-            temporary.unlink(missing_ok=True)
-            raise
-        connection.close()
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(store.published_path)
@@ -276,9 +265,9 @@ def publish(
 
 
 def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, git_sha: str | None) -> Publication:
-    """Makes the copy of the marts a published file: unfinished dates as before, and `meta`."""
+    """Gives the marts' file what a published one has: unfinished dates as they were published, and `meta`."""
     latest = connection.execute(
-        "select as_of_date, cutoff_at from build.meta.builds order by as_of_date desc limit 1"
+        "select as_of_date, cutoff_at from meta.builds order by as_of_date desc limit 1"
     ).fetchone()
     if latest is None and _has_polls(connection):
         # A home that was only polled so far.
@@ -288,23 +277,22 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
     if latest is None:
         message = f"nothing to publish: no date was built in {store.build_path}"
         raise LookupError(message)
-    connection.execute(_BUILDS_DDL + _PUBLICATION_DDL)
-    connection.begin()
-    connection.execute(
-        "insert into meta.builds from build.meta.builds; insert into meta.check_results from build.meta.check_results"
-        " where as_of_date in (select as_of_date from build.meta.builds)"
-    )
-    unfinished = connection.execute("select as_of_date from build.meta.unfinished").fetchall()
-    connection.commit()
-    if unfinished:
-        _take_back(connection, store)
-    counts = " union all ".join(
-        f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in _columns(connection)
-    )
+    connection.execute(f"use {MARTS_DATABASE}; {_BUILDS_DDL} {_PUBLICATION_DDL}")
+    columns = _columns(connection)
+    _take_back(connection, store, columns)
+    for name in ("builds", "check_results"):
+        # An unfinished date keeps what was noted when it was published.
+        connection.execute(
+            f"delete from meta.{name} where as_of_date not in (from build.meta.unfinished);"
+            f" insert into meta.{name} from build.meta.{name}"
+            " where as_of_date in (select as_of_date from build.meta.builds)"
+        )
+    counts = " union all ".join(f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in columns)
     tables = {name: int(rows) for name, rows in connection.execute(counts).fetchall()}
     sources = connection.execute(
         "select string_agg(distinct source, ', ' order by source) from build.raw.loads where status <> 'unreadable'"
     ).fetchone()
+    connection.execute("delete from meta.publication")
     connection.execute(
         "insert into meta.publication values (?, ?, ?, ?, ?, ?, ?)",
         [
@@ -320,31 +308,31 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
     return Publication(store.published_path, latest[0].isoformat(), tables)
 
 
-def _take_back(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
-    """Gives dates that failed to build again what was published of them before, where the marts had these columns."""
-    columns = _columns(connection)
+def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Mapping[str, Mapping[str, str]]) -> None:
+    """Gives dates that failed to build again the rows that are published of them, where the marts had these columns."""
+    if not connection.execute("from build.meta.unfinished limit 1").fetchall():
+        return
+    of_unfinished = "as_of_date in (from build.meta.unfinished)"
     daily = [name for name, types in columns.items() if "as_of_date" in types and not _BY_POLL & types.keys()]
-    connection.execute("create temp table unfinished as select as_of_date from build.meta.unfinished")
-    of_unfinished = "as_of_date in (from unfinished)"
     for name in daily:
         connection.execute(f'delete from marts."{name}" where {of_unfinished}')
-    if not store.published_path.exists():
-        return
-    connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
-    if _columns(connection, "published") == columns:
-        for name in daily:
-            connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
-        for name in ("builds", "check_results"):
-            connection.execute(f"insert into meta.{name} from published.meta.{name} where {of_unfinished}")
-    connection.execute("detach published")
+    if store.published_path.exists():
+        connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
+        if _columns(connection, "published") == columns:
+            for name in daily:
+                connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
+            connection.execute("detach published")
+            return
+        connection.execute("detach published")
+    for name in ("builds", "check_results"):
+        connection.execute(f"delete from meta.{name} where {of_unfinished}")
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, database: str | None = None) -> dict[str, dict[str, str]]:
-    """Columns with their types, in order, of each mart of a database; of the current one by default."""
+def _columns(connection: duckdb.DuckDBPyConnection, database: str = MARTS_DATABASE) -> dict[str, dict[str, str]]:
+    """Columns with their types, in order, of each mart of a database."""
     found = connection.execute(
         "select table_name, column_name, data_type from duckdb_columns()"
-        " where schema_name = 'marts' and database_name = coalesce(?, current_database()) and not internal"
-        " order by table_name, column_index",
+        " where schema_name = 'marts' and database_name = ? and not internal order by table_name, column_index",
         [database],
     ).fetchall()
     columns: dict[str, dict[str, str]] = {}

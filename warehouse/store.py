@@ -262,7 +262,6 @@ def _go_on_from_published(connection: duckdb.DuckDBPyConnection) -> None:
             "delete from build.meta.builds where (as_of_date, built_at)"
             f" not in (select (as_of_date, built_at) from {MARTS_DATABASE}.meta.builds)"
         )
-    connection.execute(f"drop schema {MARTS_DATABASE}.meta cascade")
 
 
 def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
