@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 # The second stands for any number of dates: its literal is replaced by a list of literals (macro `date_literals`).
 _FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
-_THREADS = 2
+_THREADS = 3
 # What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
 _COMPUTED = "computed"
 
