@@ -81,7 +81,8 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         """
         failure: BaseException | None = None
         with self._db_lock, ExitStack() as stack:
-            for shard in dict.fromkeys([INDEX_SHARD_NAME, *run_ids]):
+            # Those of an outer transaction stay part of it: Dagster stores the events of a range of dates as a batch.
+            for shard in {INDEX_SHARD_NAME, *run_ids} - self._joined.keys():
                 connection = stack.enter_context(self._connect(shard))
                 self._joined[shard] = connection
                 stack.callback(self._joined.pop, shard)

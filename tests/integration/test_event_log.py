@@ -31,12 +31,16 @@ def test_events_of_one_transaction_are_seen_together_and_by_dagsters_own_class(t
         ours.store_event(entry(run_id, "first"))
         ours.store_event(entry(run_id, "second"))
         assert messages(ours, run_id) == ["alone", "first", "second"]
+        # As Dagster does for a range of dates.
+        ours.store_event_batch([entry(run_id, "third"), entry(run_id, "fourth")])
+        ours.store_event(entry(run_id, "fifth"))
         assert messages(dagsters, run_id) == ["alone"]
-    assert messages(dagsters, run_id) == ["alone", "first", "second"]
-    ours.store_event_batch([entry(run_id, "third"), entry(run_id, "fourth")])
-    assert messages(dagsters, run_id)[3:] == ["third", "fourth"]
+    together = ["first", "second", "third", "fourth", "fifth"]
+    assert messages(dagsters, run_id) == ["alone", *together]
+    ours.store_event_batch([entry(run_id, "sixth")])
+    assert messages(dagsters, run_id)[6:] == ["sixth"]
     dagsters.store_event(entry(run_id, "by the other"))
-    assert messages(ours, run_id)[5:] == ["by the other"]
+    assert messages(ours, run_id)[7:] == ["by the other"]
     ours.dispose()
 
 
