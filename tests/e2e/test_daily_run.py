@@ -451,7 +451,9 @@ def test_a_home_of_an_earlier_version_goes_on(small: Small, tmp_path: Path) -> N
     store = Store(home)
     before = mart_checksums(store.published_path, "as_of_date = '2026-01-05'")
     with store.model_writer() as connection:
-        marts = connection.execute("select table_name from duckdb_tables() where database_name = 'trends'").fetchall()
+        marts = connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'trends' and schema_name = 'marts'"
+        ).fetchall()
         connection.execute("use build; create schema build.marts")
         for (name,) in marts:
             connection.execute(f"create table build.marts.{name} as from trends.marts.{name}")
