@@ -37,7 +37,20 @@ MAXIMUM_ITEM_BYTES = 16 * 1024 * 1024
 # Files are checked and inserted together up to this size: one transaction for many small polls, bounded memory.
 BATCH_BYTES = 256 * 1024 * 1024
 
-RAW_DDL = """
+# Of both kinds of feeds: a table made `as from` another one would not have its compression.
+_ITEM_COLUMNS = """
+    load_id bigint not null,
+    item_index bigint not null,
+    source varchar not null,
+    market varchar not null,
+    kind varchar not null,
+    run_id varchar,
+    dataset_id varchar,
+    observed_at timestamp not null,
+    landed_at timestamp not null,
+    item_hash varchar not null,
+    payload json not null using compression zstd"""
+RAW_DDL = f"""
 create schema if not exists raw;
 create schema if not exists meta;
 
@@ -64,33 +77,11 @@ comment on table raw.loads is 'One row per feed file that was offered: what it w
 comment on column raw.loads.status is
     'landed | repeat (same items as repeats_load_id, kept as a further feed) | empty | unreadable | missing';
 
-create table if not exists raw.tiktok_videos (
-    load_id bigint not null,
-    item_index bigint not null,
-    source varchar not null,
-    market varchar not null,
-    kind varchar not null,
-    run_id varchar,
-    dataset_id varchar,
-    observed_at timestamp not null,
-    landed_at timestamp not null,
-    item_hash varchar not null,
-    payload json not null using compression zstd
+create table if not exists raw.tiktok_videos ({_ITEM_COLUMNS}
 );
 comment on table raw.tiktok_videos is 'Video items as they came, one row per item of a feed, with their envelope.';
 
-create table if not exists raw.tiktok_music (
-    load_id bigint not null,
-    item_index bigint not null,
-    source varchar not null,
-    market varchar not null,
-    kind varchar not null,
-    run_id varchar,
-    dataset_id varchar,
-    observed_at timestamp not null,
-    landed_at timestamp not null,
-    item_hash varchar not null,
-    payload json not null using compression zstd
+create table if not exists raw.tiktok_music ({_ITEM_COLUMNS}
 );
 comment on table raw.tiktok_music is 'Items of music feeds as they came, one row per item, with their envelope.';
 
