@@ -531,9 +531,10 @@ def _land_batch(
                 insert into raw.tiktok_{kind}
                 select
                     loads.load_id, items.item_index, loads.source, loads.market, loads.kind, loads.run_id,
-                    loads.dataset_id, loads.observed_at, loads.landed_at, {_ITEM_HASH}, items.payload
-                from incoming_items as items
-                inner join accepted using (file_index)
+                    loads.dataset_id, loads.observed_at, loads.landed_at, {_ITEM_HASH}, incoming.payload
+                from incoming
+                inner join incoming_items as items on incoming.rowid = items.incoming_row
+                inner join accepted on items.file_index = accepted.file_index
                 inner join raw.loads as loads using (load_id)
                 where items.reason is null and loads.kind = '{kind}' and loads.status <> 'unreadable'
                 """
@@ -543,9 +544,10 @@ def _land_batch(
             insert into raw.quarantine
             select
                 loads.load_id, items.item_index, loads.source, loads.market, loads.kind, loads.file,
-                loads.observed_at, loads.landed_at, items.reason, items.payload
-            from incoming_items as items
-            inner join accepted using (file_index)
+                loads.observed_at, loads.landed_at, items.reason, incoming.payload
+            from incoming
+            inner join incoming_items as items on incoming.rowid = items.incoming_row
+            inner join accepted on items.file_index = accepted.file_index
             inner join raw.loads as loads using (load_id)
             where items.reason is not null
             order by loads.load_id, items.item_index
@@ -769,6 +771,7 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
             -- A file's items stand one after the other, as one statement inserted them: a window would sort the texts.
             select
                 incoming.file_index,
+                incoming.rowid as incoming_row,
                 incoming.rowid - files.first_row + 1 as item_index,
                 incoming.payload,
                 incoming.is_json
@@ -797,8 +800,8 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
         )
         select
             file_index,
+            incoming_row,
             item_index,
-            payload,
             md5_number(payload) as digest,
             has_negative_count,
             case

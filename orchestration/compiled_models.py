@@ -17,6 +17,7 @@ import json
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 # The second stands for any number of dates: its literal is replaced by a list of literals (macro `date_literals`).
 _FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
-_THREADS = 3
 # What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
 _COMPUTED = "computed"
 
@@ -268,12 +268,18 @@ def run(
     sorter = TopologicalSorter({key: chosen.keys() & set(node.after) for key, node in chosen.items()})
     sorter.prepare()
     results: dict[str, NodeResult] = {}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        cursors = [connection.cursor() for _ in range(_THREADS)]
+    # What most others wait for goes first, so that the end is not one long chain on one core.
+    dependants = Counter(key for node in chosen.values() for key in node.after)
+    row = connection.execute("select current_setting('threads')").fetchone()
+    cores = threads = int(row[0]) if row else 1
+    with ThreadPoolExecutor(cores) as pool:
+        cursors = [connection.cursor() for _ in range(cores)]
         running: dict[Future[NodeResult], duckdb.DuckDBPyConnection] = {}
         waiting: list[str] = []
         while sorter.is_active():
             waiting += sorter.get_ready()
+            waiting.sort(key=lambda key: -dependants[key])
+            threads = _share_cores(connection, threads, cores, len(running) + len(waiting))
             while waiting and cursors:
                 node = chosen[waiting.pop(0)]
                 broken = any(results[key].status in _BROKEN for key in chosen.keys() & set(node.after))
@@ -289,10 +295,26 @@ def run(
                     on_result(result)
         for cursor in cursors:
             cursor.close()
+    _share_cores(connection, threads, cores, 1)
     message = dbt_runner.failures(results.values())
     if message:
         raise DbtFailedError(message, list(results.values()))
     return list(results.values())
+
+
+def _share_cores(connection: duckdb.DuckDBPyConnection, threads: int, cores: int, queries: int) -> int:
+    """Leaves DuckDB as many threads of its own as there are cores that no query's caller works on.
+
+    A caller does its share of a query and, where others have the rest, asks for more in a loop that never sleeps: with
+    a helper beside two queries on two cores, a large day's models took 15 % more CPU.
+
+    Returns:
+        DuckDB's threads from here on, one caller included; `threads` is what they were.
+    """
+    wanted = max(cores - queries + 1, 1)
+    if wanted != threads:
+        connection.execute(f"set threads = {wanted}")
+    return wanted
 
 
 _BROKEN = ("error", "fail", "skipped")
