@@ -51,3 +51,15 @@
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {%- endmacro %}
+
+{#
+  Condition on a column of load ids: rows that came or changed with the last landing. For what was checked when it
+  came: a check of all rows takes longer with each day of history.
+#}
+{% macro of_last_landing(column) -%}
+    {{ column }} >= (
+        select coalesce(min(loads.load_id), 0)
+        from {{ source('raw', 'loads') }} as loads
+        where loads.landed_at = (select max(last.landed_at) from {{ source('raw', 'loads') }} as last)
+    )
+{%- endmacro %}

@@ -168,6 +168,9 @@ class Store:
     def model_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Like `writer`, with the marts' file attached for writing: `marts.<name>` are its tables.
 
+        The marts have no log: after a crash they are what they were at their last checkpoint. A build writes one before
+        its dates count as built, so what was lost is built again.
+
         Raises:
             WarehouseBusyError: See `lock`.
         """
@@ -180,7 +183,7 @@ class Store:
                     is_lost = False
                 connection.execute(
                     f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
-                    f" (storage_version '{MARTS_FILE_VERSION}');"
+                    f" (storage_version '{MARTS_FILE_VERSION}', recovery_mode no_wal_writes);"
                     f" create schema if not exists {MARTS_DATABASE}.marts;"
                     f" set search_path = 'build.main,{MARTS_DATABASE}.marts'"
                 )
@@ -226,7 +229,7 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     if float(amount) * _GIB.get(unit, 0.0) > limit:
         connection.execute(f"set memory_limit = '{limit}GiB'")
     if read_only:
-        # Readers work side by side, each on a core: with helpers for both, the files of a large day took a fifth longer.
+        # Readers work side by side, each on a core: with helpers for both, a large day's files took a fifth longer.
         connection.execute("set threads = 1")
         # Beside the file, readers of several processes would spill into files of the same names.
         spill = Path(tempfile.gettempdir()) / f"trends-{os.getpid()}-{path.stem}"

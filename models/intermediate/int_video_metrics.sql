@@ -1,4 +1,9 @@
-{#- The classic family of metrics and both statuses, from what a date knows of a video. -#}
+{{ config(materialized='view') }}
+
+{#-
+    The classic family of metrics and both statuses, from what a date knows of a video. A view: its two readers take
+    some of its columns each, and computing those is cheaper than storing all of them.
+-#}
 
 {%- set alpha = var('retention_prior_exponent') %}
 

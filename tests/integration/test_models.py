@@ -405,8 +405,8 @@ def test_data_tests_fail_on_bad_rows(empty_models: Store) -> None:
         connection.execute("begin")
         connection.execute(
             "insert into intermediate.int_video_readings (market, video_id, reading_number, age_hours, times_seen,"
-            " observed_at, last_seen_at) values ('US', '1', 1, 0.05, 1, '2026-01-05', '2026-01-05'),"
-            " ('US', '1', 1, 5, 1, '2026-01-05', '2026-01-05')"
+            " observed_at, last_seen_at, last_load_id) values ('US', '1', 1, 0.05, 1, '2026-01-05', '2026-01-05', 1),"
+            " ('US', '1', 1, 5, 1, '2026-01-05', '2026-01-05', 1)"
         )
         connection.execute("insert into staging.stg_tiktok__videos (load_id, video_id) values (1, null)")
         connection.execute("commit")
