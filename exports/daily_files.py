@@ -12,6 +12,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -81,7 +82,8 @@ def write_manifest(published_path: Path, as_of_date: date, directory: Path, file
     started = time.monotonic()
     with published.open_day(published_path, as_of_date) as day:
         about: dict[str, Any] = published.sources(day)
-    about["files"] = [_describe(path) for path in files]
+    with ThreadPoolExecutor() as pool:
+        about["files"] = list(pool.map(_describe, files))
     content = (json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode("utf-8")
     path = directory / f"manifest_{as_of_date.isoformat()}.json"
     return _put(path, content, hashlib.sha256(content).hexdigest(), started)

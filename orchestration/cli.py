@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     settings = _settings(options)
+    # NumPy comes with some libraries; a thread of its algebra, which nobody uses, spins for a while in every process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.basicConfig(level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
         code = int(options.run(options, settings))

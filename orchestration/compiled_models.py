@@ -32,6 +32,7 @@ import filelock
 from ingest import landing
 from orchestration import columns, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
+from warehouse.publish import copied_ahead
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def build(
     """
     fingerprint = dbt_runner.fingerprint(project_dir)
     nodes = compiled(project_dir)
-    with store.model_writer() as connection:
+    with copied_ahead(store), store.model_writer() as connection:
         if is_new(connection):
             create_relations(connection, project_dir)
             record_built(connection, fingerprint)

@@ -148,8 +148,10 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
             if failure:
                 break
         untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]
-        with store.model_writer() as connection:
-            told = _told_of(connection, untold)
+        told: dict[str, dict[str, Any]] = {}
+        if untold:
+            with store.model_writer() as connection:
+                told = _told_of(connection, untold)
         yield from _events(context, by_unique_id, untold, found, told)
         if failure:
             reasons = [f"{finding.name}: {finding.message}" for finding in found if finding.as_of_date]

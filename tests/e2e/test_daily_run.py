@@ -427,20 +427,19 @@ def test_second_run_at_the_same_time_stops_with_a_clear_message(small: Small, mo
 
 
 def test_failed_check_publishes_nothing_and_yesterday_stays(small: Small, tmp_path: Path) -> None:
-    """A reading that stands twice in the build file, as after a crash or an edit by hand: the grain check fails."""
+    """A video without its market in the build file, as after an edit by hand: a check fails."""
     home = tmp_path / "home"
     shutil.copytree(small.store.home, home)
     store = Store(home)
     build(
         store,
-        "insert into intermediate.int_video_readings from intermediate.int_video_readings where video_id like '%3'",
+        "update intermediate.int_videos set first_market = null where video_id like '%3'",
     )
     outcome = trends("run", "--date", "2026-01-06", "--source", small.folder, "--home", home, "--no-deliver")
     assert outcome.code == 1
-    assert "dbt_models failed: dbt: unique_grain_int_video_readings" in outcome.err
+    assert "dbt_models failed: dbt: never_null_int_videos" in outcome.err
     assert sha(store.published_path) == small.published_sha
     assert published(store, "select distinct cast(as_of_date as varchar) from marts.videos_daily") == [("2026-01-05",)]
-    assert list(store.warehouse.glob(".publishing-*")) == []
     assert not (home / "output" / "2026-01-06").exists(), "no file is written from marts that were not published"
 
 

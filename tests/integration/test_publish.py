@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from ingest import landing
 from tests.support import PROJECT, build, mart_checksums, moment, published
-from warehouse.publish import TableDescription, forget_builds, pending_dates, publish, record_builds
+from warehouse.publish import TableDescription, copied_ahead, forget_builds, pending_dates, publish, record_builds
 from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
@@ -200,7 +201,7 @@ def test_nothing_built_is_said(store: Store) -> None:
         pending_dates(connection, [], [moment("2026-01-01").date()])
     with pytest.raises(LookupError, match="nothing to publish: no date was built"):
         publish(store, run_id="run-0")
-    assert list(store.warehouse.glob(".publishing-*")) == []
+    assert list(store.warehouse.glob(".publishing*")) == []
     assert not store.published_path.exists()
 
 
@@ -209,12 +210,48 @@ def test_reading_before_the_first_publication_says_what_to_do(store: Store) -> N
         pass
 
 
-def test_leftover_of_a_killed_publish_is_removed(built: Store) -> None:
-    leftover = built.warehouse / ".publishing-999999.duckdb"
-    leftover.write_bytes(b"half a file")
+@pytest.mark.parametrize("share", [0.0, 0.3, 2.0])
+def test_leftover_of_a_killed_publish_becomes_the_published_file(built: Store, share: float) -> None:
+    leftover = built.warehouse / ".publishing.duckdb"
+    leftover.write_bytes(b"half a file " * int(share * built.marts_path.stat().st_size / 12))
     publish(built, run_id="run-0")
     assert not leftover.exists()
+    assert built.published_path.read_bytes() == built.marts_path.read_bytes()
     assert published(built, "select count(*) from marts.markets") == [(1,)]
+
+
+def test_marts_are_copied_while_they_are_written(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written after its place was copied is brought over when it is published."""
+    monkeypatch.setattr("warehouse.publish._COPIED_AHEAD_BYTES", 0)
+    ahead = built.warehouse / ".publishing.duckdb"
+    with copied_ahead(built), built.model_writer() as connection:
+        connection.execute(
+            "create table marts.later as select number, hash(number)::varchar as text from range(500_000) as t (number)"
+        )
+    assert ahead.exists()
+    before = ahead.read_bytes()
+    change(built, "2026-01-02", 7)
+    publish(built, run_id="run-1")
+    assert not ahead.exists()
+    assert built.published_path.read_bytes() == built.marts_path.read_bytes() != before
+    assert published(built, "select count(*), count(distinct text) from marts.later") == [(500_000, 500_000)]
+    assert published(built, "select count(*) from marts.videos_daily where market = 'UK'") == [(407,)]
+
+
+def test_copied_ahead_keeps_other_processes_out(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is closed takes a process's locks on it with it: the copy must stay open as long as DuckDB."""
+    monkeypatch.setattr("warehouse.publish._COPIED_AHEAD_BYTES", 0)
+    opening = f"import duckdb; duckdb.connect({str(built.marts_path)!r})"
+    with copied_ahead(built), built.model_writer() as connection:
+        connection.execute("create table marts.later as select 1 as number")
+        # Long enough for the copy to end.
+        for _ in range(50):
+            if (built.warehouse / ".publishing.duckdb").exists():
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        other = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=False)
+    assert "Could not set lock on file" in other.stderr
 
 
 # ---------- which dates a run builds
