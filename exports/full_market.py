@@ -13,7 +13,7 @@ from exports.published import Day
 from exports.text_safety import write_text
 from exports.workbook import HEADER_FILL, HEADER_FONT, FurtherRows, new_workbook, to_bytes
 
-_WIDTHS = {"caption": 60, "video_url": 40, "trigger_reason": 34, "trend_key": 28}
+_WIDTHS = {"caption": 60, "video_url": 40, "trigger_reason": 34, "trend_key": 28, "video_id": 22}
 
 
 def full_market(day: Day, market: str) -> bytes:

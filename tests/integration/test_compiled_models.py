@@ -140,11 +140,13 @@ def test_model_that_fails_names_itself_and_leaves_its_old_rows(small: Subset) ->
     compiled_models.build(small.folder, store, ["2026-01-02"], ["gaps", "after_gaps"])
     with store.model_writer() as connection:
         connection.execute("drop table main.gaps; create view main.gaps as select 1 as gap")
+        threads = connection.execute("select current_setting('threads')").fetchall()
         with pytest.raises(DbtFailedError, match=r"gaps: .*gaps"):
             compiled_models.run(
                 connection, compiled_models.compiled(small.folder), ["2026-01-02"], ["gaps", "after_gaps"]
             )
         assert connection.execute("select gaps from main.after_gaps").fetchall() == [(1,)]
+        assert connection.execute("select current_setting('threads')").fetchall() == threads
         connection.execute("drop view main.gaps; create table main.gaps (gap integer)")
 
 
