@@ -338,8 +338,8 @@ def watch(pid):
     while True:
         asked = time.monotonic()
         peak = max(peak, held(pid))
-        # The kernel walks all pages for the answer: at most a twentieth of a core, however large the process is.
-        time.sleep(max(0.5, 20 * (time.monotonic() - asked)))
+        # The kernel walks all pages for the answer: at most a fiftieth of a core, however large the process is.
+        time.sleep(max(0.5, 50 * (time.monotonic() - asked)))
 
 # What outlives the process is waited for here: its CPU counts too.
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

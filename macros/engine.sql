@@ -20,9 +20,12 @@
     cast(try_cast({{ value }} as timestamptz) at time zone 'UTC' as timestamp)
 {%- endmacro %}
 
-{# First capture of a pattern, null where it does not match. #}
+{#
+  First capture of a pattern, which must not match empty text; null where the pattern does not match. Not a `nullif`:
+  an expression that stands twice is computed for all rows, also where a `coalesce` never comes to it.
+#}
 {% macro regex_capture(value, pattern) -%}
-    nullif(regexp_extract({{ value }}, '{{ pattern }}', 1), '')
+    case when regexp_matches({{ value }}, '{{ pattern }}') then regexp_extract({{ value }}, '{{ pattern }}', 1) end
 {%- endmacro %}
 
 {# Lower-case, non-empty, distinct entries of a list of text, in alphabetical order; never null. #}
