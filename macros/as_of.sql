@@ -53,13 +53,18 @@
 {%- endmacro %}
 
 {#
-  Condition on a column of load ids: rows that came or changed with the last landing. For what was checked when it
-  came: a check of all rows takes longer with each day of history.
+  Condition on a column of load ids: rows that came or changed with the last landing that brought items. For what was
+  checked when it came: a check of all rows takes longer with each day of history.
 #}
 {% macro of_last_landing(column) -%}
     {{ column }} >= (
         select coalesce(min(loads.load_id), 0)
         from {{ source('raw', 'loads') }} as loads
-        where loads.landed_at = (select max(last.landed_at) from {{ source('raw', 'loads') }} as last)
+        where
+            loads.item_count > 0
+            and loads.landed_at = (
+                select max(last.landed_at) from {{ source('raw', 'loads') }} as last
+                where last.item_count > 0
+            )
     )
 {%- endmacro %}

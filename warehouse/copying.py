@@ -47,9 +47,9 @@ def _update_pieces(source: int, copy: int, present: int, places: Iterable[int]) 
     for place in places:
         piece = memoryview(wanted)[: _read_into(wanted, source, place)]
         if place >= present or _read_into(known, copy, place) != len(piece) or wanted != known:
-            written = os.pwrite(copy, piece, place)
-            if written < len(piece):
-                os.pwrite(copy, piece[written:], place + written)
+            while piece:
+                written = os.pwrite(copy, piece, place)
+                piece, place = piece[written:], place + written
 
 
 def _read_into(memory: bytearray, descriptor: int, place: int) -> int:
