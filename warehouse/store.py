@@ -200,8 +200,8 @@ class Store:
     def model_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-write connection to the derived files, with the facts to read from, under the lock.
 
-        `raw.<name>` and `told.<name>` are tables of the facts, `marts.<name>` those of the marts; the schema `meta` is
-        in all three files and has to be named with its database.
+        `raw.<name>` are tables of the facts, `marts.<name>` those of the marts, `meta.<name>` those of the build file;
+        other schemas of the facts and the marts are named with their database.
 
         Raises:
             WarehouseBusyError: See `lock`.
@@ -210,7 +210,9 @@ class Store:
         with self.lock():
             self._settle()
             if not self.facts_path.exists():
-                connect(self.facts_path).close()
+                connection = connect(self.facts_path)
+                connection.execute("create schema raw")
+                connection.close()
             self.build_path.parent.mkdir(parents=True, exist_ok=True)
             is_lost = not self.derived and self.published_path.exists() and not self.marts_path.exists()
             is_lost = is_lost and self.build_path.exists()
@@ -223,8 +225,7 @@ class Store:
                     f" (storage_version '{MARTS_FILE_VERSION}');"
                     f" attach if not exists {quote_literal(str(self.facts_path))} as {FACTS_DATABASE} (read_only);"
                     f" create schema if not exists {MARTS_DATABASE}.marts;"
-                    f" set search_path = '{BUILD_DATABASE}.main,{MARTS_DATABASE}.marts,{FACTS_DATABASE}.raw,"
-                    f"{FACTS_DATABASE}.told'"
+                    f" set search_path = '{BUILD_DATABASE}.main,{MARTS_DATABASE}.marts,{FACTS_DATABASE}.raw'"
                 )
                 if is_lost:
                     _go_on_from_published(connection)
