@@ -58,7 +58,7 @@ def keep_day(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date:
         as_of_date: The date that people are told about.
         teller: Who tells.
     """
-    with _attached(connection, published):
+    with attached(connection, published):
         cutoffs = connection.execute(
             "select cutoff_at from published.meta.builds where as_of_date = ?", [as_of_date]
         ).fetchall()
@@ -82,7 +82,7 @@ def keep_poll(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date
 
     A poll without alerts told nothing.
     """
-    with _attached(connection, published):
+    with attached(connection, published):
         rows = connection.execute(
             "select poll_at, poll_ended_at from published.marts.micro_polls where as_of_date = ?"
             " order by poll_at desc limit 1",
@@ -105,49 +105,47 @@ def keep_poll(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date
     return True
 
 
-def take_over(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
+def take_over(connection: duckdb.DuckDBPyConnection) -> None:
     """Keeps what the published file of an earlier version told: dates that were live, or of which something was sent.
 
     Args:
-        connection: To the facts, read-write, within a transaction; their receipts say what was sent.
-        published: That version's published file.
+        connection: To the facts, read-write, with that version's file `attached`; its receipts say what was sent.
     """
-    with _attached(connection, published):
-        if not _columns(connection, "meta", "builds"):
-            return
-        days = connection.execute(
-            """
-            select as_of_date, cutoff_at, built_at, run_id
-            from published.meta.builds
-            where
-                built_at between cutoff_at and cutoff_at + to_seconds(?)
-                or as_of_date in (
-                    select as_of_date from meta.receipts
-                    where regexp_matches(idempotency_key, ?) and digest is not null
-                )
-            order by as_of_date
-            """,
-            [LIVE_WITHIN.total_seconds(), _TOLD_A_DAY],
-        ).fetchall()
-        for as_of_date, cutoff_at, built_at, run_id in days:
-            teller = Teller(run_id, _EARLIER, _EARLIER)
-            telling = _tell(connection, DAILY, as_of_date, None, cutoff_at, built_at.replace(tzinfo=UTC), teller)
-            _keep_day(connection, telling, as_of_date)
-        if not _columns(connection, "marts", "acceleration_alerts"):
-            return
-        polls = connection.execute(
-            """
-            select poll_at, any_value(as_of_date), max(alerted_at)
-            from published.marts.acceleration_alerts
-            where strftime(poll_at, 'discord:poll:%Y-%m-%dT%H:%M') in (select idempotency_key from meta.receipts)
-            group by poll_at
-            order by poll_at
-            """
-        ).fetchall()
-        for poll_at, as_of_date, alerted_at in polls:
-            teller = Teller(_EARLIER, _EARLIER, _EARLIER)
-            telling = _tell(connection, POLL, as_of_date, poll_at, alerted_at, alerted_at.replace(tzinfo=UTC), teller)
-            _keep(connection, "alerts", telling, "poll_at = ?", poll_at)
+    if not _columns(connection, "meta", "builds"):
+        return
+    days = connection.execute(
+        """
+        select as_of_date, cutoff_at, built_at, run_id
+        from published.meta.builds
+        where
+            built_at between cutoff_at and cutoff_at + to_seconds(?)
+            or as_of_date in (
+                select as_of_date from meta.receipts
+                where regexp_matches(idempotency_key, ?) and digest is not null
+            )
+        order by as_of_date
+        """,
+        [LIVE_WITHIN.total_seconds(), _TOLD_A_DAY],
+    ).fetchall()
+    for as_of_date, cutoff_at, built_at, run_id in days:
+        teller = Teller(run_id, _EARLIER, _EARLIER)
+        telling = _tell(connection, DAILY, as_of_date, None, cutoff_at, built_at.replace(tzinfo=UTC), teller)
+        _keep_day(connection, telling, as_of_date)
+    if not _columns(connection, "marts", "acceleration_alerts"):
+        return
+    polls = connection.execute(
+        """
+        select poll_at, any_value(as_of_date), max(alerted_at)
+        from published.marts.acceleration_alerts
+        where strftime(poll_at, 'discord:poll:%Y-%m-%dT%H:%M') in (select idempotency_key from meta.receipts)
+        group by poll_at
+        order by poll_at
+        """
+    ).fetchall()
+    for poll_at, as_of_date, alerted_at in polls:
+        teller = Teller(_EARLIER, _EARLIER, _EARLIER)
+        telling = _tell(connection, POLL, as_of_date, poll_at, alerted_at, alerted_at.replace(tzinfo=UTC), teller)
+        _keep(connection, "alerts", telling, "poll_at = ?", poll_at)
 
 
 def _tell(
@@ -212,7 +210,8 @@ def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> 
 
 
 @contextmanager
-def _attached(connection: duckdb.DuckDBPyConnection, published: Path) -> Iterator[None]:
+def attached(connection: duckdb.DuckDBPyConnection, published: Path) -> Iterator[None]:
+    """The published file as the database `published`; not within a transaction, which would hold it."""
     connection.execute(f"attach {quote_literal(str(published))} as published (read_only)")
     try:
         yield

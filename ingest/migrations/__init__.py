@@ -13,7 +13,9 @@ from importlib import resources
 
 import duckdb
 
-from ingest.migrations.earlier_homes import drop_derived, take_over_told
+from ingest.migrations.earlier_homes import drop_derived, published_at_hand, take_over_told
+
+Step = Callable[[duckdb.DuckDBPyConnection], object]
 
 _LEDGER_DDL = """
 create schema if not exists meta;
@@ -26,13 +28,13 @@ comment on table meta.migrations is 'The steps that brought the tables of this f
 """
 
 
-def _script(name: str) -> Callable[[duckdb.DuckDBPyConnection], object]:
+def _script(name: str) -> Step:
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return lambda connection: connection.execute(text)
 
 
 # In their order; the place is the number.
-_STEPS: tuple[tuple[str, Callable[[duckdb.DuckDBPyConnection], object]], ...] = (
+_STEPS: tuple[tuple[str, Step], ...] = (
     ("raw", _script("0001_raw.sql")),
     ("told", _script("0002_told.sql")),
     # Homes until November 2026 had one file for everything, which became that of the facts.
@@ -61,24 +63,29 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
             f" {len(_STEPS)}): update the project, or restore a copy that this version made"
         )
         raise NewerHomeError(message)
-    names = []
-    for number, (name, step) in enumerate(_STEPS, 1):
-        if number <= applied:
-            continue
-        connection.begin()
-        try:
-            connection.execute(_LEDGER_DDL)
-            step(connection)
-            connection.execute(
-                "insert into meta.migrations (number, name, applied_at) values (?, ?, ?)",
-                [number, name, datetime.now(UTC).replace(tzinfo=None)],
-            )
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
-        names.append(name)
-    return names
+    pending = list(enumerate(_STEPS, 1))[applied:]
+    if not pending:
+        return []
+    with published_at_hand(connection):
+        for number, (name, step) in pending:
+            _apply(connection, number, name, step)
+    return [name for _, (name, _) in pending]
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, number: int, name: str, step: Step) -> None:
+    """Takes one step and notes it, or neither."""
+    connection.begin()
+    try:
+        connection.execute(_LEDGER_DDL)
+        step(connection)
+        connection.execute(
+            "insert into meta.migrations (number, name, applied_at) values (?, ?, ?)",
+            [number, name, datetime.now(UTC).replace(tzinfo=None)],
+        )
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def _applied(connection: duckdb.DuckDBPyConnection) -> int:

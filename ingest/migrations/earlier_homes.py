@@ -6,6 +6,8 @@ Belongs here: what is taken out of such a file, or left out of it. The store gav
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -17,11 +19,21 @@ FACT_SCHEMAS = ("raw", "meta", "told", "main")
 _DERIVED_META = ("builds", "check_results", "unfinished", "compiled_models")
 
 
+@contextmanager
+def published_at_hand(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """The published file of an earlier version as the database `published`, where there is one."""
+    published = _path(connection).with_name("trends.duckdb")
+    if not _is_earlier(connection) or not published.exists():
+        yield
+        return
+    with told.attached(connection, published):
+        yield
+
+
 def take_over_told(connection: duckdb.DuckDBPyConnection) -> None:
     """Keeps what an earlier version told: its published dates that were told live, or delivered."""
-    published = _path(connection).with_name("trends.duckdb")
-    if _is_earlier(connection) and published.exists():
-        told.take_over(connection, published)
+    if connection.execute("select 1 from duckdb_databases() where database_name = 'published'").fetchall():
+        told.take_over(connection)
 
 
 def drop_derived(connection: duckdb.DuckDBPyConnection) -> None:

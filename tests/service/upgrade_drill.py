@@ -26,7 +26,7 @@ from tests.support import mart_checksums
 from warehouse.store import Store
 
 PROJECT = Path(__file__).resolve().parents[2]
-# The first that needs nothing but today's packages; one with checks; the first with a file of its own for the marts; the
+# The first that needs nothing but today's packages; one with checks; the first with a file for the marts; the
 # last with raw rows in the build file.
 COMMITS = ("c02304d", "67c5163", "b04a423", "93b913d")
 
