@@ -152,7 +152,7 @@ def published_dates(store: Store) -> list[date]:
 
 def has_builds(store: Store) -> bool:
     """Whether there is anything to publish: a date that was built, or a poll."""
-    if not store.has_facts:
+    if not store.has_facts or not store.build_path.exists():
         return False
     with store.model_writer() as connection:
         ensure_tables(connection)

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from exports import drive
 from exports.drive import DriveConfig
 from exports.google_auth import GoogleSession
 from exports.receipts import DuckDBReceipts, FileReceipts, Receipt
+from ingest import facts
 from orchestration.backup import COPY_NAME
 from tests.service.faults import Fault
 from tests.service.helpers import QUICK
@@ -84,9 +86,8 @@ def test_a_lost_home_comes_back_whole(service: Service, store: Store, folder: Pa
     cache = store.data / "revenue_cache.json"
     cache.parent.mkdir(parents=True)
     cache.write_text('{"rows": []}')
-    DuckDBReceipts(store.facts_writer, lambda: datetime(2026, 1, 5, 9, tzinfo=UTC)).save(
-        Receipt("k", "e", "t", "id", "d")
-    )
+    ledger = DuckDBReceipts(partial(facts.writer, store), lambda: datetime(2026, 1, 5, 9, tzinfo=UTC))
+    ledger.save(Receipt("k", "e", "t", "id", "d"))
     before = hashlib.md5(store.facts_path.read_bytes()).hexdigest()
     assert trends("backup", "--home", store.home).code == 0
     new = Store(store.home.with_name("new"))
@@ -124,7 +125,7 @@ def test_an_older_warehouse_is_brought_forward_and_a_newer_one_stays(store: Stor
     forced = trends("restore", "--force", "--home", older.home)
     assert forced.code == 0, forced.err
     assert loads(older) == loads(store)
-    (aside,) = older.warehouse.glob("build.replaced-*.duckdb")
+    (aside,) = older.warehouse.glob("facts.replaced-*.duckdb")
     assert str(aside) in forced.out
 
 

@@ -1,4 +1,4 @@
-"""`trends rebuild`: what is derived is made again from the facts, whole or not at all, and a changed project reaches it."""
+"""`trends rebuild`: what is derived is made again from the facts, whole or not at all; a changed project reaches it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ingest import export_folder, facts, landing
 from ingest.landing import FeedFile
+from ingest.migrations import migrate
 from tests.support import Item, build, land_folder, moment, records, video, write_feed, write_file
 from warehouse.store import Store
 
@@ -461,6 +462,7 @@ def test_any_id_and_caption_survive(
         folder, NOON, content.encode("utf-8", errors="surrogatepass"), suffix=".jsonl" if lines else ".json"
     )
     connection = duckdb.connect()
+    migrate(connection)
     feed = FeedFile(path, "folder", "US", "videos", datetime(2026, 1, 5, 12, tzinfo=UTC))
     report = landing.land(connection, [feed], landed_at=moment(NOON))
     stored = dict(
