@@ -7,7 +7,7 @@ Belongs here: what is taken out of such a file, or left out of it. The store gav
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -22,11 +22,11 @@ _DERIVED_META = ("builds", "check_results", "unfinished", "compiled_models")
 @contextmanager
 def published_at_hand(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """The published file of an earlier version as the database `published`, where there is one."""
-    published = _path(connection).with_name("trends.duckdb")
-    if not _is_earlier(connection) or not published.exists():
-        yield
-        return
-    with told.attached(connection, published):
+    with ExitStack() as stack:
+        if _is_earlier(connection):
+            published = _path(connection).with_name("trends.duckdb")
+            if published.exists():
+                stack.enter_context(told.attached(connection, published))
         yield
 
 
