@@ -17,8 +17,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ingest.migrations import NewerHomeError
 from orchestration.settings import PROJECT_ROOT, Settings
-from warehouse.store import Store, WarehouseBusyError
+from warehouse.store import FactsLostError, Store, WarehouseBusyError
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"trends: {error}", file=sys.stderr)
         return WRONG_USE
-    except (WarehouseBusyError, FileNotFoundError, LookupError) as error:
+    except (WarehouseBusyError, FactsLostError, NewerHomeError, FileNotFoundError, LookupError) as error:
         print(f"trends: {error}", file=sys.stderr)
         return FAILED
 

@@ -83,6 +83,34 @@ def test_derived_files_that_are_lost_are_made_again(home: Store, lost: str) -> N
     assert mart_checksums(home.published_path) == before
 
 
+@pytest.mark.parametrize("name", ["build_path", "marts_path"])
+@pytest.mark.parametrize("harm", ["empty", "half", "no database"])
+def test_a_torn_derived_file_is_set_aside_and_made_again(home: Store, name: str, harm: str, feeds: Path) -> None:
+    before = mart_checksums(home.published_path)
+    path: Path = getattr(home, name)
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "no database": b"x" * 5000}[harm])
+    outcome = trends("run", "--date", DAYS[-1], "--source", feeds, "--home", home.home, "--no-deliver")
+    assert outcome.code == 0, outcome.err
+    assert mart_checksums(home.published_path) == before
+    assert len(list(home.warehouse.glob(f"{path.stem}.torn-*.duckdb"))) == 1
+
+
+@pytest.mark.parametrize("harm", ["empty", "half", "no database"])
+def test_torn_facts_are_named_with_the_remedy_and_kept(home: Store, harm: str, feeds: Path) -> None:
+    content = home.facts_path.read_bytes()
+    torn = {"empty": b"", "half": content[: len(content) // 2], "no database": b"x" * 5000}[harm]
+    home.facts_path.write_bytes(torn)
+    before = digest(home.published_path)
+    for command in ("rebuild", "publish"):
+        outcome = trends(command, "--home", home.home)
+        assert outcome.code == 1
+        assert "facts.duckdb can't be read" in outcome.err
+        assert "`trends restore --force`" in outcome.err
+    assert home.facts_path.read_bytes() == torn
+    assert digest(home.published_path) == before
+
+
 def test_a_part_of_a_changed_home_is_refused(home: Store) -> None:
     with home.model_writer() as connection:
         compiled_models.record_built(connection, "another project")
