@@ -25,7 +25,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.store import Store, checkpoint, connect
+from warehouse.store import Store, checkpoint, connect, log_of
 
 # Copies of format 1 have the marts in the build file, from where they are moved when they are needed.
 FORMAT = 2
@@ -184,7 +184,7 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
             store.published_path.unlink(missing_ok=True)
             for path in (store.build_path, store.marts_path):
                 # A log that a killed process left behind would be replayed onto the copy.
-                path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+                log_of(path).unlink(missing_ok=True)
                 if (temporary / path.name).exists():
                     (temporary / path.name).replace(path)
                 else:

@@ -93,11 +93,13 @@ class Store:
             why: Part of their new names, such as `sample`.
         """
         now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-        aside = self.build_path.with_name(f"build.{why}-{now}.duckdb")
-        self.build_path.rename(aside)
-        if self.marts_path.exists():
-            self.marts_path.rename(self.marts_path.with_name(f"unpublished.{why}-{now}.duckdb"))
-        return aside
+        for path in (self.build_path, self.marts_path):
+            aside = path.with_name(f"{path.stem}.{why}-{now}.duckdb")
+            # A log that a killed process left holds the last rows of its file, and must not meet another one.
+            for present, name in ((path, aside), (log_of(path), log_of(aside))):
+                if present.exists():
+                    present.rename(name)
+        return self.build_path.with_name(f"build.{why}-{now}.duckdb")
 
     @property
     def published_path(self) -> Path:
@@ -168,9 +170,6 @@ class Store:
     def model_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Like `writer`, with the marts' file attached for writing: `marts.<name>` are its tables.
 
-        The marts have no log: after a crash they are what they were at their last checkpoint. A build writes one before
-        its dates count as built, so what was lost is built again.
-
         Raises:
             WarehouseBusyError: See `lock`.
         """
@@ -178,12 +177,15 @@ class Store:
             is_lost = self.published_path.exists() and not self.marts_path.exists()
             with self.writer() as connection:
                 if is_lost and not _has_marts(connection):
-                    shutil.copyfile(self.published_path, self.marts_path)
+                    log_of(self.marts_path).unlink(missing_ok=True)
+                    partial = self.marts_path.with_suffix(".partial")
+                    shutil.copyfile(self.published_path, partial)
+                    partial.rename(self.marts_path)
                 else:
                     is_lost = False
                 connection.execute(
                     f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
-                    f" (storage_version '{MARTS_FILE_VERSION}', recovery_mode no_wal_writes);"
+                    f" (storage_version '{MARTS_FILE_VERSION}');"
                     f" create schema if not exists {MARTS_DATABASE}.marts;"
                     f" set search_path = 'build.main,{MARTS_DATABASE}.marts'"
                 )
@@ -235,6 +237,14 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
         spill = Path(tempfile.gettempdir()) / f"trends-{os.getpid()}-{path.stem}"
         connection.execute(f"set temp_directory = {quote_literal(str(spill))}")
     return connection
+
+
+def log_of(path: Path) -> Path:
+    """DuckDB's log beside a file: what a killed process had committed and not yet written into the file itself.
+
+    DuckDB replays it onto whatever file has that name, also onto another one that took the place of its own.
+    """
+    return path.with_name(f"{path.name}.wal")
 
 
 def _has_marts(connection: duckdb.DuckDBPyConnection) -> bool:
