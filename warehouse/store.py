@@ -125,7 +125,7 @@ class Store:
             aside = self.facts_path.with_name(f"facts.{why}-{now}.duckdb")
             # The facts last: what is derived is made again, should this be cut short.
             for path in (self.build_path, self.marts_path, self.facts_path):
-                for file in (path, _log_of(path)):
+                for file in (path, log_of(path)):
                     if file.exists():
                         file.rename(file.with_name(file.name.replace(path.stem, f"{path.stem}.{why}-{now}", 1)))
         return aside
@@ -220,7 +220,10 @@ class Store:
             is_lost = not self.derived and self.published_path.exists() and not self.marts_path.exists()
             is_lost = is_lost and self.build_path.exists()
             if is_lost:
-                shutil.copyfile(self.published_path, self.marts_path)
+                log_of(self.marts_path).unlink(missing_ok=True)
+                partial = self.marts_path.with_suffix(".partial")
+                shutil.copyfile(self.published_path, partial)
+                partial.rename(self.marts_path)
             connection = self._open_derived()
             try:
                 if is_lost:
@@ -277,7 +280,7 @@ class Store:
             return False
         now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
         for path in (self.build_path, self.marts_path):
-            _log_of(path).unlink(missing_ok=True)
+            log_of(path).unlink(missing_ok=True)
             if path.exists():
                 path.replace(path.with_name(f"{path.stem}.torn-{now}.duckdb"))
         for path, reason in torn.items():
@@ -308,7 +311,7 @@ class Store:
             for new, old in ((rebuilt.build_path, present.build_path), (rebuilt.marts_path, present.marts_path)):
                 if new.exists():
                     # A log of the old file must not be replayed onto the new one.
-                    _log_of(old).unlink(missing_ok=True)
+                    log_of(old).unlink(missing_ok=True)
                     new.replace(old)
             _sync(self.warehouse)
             shutil.rmtree(self.warehouse / rebuilt.derived)
@@ -329,9 +332,9 @@ class Store:
                 f" anew, move {self.warehouse} aside"
             )
             raise FactsLostError(message)
-        log = _log_of(self.build_path)
+        log = log_of(self.build_path)
         if log.exists():
-            log.replace(_log_of(self.facts_path))
+            log.replace(log_of(self.facts_path))
         self.build_path.replace(self.facts_path)
         _sync(self.warehouse)
 
@@ -386,6 +389,14 @@ where database_name = current_database() and not internal
 """
 
 
+def log_of(path: Path) -> Path:
+    """DuckDB's log beside a file: what a killed process had committed and not yet written into the file itself.
+
+    DuckDB replays it onto whatever file has that name, also onto another one that took the place of its own.
+    """
+    return path.with_name(f"{path.name}.wal")
+
+
 def _is_empty(path: Path) -> bool:
     """Whether a file is there without content: DuckDB would take it for a new one."""
     return path.exists() and path.stat().st_size == 0
@@ -404,11 +415,6 @@ def _unreadable(path: Path) -> str:
         # Somebody has it open: that is said by whoever opens it.
         return "" if "lock" in reason or "same database file" in reason else reason
     return ""
-
-
-def _log_of(path: Path) -> Path:
-    """DuckDB's write-ahead log of a file."""
-    return path.with_name(f"{path.name}.wal")
 
 
 def _sync(directory: Path) -> None:
