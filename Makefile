@@ -68,4 +68,4 @@ lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay
-	rm -rf .venv target .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .compiled target .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -7,7 +7,7 @@ Measured on 2 cores, a day of 2 x 1,000 videos on ten days of history: importing
 DuckDB works 3.6 s: the rest is Jinja, events and look-ups of the catalogue that give the same text every day. The text
 depends on the project's files (models, macros, seeds, variables: `dbt_runner.fingerprint`) and on the dates of the
 batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
-`target/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
+`.compiled/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
 derived is made again (`rebuild`).
 """
 
@@ -194,7 +194,7 @@ def create_relations(connection: duckdb.DuckDBPyConnection, project_dir: Path) -
         connection: A model writer of a new home, with the raw tables.
         project_dir: Folder of dbt_project.yml, `compiled` before.
     """
-    empty = _empty_store(project_dir / "target")
+    empty = _empty_store(dbt_runner.kept_in(project_dir))
     files = {"build": empty.build_path, MARTS_DATABASE: empty.marts_path}
     for database, path in files.items():
         connection.execute(f"attach {quote_literal(str(path))} as empty (read_only)")

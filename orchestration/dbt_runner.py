@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Below the project: what is parsed, compiled and kept of it. Plain dbt writes to `target/`, with whatever variables a
+# person gives it.
+KEPT = ".compiled"
+_PARSED = "partial_parse.msgpack"
+
+# Value of the variable `called_by` in the project's own calls; macros/by_hand.sql and profiles.yml ask for it.
+CALLER = "trends"
+
 _PARSED_FROM = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*")
 # What parsing a project that never ran needs no database for, and what no run should send or look up.
 _QUIET = ("--no-version-check", "--quiet", "--no-use-colors", "--log-level-file", "none")
@@ -68,13 +76,18 @@ class NodeResult:
     query: str | None = None
 
 
+def kept_in(project_dir: Path) -> Path:
+    """Folder of everything that is kept of a version of the project; it may be deleted, and is made again."""
+    return project_dir / KEPT
+
+
 def ensure_manifest(project_dir: Path) -> Path:
-    """Parses the project unless the saved manifest is of exactly these files; returns `target/manifest.json`.
+    """Parses the project unless the saved manifest is of exactly these files; returns its manifest.json in `kept_in`.
 
     Raises:
         DbtFailedError: The project does not parse; the message is dbt's.
     """
-    target = project_dir / "target"
+    target = kept_in(project_dir)
     target.mkdir(exist_ok=True)
     with filelock.FileLock(target / "manifest.lock"):
         return _ensure_manifest(project_dir, target)
@@ -83,10 +96,13 @@ def ensure_manifest(project_dir: Path) -> Path:
 def _ensure_manifest(project_dir: Path, target: Path) -> Path:
     manifest_path, stamp_path = target / "manifest.json", target / "manifest.sha256"
     of_files = fingerprint(project_dir)
-    if manifest_path.exists() and stamp_path.exists() and stamp_path.read_text(encoding="utf-8").strip() == of_files:
+    is_whole = all(path.exists() for path in (manifest_path, target / _PARSED, stamp_path))
+    if is_whole and stamp_path.read_text(encoding="utf-8").strip() == of_files:
         return manifest_path
     from dbt.cli.main import dbtRunner
 
+    # Killed from here on, nothing says that what lies there is of these files.
+    stamp_path.unlink(missing_ok=True)
     result = dbtRunner().invoke([
         "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
         "--target-path", str(target), "--log-path", str(target),
@@ -180,7 +196,7 @@ def call(
         try:
             return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([
                 *_QUIET, "--no-write-json", *command.split(),
-                "--vars", json.dumps({"trends_home": str(store.home), **(variables or {})}),
+                "--vars", json.dumps({"trends_home": str(store.home), "called_by": CALLER, **(variables or {})}),
                 "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
                 "--target-path", str(artifacts), "--log-path", str(artifacts), *arguments,
             ])  # fmt: skip
@@ -239,7 +255,7 @@ def _load_manifest(target: Path) -> Manifest:
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    return Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder)
+    return Manifest.from_msgpack((target / _PARSED).read_bytes(), decoder=extended_mashumuro_decoder)
 
 
 def fingerprint(project_dir: Path) -> str:
