@@ -18,12 +18,14 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment() -> Iterator[None]:
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees the user's secrets or home: neither `.env` nor variables reach the settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(Settings.model_config, "env_file", None)
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
+        # A command without --home must not touch the user's either.
+        patch.setenv("TRENDS_HOME", str(tmp_path_factory.mktemp("no_home_given")))
         # Tests run beside each other already, and each process would import openpyxl anew.
         patch.setenv("EXPORT_PROCESSES", "1")
         # The command line sets it for Dagster; it must not outlive the test run's home.
