@@ -88,6 +88,6 @@ def test_ruff_is_told_which_packages_are_ours_and_no_folder_can_pass_for_one(tmp
     lines = [f"from {name} import anything" for name in ours]
     used = "\n\nanything = dg, duckdb\n"
     module.write_text('"""A module."""\n\nimport dagster as dg\nimport duckdb\n\n' + "\n".join(lines) + used)
-    command = [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--select", "I", "."]
+    command = [str(Path(sys.executable).with_name("ruff")), "check", "--no-cache", "--select", "I", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout

@@ -149,7 +149,7 @@ def test_a_writer_of_the_former_home_is_waited_for(project: Path) -> None:
     store = Store(project / "home", lock_timeout_s=0.1)
     holder = "import sys; from pathlib import Path; from warehouse.store import Store\n"
     holder += "with Store(Path(sys.argv[1])).lock(): print('held', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", holder, project]
+    command = [sys.executable, "-c", holder, str(project)]
     with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
