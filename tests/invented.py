@@ -27,9 +27,11 @@ _CAPTIONS = (
 )
 
 
-def write_daily_lists(folder: Path, days: int = 12) -> Path:
+def write_daily_lists(folder: Path, days: int = 14) -> Path:
     """Daily lists of 2 x 200 videos that the simulator made, as JSON arrays; the same videos for days in a row."""
-    config = SimulatorConfig(seed=5, days=days, videos_per_day=200, music=False, oddities=NO_ODDITIES)
+    config = SimulatorConfig(
+        seed=5, days=days, videos_per_day=200, music=False, posts_per_slot=0.25, burst_share=0.03, oddities=NO_ODDITIES
+    )
     write_export_folder(simulate(config), folder)
     for path in sorted(folder.rglob("*.jsonl")):
         lines = path.read_text(encoding="utf-8").splitlines()
