@@ -41,7 +41,7 @@ def write_daily_lists(folder: Path, days: int = 14) -> Path:
 
 
 def write_polls(folder: Path, days: int = 8, start: datetime = datetime(2026, 2, 12, tzinfo=UTC)) -> Path:
-    """About six polls a day and market, each of the eight hottest videos, of which most were read before.
+    """About six polls a day and market, each of the five hottest videos and three others, most read before.
 
     A poller that reads the day's dataset again gives the counts of before, now and then the whole file; a count falls a
     little now and then; a few videos are in both markets, some speed up, some stand still.
@@ -53,10 +53,9 @@ def write_polls(folder: Path, days: int = 8, start: datetime = datetime(2026, 2,
         for day in range(days):
             for hour in (9, 11, 13, 16, 19, 22):
                 at = start + timedelta(days=day, hours=hour, minutes=rng.randrange(50), seconds=rng.randrange(60))
-                shown = sorted(
-                    (video for video in videos if market in video.markets and video.is_shown(at)),
-                    key=lambda video: -video.pace(at),
-                )[:8]
+                there = [video for video in videos if market in video.markets and video.is_shown(at)]
+                shown = sorted(there, key=lambda video: -video.pace(at))[:5]
+                shown += rng.sample([video for video in there if video not in shown], 3)
                 if not before or rng.random() > 0.15:
                     before = {video.id: _polled(rng, video, before.get(video.id), at) for video in shown}
                 _write_at(folder, market, at, list(before.values()))
@@ -70,8 +69,8 @@ class _PolledVideo:
         self.posted = start + timedelta(hours=rng.uniform(-30, 24 * days - 6))
         self.id = str((int(self.posted.timestamp()) << 32) + number)
         self.markets = rng.choice((("us",), ("uk",), ("us",), ("uk",), ("us", "uk")))
-        self.views_of_first_hour = rng.lognormvariate(8.5, 1.3)
-        self.growth = rng.choice((0.02, 0.3, 0.5, 0.7, 0.9))
+        self.views_of_first_hour = rng.lognormvariate(6.5, 1.6)
+        self.growth = rng.choice((0.02, 0.4, 0.7, 0.95, 1.1, 1.3))
         self.jump_at = rng.uniform(10, 50) if rng.random() < 0.25 else None
         self.like_share, self.share_share = rng.uniform(0.02, 0.2), rng.uniform(0.001, 0.03)
         self.caption = rng.choice(_CAPTIONS)
