@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ingest.migrations import NewerHomeError
+from orchestration import former_home
 from orchestration.settings import PROJECT_ROOT, Settings
+from warehouse.former_home import HomeMoveError
 from warehouse.store import FactsLostError, Store, WarehouseBusyError
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     logging.basicConfig(level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s")
     try:
+        if moved := former_home.take_up(settings):
+            print(f"trends: {moved}", file=sys.stderr)
         code = int(options.run(options, settings))
         sys.stdout.flush()
         return code
@@ -56,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"trends: {error}", file=sys.stderr)
         return WRONG_USE
-    except (WarehouseBusyError, FactsLostError, NewerHomeError, FileNotFoundError, LookupError) as error:
+    except (
+        WarehouseBusyError, FactsLostError, NewerHomeError, HomeMoveError, FileNotFoundError, LookupError
+    ) as error:  # fmt: skip
         print(f"trends: {error}", file=sys.stderr)
         return FAILED
 
@@ -67,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Any, help_text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=help_text)
-        sub.add_argument("--home", type=Path, help="home directory (default: TRENDS_HOME, else the project)")
+        sub.add_argument("--home", type=Path, help="home directory (default: TRENDS_HOME, else home/ in the project)")
         sub.set_defaults(run=run)
         return sub
 

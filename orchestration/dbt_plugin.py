@@ -37,8 +37,8 @@ class Plugin(BasePlugin):
         if not self._is_by_hand or path.exists():
             return
         message = (
-            f"nothing was landed in this home: {path} does not exist. Run `trends run` first (it also takes up a home of"
-            " an earlier version), or say with TRENDS_HOME which home dbt should build."
+            f"nothing was landed in this home: {path} does not exist. Run `trends run` first (it also takes up a home"
+            " of an earlier version), or say with TRENDS_HOME which home dbt should build."
         )
         raise RuntimeError(message)
 

@@ -14,6 +14,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+# Apart from the code: a folder that a home makes must not look like a package to linters, nor a package like data.
+DEFAULT_HOME = PROJECT_ROOT / "home"
 
 
 class Settings(BaseSettings):
@@ -56,7 +58,7 @@ class Settings(BaseSettings):
         env_file=PROJECT_ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    trends_home: Path = PROJECT_ROOT
+    trends_home: Path = DEFAULT_HOME
     trends_log_level: str = "WARNING"
     lock_timeout_s: float = 60.0
     export_processes: int = 2
@@ -118,4 +120,11 @@ class Settings(BaseSettings):
     @field_validator("trends_home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+        home = value.expanduser().resolve()
+        if home == PROJECT_ROOT:
+            message = (
+                f"the home can't be the project's own folder {home}: leave TRENDS_HOME and --home out, and what is"
+                f" there is moved to {DEFAULT_HOME}"
+            )
+            raise ValueError(message)
+        return home

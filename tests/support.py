@@ -23,7 +23,7 @@ from orchestration import cli, dbt_runner
 from warehouse.store import Store, connect
 
 PROJECT = Path(__file__).resolve().parents[1]
-SHARED_DATA = PROJECT.parent / "shared" / "data"
+REAL_DATA = PROJECT.parent / "shared" / "data"
 FIXTURES = PROJECT / "tests" / "fixtures"
 MARKETS = ("US", "UK")
 
@@ -40,12 +40,14 @@ class Outcome:
     err: str
 
 
-def shared_data(name: str) -> Path:
-    """A folder of the real data beside the repository; the test is skipped where it is not there."""
-    directory = SHARED_DATA / name
-    if not directory.is_dir():
-        pytest.skip(f"the real data set {name} is not beside this checkout (../shared/data/{name})")
-    return directory
+def real_data(name: str) -> Path:
+    """A set of the real data beside the repository, for tests marked `real_data`; the test fails where it lacks."""
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.fail(
+            f"the real data set {name} is missing: ../shared is beside this checkout, ../shared/data/{name} not"
+        )
+    return path
 
 
 def trends(*arguments: str | Path) -> Outcome:
