@@ -81,8 +81,10 @@ def _loads(store: Store) -> tuple[int, int]:
         return 0, 0
     with store.writer() as connection:
         landing.ensure_tables(connection)
-        row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
-    return row or (0, 0)
+        [(loads, of_sample)] = connection.execute(
+            "select count(*), count(*) filter (source = 'sample') from raw.loads"
+        ).fetchall()
+    return loads, of_sample
 
 
 def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:
