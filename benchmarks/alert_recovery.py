@@ -165,6 +165,5 @@ def _outcomes(connection_of: Store) -> list[str]:
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
+    (row,) = connection.execute(sql).fetchall()
     return row

@@ -271,10 +271,9 @@ class _BuildFile:
 
 def _build_file(home: Path) -> _BuildFile:
     with Store(home).model_writer() as connection:
-        row = connection.execute(
+        [(used, size)] = connection.execute(
             "select sum(used_blocks * block_size), sum(total_blocks * block_size) from pragma_database_size()"
-        )
-        used, size = row.fetchone() or (0, 0)
+        ).fetchall()
     return _BuildFile(used / 2**20, size / 2**20)
 
 

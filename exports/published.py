@@ -89,17 +89,16 @@ def open_day(published: Path, as_of_date: date) -> Iterator[Day]:
     """
     connection = connect(published, read_only=True)
     try:
-        row = connection.execute("select cutoff_at from meta.builds where as_of_date = ?", [as_of_date]).fetchone()
-        if row is None:
-            known = connection.execute("select min(as_of_date), max(as_of_date) from meta.builds").fetchone()
-            first, last = known or (None, None)
+        built = connection.execute("select cutoff_at from meta.builds where as_of_date = ?", [as_of_date]).fetchall()
+        if not built:
+            [(first, last)] = connection.execute("select min(as_of_date), max(as_of_date) from meta.builds").fetchall()
             message = f"{published} has no {as_of_date}: it holds {first} to {last}"
             raise LookupError(message)
         markets = connection.execute(
             "select market from marts.source_health where as_of_date = ? group by market order by min(market_order)",
             [as_of_date],
         ).fetchall()
-        yield Day(connection, as_of_date, row[0], tuple(market for (market,) in markets))
+        yield Day(connection, as_of_date, built[0][0], tuple(market for (market,) in markets))
     finally:
         connection.close()
 
@@ -291,8 +290,8 @@ def actions(day: Day, limit: int) -> list[dict[str, Any]]:
 
 def sources_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of the sources whose rows are behind the published file."""
-    row = connection.execute("select sources from meta.publication").fetchone()
-    return str(row[0]).split(", ") if row else []
+    rows = connection.execute("select sources from meta.publication").fetchall()
+    return str(rows[0][0]).split(", ") if rows else []
 
 
 def builds(day: Day) -> list[dict[str, Any]]:
@@ -614,10 +613,13 @@ def scorecard_days(
 
 def scored_period(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None, int]:
     """First and last date with a scored forecast (None without one), and the number of days with readings."""
-    scored = connection.execute("select min(as_of_date), max(as_of_date) from marts.forecast_scores").fetchone()
-    days = connection.execute("select count(distinct cast(observed_at as date)) from marts.video_readings").fetchone()
-    first, last = scored or (None, None)
-    return first, last, days[0] if days else 0
+    [(first, last)] = connection.execute(
+        "select min(as_of_date), max(as_of_date) from marts.forecast_scores"
+    ).fetchall()
+    [(days,)] = connection.execute(
+        "select count(distinct cast(observed_at as date)) from marts.video_readings"
+    ).fetchall()
+    return first, last, days
 
 
 # ---------- revenue

@@ -294,9 +294,9 @@ def cutoff_for(
         decided, origin = _naive_utc(override), "override"
         connection.execute("delete from meta.cutoffs where as_of_date = ?", [as_of_date])
     else:
-        stored = connection.execute("select cutoff_at from meta.cutoffs where as_of_date = ?", [as_of_date]).fetchone()
-        if stored is not None:
-            return stored[0].replace(tzinfo=UTC)
+        stored = connection.execute("select cutoff_at from meta.cutoffs where as_of_date = ?", [as_of_date]).fetchall()
+        if stored:
+            return stored[0][0].replace(tzinfo=UTC)
         day_end = datetime.combine(as_of_date, time.max)
         moment = _naive_utc(now)
         decided, origin = (moment, "live") if moment < day_end else (day_end, "day_end")
@@ -335,8 +335,8 @@ def _record_refusal(connection: duckdb.DuckDBPyConnection, refusal: Refusal, sou
     seen = connection.execute(
         "select 1 from raw.loads where file = ? and reason = ? and status = 'unreadable'",
         [file, refusal.reason],
-    ).fetchone()
-    if seen is not None:
+    ).fetchall()
+    if seen:
         return
     with _transaction(connection):
         load_id = _next_load_id(connection)
@@ -579,8 +579,9 @@ def _salvage(connection: duckdb.DuckDBPyConnection, file_index: int, offered: _O
     if suffix == ".csv":
         offered.problem = f"is no CSV export of a dataset ({first_line}): download it again from the console"
         return
-    row = connection.execute("select case when json_valid(?) then json_type(?) end", [content, content]).fetchone()
-    root = row[0] if row else None
+    [(root,)] = connection.execute(
+        "select case when json_valid(?) then json_type(?) end", [content, content]
+    ).fetchall()
     if root is not None and root != "ARRAY":
         offered.problem = f"is JSON but no list of items (its root is {root.lower()}): export the dataset's items"
     else:
@@ -691,8 +692,8 @@ def _check_items(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
     # Not a sequence: a rolled-back load must not leave a gap that looks like lost data. The writer lock makes it safe.
-    row = connection.execute("select coalesce(max(load_id), 0) + 1 from raw.loads").fetchone()
-    return int(row[0]) if row else 1
+    [(load_id,)] = connection.execute("select coalesce(max(load_id), 0) + 1 from raw.loads").fetchall()
+    return int(load_id)
 
 
 @contextmanager

@@ -270,8 +270,8 @@ def land_seasonal_dates(
     calendar_hash = digest.hexdigest()
     newest = connection.execute(
         "select calendar_id, calendar_hash from raw.seasonal_dates order by calendar_id desc limit 1"
-    ).fetchone()
-    if newest is not None and newest[1] == calendar_hash:
+    ).fetchall()
+    if newest and newest[0][1] == calendar_hash:
         return False
     connection.register("resolved_calendar", calendar_table)
     connection.execute(

@@ -277,8 +277,8 @@ def run(
     results: dict[str, NodeResult] = {}
     # What most others wait for goes first, so that the end is not one long chain on one core.
     dependants = Counter(key for node in chosen.values() for key in node.after)
-    row = connection.execute("select current_setting('threads')").fetchone()
-    cores = threads = int(row[0]) if row else 1
+    [(threads,)] = connection.execute("select current_setting('threads')").fetchall()
+    cores = threads = int(threads)
     callers = callers or cores
     with ThreadPoolExecutor(callers) as pool:
         cursors = [connection.cursor() for _ in range(callers)]
@@ -384,8 +384,8 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
 
 
 def _count_failures(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(f"select count(*) from (\n{sql}\n) as failing_rows").fetchone()
-    return int(row[0]) if row else 0
+    [(failures,)] = connection.execute(f"select count(*) from (\n{sql}\n) as failing_rows").fetchall()
+    return int(failures)
 
 
 def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str, script: str) -> int:

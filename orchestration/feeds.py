@@ -80,8 +80,10 @@ def _loads(store: Store) -> tuple[int, int]:
     if not store.has_facts:
         return 0, 0
     with facts.writer(store) as connection:
-        row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
-    return row or (0, 0)
+        [(loads, of_sample)] = connection.execute(
+            "select count(*), count(*) filter (source = 'sample') from raw.loads"
+        ).fetchall()
+    return loads, of_sample
 
 
 def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:

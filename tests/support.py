@@ -191,11 +191,11 @@ def mart_checksums(path: Path, where: str = "true") -> dict[str, tuple[int, str]
         for name, is_daily in tables:
             if where != "true" and not is_daily:
                 continue
-            row = connection.execute(
+            [(rows, digest)] = connection.execute(
                 f'select count(*), cast(sum(cast(hash(mart) as hugeint)) as varchar) from marts."{name}" as mart'
                 f" where {where}"
-            ).fetchone()
-            result[name] = row or (0, "")
+            ).fetchall()
+            result[name] = (rows, digest)
         return result
     finally:
         connection.close()

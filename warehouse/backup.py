@@ -219,22 +219,22 @@ def _state(connection: duckdb.DuckDBPyConnection) -> State | None:
         for schema, table, column in _TIMES
         if (schema, table) in present
     ]
-    row = connection.execute(
+    [row] = connection.execute(
         f"select max(changed_at), (select count(*) from raw.loads), (select bool_or(source = 'sample') from raw.loads)"
         f" from ({' union all '.join(times)})"
-    ).fetchone()
-    if row is None or not row[1]:
+    ).fetchall()
+    if not row[1]:
         return None
     return State(row[0].replace(tzinfo=UTC), row[1], _digest(connection, row[1]), bool(row[2]))
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, loads: int) -> str:
-    row = connection.execute(
+    [row] = connection.execute(
         "select md5(string_agg(concat_ws('|', load_id, landed_at, file, content_hash), chr(10) order by load_id))"
         " from (from raw.loads order by load_id limit ?)",
         [loads],
-    ).fetchone()
-    return str(row[0]) if row else ""
+    ).fetchall()
+    return str(row[0])
 
 
 def _has_loads_of(connection: duckdb.DuckDBPyConnection, other: State) -> bool:

@@ -138,8 +138,7 @@ def built_dates(connection: duckdb.DuckDBPyConnection, wanted: Sequence[date]) -
 
 def held_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
     """The dates that the per-day tables hold: those of the last build, which a part of it can be built from."""
-    has_batch = connection.execute("select count(*) from duckdb_tables() where table_name = 'int_as_of'").fetchone()
-    if not has_batch or not has_batch[0]:
+    if not connection.execute("select 1 from duckdb_tables() where table_name = 'int_as_of'").fetchall():
         return []
     return [row[0] for row in connection.execute("select as_of_date from intermediate.int_as_of order by 1").fetchall()]
 
@@ -304,15 +303,16 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
     """Gives the marts' file what a published one has: unfinished dates as they were published, and `meta`."""
     latest = connection.execute(
         "select as_of_date, cutoff_at from meta.builds order by as_of_date desc limit 1"
-    ).fetchone()
-    if latest is None and _has_polls(connection):
+    ).fetchall()
+    if not latest and _has_polls(connection):
         # A home that was only polled so far.
         latest = connection.execute(
             "select as_of_date, poll_ended_at from marts.micro_polls order by poll_at desc limit 1"
-        ).fetchone()
-    if latest is None:
+        ).fetchall()
+    if not latest:
         message = f"nothing to publish: no date was built in {store.build_path}"
         raise LookupError(message)
+    as_of_date, cutoff_at = latest[0]
     connection.execute(f"use {MARTS_DATABASE}; {_BUILDS_DDL} {_PUBLICATION_DDL}")
     columns = _columns(connection)
     _take_back(connection, store, columns)
@@ -325,23 +325,23 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
         )
     counts = " union all ".join(f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in columns)
     tables = {name: int(rows) for name, rows in connection.execute(counts).fetchall()}
-    sources = connection.execute(
+    [(sources,)] = connection.execute(
         "select string_agg(distinct source, ', ' order by source) from facts.raw.loads where status <> 'unreadable'"
-    ).fetchone()
+    ).fetchall()
     connection.execute("delete from meta.publication")
     connection.execute(
         "insert into meta.publication values (?, ?, ?, ?, ?, ?, ?)",
         [
             run_id,
             datetime.now(UTC).replace(tzinfo=None),
-            latest[0],
-            latest[1],
+            as_of_date,
+            cutoff_at,
             git_sha,
-            (sources[0] if sources else None) or "none",
+            sources or "none",
             json.dumps(tables, sort_keys=True),
         ],
     )
-    return Publication(store.published_path, latest[0].isoformat(), tables)
+    return Publication(store.published_path, as_of_date.isoformat(), tables)
 
 
 def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Mapping[str, Mapping[str, str]]) -> None:

@@ -367,8 +367,8 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute("set max_vacuum_tasks = 0")
     connection.execute(f"set block_allocator_memory = '{BLOCK_MEMORY_GIB}GiB'")
     connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
-    row = connection.execute("select current_setting('memory_limit')").fetchone()
-    amount, unit = str(row[0] if row else "").split()
+    [(setting,)] = connection.execute("select current_setting('memory_limit')").fetchall()
+    amount, unit = setting.split()
     limit = READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB
     # What DuckDB found for the machine or its container may be less.
     if float(amount) * _GIB.get(unit, 0.0) > limit:

@@ -105,7 +105,7 @@ def _first_judged_date(connection: duckdb.DuckDBPyConnection) -> str:
 def _period(connection: duckdb.DuckDBPyConnection, model: str, horizon_hours: int = 24) -> dict[str, float]:
     """The scorecard of one model over the judged days: errors over all days, precision as the mean of days."""
     columns = ["n", "wape", "precision_at_20", "coverage_80"]
-    row = connection.execute(
+    [row] = connection.execute(
         """
         select
             sum(n), sum(absolute_error) / sum(actual_gain), avg(precision_at_20), sum(coverage_80 * n) / sum(n)
@@ -115,8 +115,7 @@ def _period(connection: duckdb.DuckDBPyConnection, model: str, horizon_hours: in
             and as_of_date >= ?::date + ?::integer // 24
         """,
         [model, horizon_hours, _first_judged_date(connection), horizon_hours],
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     return dict(zip(columns, row, strict=True))
 
 
@@ -187,15 +186,15 @@ def test_no_forecast_knows_its_target(marts: duckdb.DuckDBPyConnection) -> None:
     """Every forecast starts from a reading of its own date and is scored on a later one."""
     late = marts.execute(
         "select count(*) from marts.forecasts where made_at >= as_of_date + interval 1 day or target_at <= made_at"
-    ).fetchone()
-    assert late == (0,)
+    ).fetchall()
+    assert late == [(0,)]
     same_day = marts.execute(
         """
         select count(*) from marts.forecast_scores
         where as_of_date - horizon_hours // 24 < (select min(as_of_date) from marts.forecasts)
         """
-    ).fetchone()
-    assert same_day == (0,)
+    ).fetchall()
+    assert same_day == [(0,)]
 
 
 def test_log_linear_model_is_the_least_squares_solution(home: Store, marts: duckdb.DuckDBPyConnection) -> None:

@@ -279,9 +279,9 @@ reads = torn = 0
 seen = []
 while True:
     connection = duckdb.connect(sys.argv[1], read_only=True)
-    run_id, tables = connection.execute('select run_id, tables from meta.publication').fetchone()
+    run_id, tables = connection.execute('select run_id, tables from meta.publication').fetchall()[0]
     counts = {
-        name: connection.execute(f'select count(*) from marts.{name}').fetchone()[0] for name in json.loads(tables)
+        name: connection.execute(f'select count(*) from marts.{name}').fetchall()[0][0] for name in json.loads(tables)
     }
     days = connection.execute(
         'select as_of_date, count(distinct momentum_score) from marts.videos_daily'

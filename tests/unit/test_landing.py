@@ -411,7 +411,7 @@ def test_envelope(store: Store, folder: Path) -> None:
         hashes = connection.execute(
             "select count(distinct item_hash), bool_and(item_hash = md5(payload)) from raw.tiktok_videos"
         )
-        assert hashes.fetchone() == (2, True)
+        assert hashes.fetchall() == [(2, True)]
     shared = {
         "load_id": 1,
         "source": "apify",
