@@ -357,6 +357,12 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
         if _columns(connection, "published") == columns:
             for name in daily:
                 connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
+            for name in ("builds", "check_results"):
+                # Derived files that were made again know nothing of it yet.
+                connection.execute(
+                    f"insert into meta.{name} by name from published.meta.{name}"
+                    f" where {of_unfinished} and as_of_date not in (select as_of_date from meta.{name})"
+                )
             connection.execute("detach published")
             return
         connection.execute("detach published")

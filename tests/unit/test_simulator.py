@@ -371,7 +371,7 @@ def test_bursts_really_lift_the_views(sample: Simulation) -> None:
     con = duckdb.connect()
     con.register("counts", truth.expected_counts)
     con.register("bursts", truth.bursts)
-    bursts, inside, before = con.execute(
+    [(bursts, inside, before)] = con.execute(
         """
         with gains as (
             select *, plays - lag(plays) over video as gain, lag(observed_at) over video as previous
