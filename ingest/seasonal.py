@@ -39,8 +39,6 @@ from dateutil.easter import easter
 from hijridate import Hijri, ummalqura
 from pyluach.dates import HebrewDate
 
-from ingest import landing
-
 # Wide enough for any backfill and for planning ahead; beyond a library's range events are absent, not guessed.
 FIRST_YEAR = 2010
 LAST_YEAR = 2045
@@ -266,7 +264,6 @@ def land_seasonal_dates(
     Returns:
         Whether anything was added.
     """
-    landing.ensure_tables(connection)
     digest = hashlib.sha256()
     for row in calendar_table.to_pylist():
         digest.update(repr(sorted(row.items())).encode())
@@ -278,7 +275,8 @@ def land_seasonal_dates(
         return False
     connection.register("resolved_calendar", calendar_table)
     connection.execute(
-        "insert into raw.seasonal_dates"
+        "insert into raw.seasonal_dates (calendar_id, calendar_hash, landed_at, event_key, rule, event_date,"
+        " resolved_by, is_approximate)"
         " select ?, ?, ?, event_key, rule, event_date, resolved_by, is_approximate from resolved_calendar",
         [1 if newest is None else newest[0] + 1, calendar_hash, landed_at.astimezone(UTC).replace(tzinfo=None)],
     )

@@ -92,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     poll.add_argument("--no-deliver", action="store_true", help="land and judge, send nothing")
     poll.add_argument("--if-due", action="store_true", help="only in a poll hour of London that was not polled yet")
 
+    rebuild = command("rebuild", _rebuild, "Make everything derived again from the facts; sends nothing.")
+    rebuild.add_argument("--from", dest="first", type=_date, help="first date (default: all; others stay)")
+    rebuild.add_argument("--to", dest="last", type=_date, help="last date (default: all; others stay)")
     command("publish", _publish, "Publish the marts as they are built.")
     scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
     scorecard.add_argument("--from", dest="first", type=_date, help="first scored date (default: all)")
@@ -195,7 +198,7 @@ def _is_due(job_name: str, settings: Settings) -> bool:
     if slot is None:
         print(f"not due: {following}")
         return False
-    if store.build_path.exists() and services.receipts(store).find(timetable.slot_key(job_name, slot)) is not None:
+    if store.has_facts and services.receipts(store).find(timetable.slot_key(job_name, slot)) is not None:
         print(f"done before: {job_name} of {slot:%Y-%m-%d %H:%M} UTC; {following}")
         return False
     return True
@@ -260,19 +263,53 @@ def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[],
     return DONE
 
 
+def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
+    from tqdm import tqdm
+
+    from orchestration import compiled_models
+    from orchestration import rebuild as rebuilding
+
+    _check_range(options)
+    store = _store(settings)
+    wanted = rebuilding.plan(store, options.first, options.last) if store.has_facts else None
+    if wanted is None or not wanted.rows_by_date:
+        message = f"nothing to rebuild: nothing was landed in {store.home} for these dates. Run `trends run` first."
+        raise UsageError(message)
+    print(f"rebuilding {wanted.describe()}; nothing is fetched or sent, the published file stays until it is whole")
+    nodes = len(compiled_models.compiled(PROJECT_ROOT)) * len(rebuilding.batches(wanted.rows_by_date))
+    try:
+        with tqdm(total=nodes, desc="rebuilding", unit="node", disable=None) as bar:
+            done = rebuilding.rebuild_and_publish(
+                PROJECT_ROOT,
+                store,
+                wanted,
+                is_part=options.first is not None or options.last is not None,
+                on_result=lambda _: bar.update(),
+            )
+    except compiled_models.OutdatedHomeError as error:
+        raise UsageError(str(error)) from None
+    for day, reason in done.left_out.items():
+        print(f"left out {day}: {reason}")
+    if done.publication is None:
+        print("trends: no date could be built, nothing was published", file=sys.stderr)
+        return FAILED
+    print(f"rebuilt {len(done.dates)} dates; published {done.publication.path} as of {done.publication.as_of_date}")
+    return DONE
+
+
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
-    from orchestration.assets.publish import git_sha
     from orchestration.dbt_runner import descriptions, ensure_manifest
+    from orchestration.version import git_sha
     from warehouse import publish
 
     store = _store(settings)
-    if not store.build_path.exists():
-        message = f"nothing to publish: {store.build_path} does not exist. Run `trends run` first."
+    if not publish.has_builds(store):
+        message = f"nothing to publish: nothing was built in {store.home}. Run `trends run` first."
         raise UsageError(message)
     publication = publish.publish(
         store,
         run_id="trends publish",
-        git_sha=git_sha(PROJECT_ROOT),
+        git_sha=git_sha(),
         descriptions=descriptions(ensure_manifest(PROJECT_ROOT)),
     )
     print(f"published {publication.path} as of {publication.as_of_date}: {sum(publication.tables.values())} rows")
@@ -282,9 +319,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
     from exports import published, scorecard
 
-    if options.first and options.last and options.first > options.last:
-        message = f"--from {options.first} is after --to {options.last}"
-        raise UsageError(message)
+    _check_range(options)
     with _store(settings).published_reader() as connection:
         forecasts, decisions = published.scorecard_days(connection, options.first, options.last)
         text = (
@@ -294,6 +329,12 @@ def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
         )
     print(text)
     return DONE
+
+
+def _check_range(options: argparse.Namespace) -> None:
+    if options.first and options.last and options.first > options.last:
+        message = f"--from {options.first} is after --to {options.last}"
+        raise UsageError(message)
 
 
 def _doctor(options: argparse.Namespace, settings: Settings) -> int:

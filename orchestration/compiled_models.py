@@ -7,8 +7,8 @@ Measured on 2 cores, a day of 2 x 1,000 videos on ten days of history: importing
 DuckDB works 3.6 s: the rest is Jinja, events and look-ups of the catalogue that give the same text every day. The text
 depends on the project's files (models, macros, seeds, variables: `dbt_runner.fingerprint`) and on the dates of the
 batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
-`target/empty`, and compiles against it; a new home starts with those tables. A home of an earlier version is built by
-dbt itself, once.
+`target/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
+derived is made again (`rebuild`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any
 import duckdb
 import filelock
 
-from ingest import landing
+from ingest import facts
 from orchestration import columns, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from warehouse.publish import copied_ahead
@@ -46,8 +46,12 @@ _BUILT_DDL = """
 create schema if not exists meta;
 create table if not exists meta.compiled_models (fingerprint varchar not null);
 comment on table meta.compiled_models is
-    'Fingerprint of the dbt project that the last whole dbt build of this file was made with.';
+    'Fingerprint of the dbt project that these derived files were made with.';
 """
+
+
+class OutdatedHomeError(RuntimeError):
+    """The derived files of a home were made by another version of the project; the message names the remedy."""
 
 
 class NotCompilableError(RuntimeError):
@@ -93,7 +97,7 @@ def build(
     names: Iterable[str] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
 ) -> list[NodeResult]:
-    """Builds and tests models from dbt's compiled SQL, or by dbt itself where the project changed since.
+    """Builds and tests models from dbt's compiled SQL.
 
     Args:
         project_dir: Folder of dbt_project.yml.
@@ -107,33 +111,20 @@ def build(
 
     Raises:
         DbtFailedError: A node failed; `results` holds what ran.
+        OutdatedHomeError: See there.
     """
     fingerprint = dbt_runner.fingerprint(project_dir)
     nodes = compiled(project_dir)
     with copied_ahead(store), store.model_writer() as connection:
-        if is_new(connection):
-            create_relations(connection, project_dir)
-            record_built(connection, fingerprint)
-        if is_current(connection, fingerprint):
-            try:
-                return run(connection, nodes, as_of_dates, names, on_result)
-            finally:
-                # Here, while the caller still tells of the results.
-                checkpoint(connection)
-    arguments = selection_arguments(list(names or []), names is None)
-    results = dbt_runner.invoke(
-        project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, on_result=on_result
-    )
-    if names is None:
-        with store.writer() as connection:
-            record_built(connection, fingerprint)
-    return results
-
-
-def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
-    """Arguments of dbt for a run of some models (by name) or of all; unit tests belong to `make test`."""
-    arguments = ["--exclude-resource-type", "unit_test"]
-    return arguments if everything else [*arguments, "--select", *sorted(selected)]
+        prepare(connection, project_dir)
+        if not is_current(connection, fingerprint):
+            message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
+            raise OutdatedHomeError(message)
+        try:
+            return run(connection, nodes, as_of_dates, names, on_result)
+        finally:
+            # Here, while the caller still tells of the results.
+            checkpoint(connection)
 
 
 def compiled(project_dir: Path) -> list[CompiledNode]:
@@ -174,6 +165,13 @@ def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
         for node in nodes
         if node.resource_type == "model"
     }
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, project_dir: Path) -> None:
+    """Gives files without models the relations of the project as it is, `compiled` before."""
+    if is_new(connection):
+        create_relations(connection, project_dir)
+        record_built(connection, dbt_runner.fingerprint(project_dir))
 
 
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -220,13 +218,13 @@ def _copy_relations(connection: duckdb.DuckDBPyConnection, database: str) -> Non
 
 
 def is_current(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
-    """Whether the last whole dbt build of this file was made with the project as it is."""
+    """Whether the derived files were made with the project as it is."""
     connection.execute(_BUILT_DDL)
     return connection.execute("select fingerprint from meta.compiled_models").fetchall() == [(fingerprint,)]
 
 
 def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
-    """Notes that dbt built all models of this file from the project as it is."""
+    """Notes that the derived files have the relations of the project as it is."""
     connection.execute(_BUILT_DDL)
     connection.execute("delete from meta.compiled_models")
     connection.execute("insert into meta.compiled_models values (?)", [fingerprint])
@@ -394,8 +392,9 @@ def _build_empty(project_dir: Path, target: Path) -> Store:
     """A warehouse without data, with every seed and model of the project, built by dbt."""
     store = _empty_store(target)
     shutil.rmtree(store.home, ignore_errors=True)
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
+    with facts.writer(store):
+        # The models read its tables.
+        pass
     dbt_runner.invoke(
         project_dir, store, "build", arguments=["--exclude", "resource_type:test", "resource_type:unit_test"]
     )

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from exports.google_auth import GoogleConfig
 from exports.receipts import RunReceipts
-from ingest import export_folder, landing
+from ingest import export_folder, facts
 from ingest.apify import ApifyTask, RunProgress, fetch_finished, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
@@ -77,10 +77,9 @@ def source_of(word: str, settings: Settings, store: Store) -> str:
 
 def _loads(store: Store) -> tuple[int, int]:
     """Feed files of the home, and how many of them are simulated."""
-    if not store.build_path.exists():
+    if not store.has_facts:
         return 0, 0
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
+    with facts.writer(store) as connection:
         row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
     return row or (0, 0)
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from ingest import landing
+from ingest import facts, landing
 from ingest.apify import FinishedRun, finished_runs
 from ingest.retries import ServiceError
 from orchestration import feeds, services
@@ -119,9 +120,9 @@ def _poll_requests(runs: Sequence[FinishedRun]) -> list[dg.RunRequest]:
 
 def _landed_runs(store: Store) -> set[str]:
     """Run ids in the warehouse. It doesn't wait for a writer: the next look comes soon enough."""
-    if not store.build_path.exists():
+    if not store.has_facts:
         return set()
-    with Store(store.home, lock_timeout_s=0).writer() as connection:
+    with facts.writer(replace(store, lock_timeout_s=0)) as connection:
         return landing.landed_runs(connection)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from orchestration import cli, dbt_runner
 from warehouse.store import Store, connect
 
@@ -133,14 +133,13 @@ def write_file(
 def land_folder(store: Store, folder: Path, landed_at: str = "2026-01-06T09:00") -> landing.LandingReport:
     """Lands an export folder into a home."""
     feeds, refusals = export_folder.scan(folder, MARKETS)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         return landing.land(connection, feeds, refusals, landed_at=moment(landed_at))
 
 
 def prepare(store: Store, *dates: str) -> None:
     """Gives a home its raw tables and a cut-off at the day's end for each of the dates."""
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
+    with facts.writer(store) as connection:
         for text in dates:
             landing.cutoff_for(connection, moment(text).date(), now=datetime(2100, 1, 1, tzinfo=UTC))
 

@@ -28,10 +28,14 @@ from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 _BUILDS_DDL = """
 create schema if not exists meta;
 create table if not exists meta.builds (
-    as_of_date date primary key, cutoff_at timestamp not null, run_id varchar not null, built_at timestamp not null
+    as_of_date date primary key,
+    cutoff_at timestamp not null,
+    run_id varchar not null,
+    built_at timestamp not null,
+    version varchar not null
 );
 comment on table meta.builds is
-    'When each as-of date of the daily marts was last built, as of when, and by which run.';
+    'When each as-of date of the daily marts was last built, as of when, by which run and version of the project.';
 create table if not exists meta.check_results (
     as_of_date date not null, check_name varchar not null, failing_rows bigint not null, message varchar
 );
@@ -148,19 +152,11 @@ def published_dates(store: Store) -> list[date]:
 
 def has_builds(store: Store) -> bool:
     """Whether there is anything to publish: a date that was built, or a poll."""
-    if not store.build_path.exists():
-        return False
-    with store.writer() as connection:
-        present = connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'builds'"
-        ).fetchone()
-        row = connection.execute("select count(*) from meta.builds").fetchone() if present else None
-    if row is not None and row[0] > 0:
-        return True
-    if not store.marts_path.exists():
+    if not store.has_facts or not store.build_path.exists():
         return False
     with store.model_writer() as connection:
-        return _has_polls(connection)
+        ensure_tables(connection)
+        return bool(connection.execute("from meta.builds limit 1").fetchall()) or _has_polls(connection)
 
 
 def forget_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str]) -> None:
@@ -176,21 +172,25 @@ def record_builds(
     run_id: str,
     warnings: Sequence[CheckWarning] = (),
     checked: Sequence[str] | None = None,
+    *,
+    version: str = "unknown",
 ) -> None:
     """Notes in the build file that these dates were built: what is not built is not published.
 
     Args:
-        connection: A writer connection to the build file.
-        as_of_dates: ISO dates; each has a cut-off.
+        connection: A model writer.
+        as_of_dates: ISO dates; those without a cut-off were polled only, and are no builds.
         run_id: The run that built them.
         warnings: Checks that warned.
         checked: Names of the checks that ran, whose earlier results give way; all of them by default.
+        version: Of the project.
     """
     ensure_tables(connection)
     built_at = datetime.now(UTC).replace(tzinfo=None)
     connection.executemany(
-        "insert or replace into meta.builds select as_of_date, cutoff_at, ?, ? from meta.cutoffs where as_of_date = ?",
-        [(run_id, built_at, as_of_date) for as_of_date in as_of_dates],
+        "insert or replace into meta.builds (as_of_date, cutoff_at, run_id, built_at, version)"
+        " select as_of_date, cutoff_at, ?, ?, ? from facts.meta.cutoffs where as_of_date = ?",
+        [(run_id, built_at, version, as_of_date) for as_of_date in as_of_dates],
     )
     connection.execute("delete from meta.unfinished where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
     connection.execute(
@@ -318,13 +318,13 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
         # An unfinished date keeps what was noted when it was published.
         connection.execute(
             f"delete from meta.{name} where as_of_date not in (from build.meta.unfinished);"
-            f" insert into meta.{name} from build.meta.{name}"
+            f" insert into meta.{name} by name from build.meta.{name}"
             " where as_of_date in (select as_of_date from build.meta.builds)"
         )
     counts = " union all ".join(f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in columns)
     tables = {name: int(rows) for name, rows in connection.execute(counts).fetchall()}
     sources = connection.execute(
-        "select string_agg(distinct source, ', ' order by source) from build.raw.loads where status <> 'unreadable'"
+        "select string_agg(distinct source, ', ' order by source) from facts.raw.loads where status <> 'unreadable'"
     ).fetchone()
     connection.execute("delete from meta.publication")
     connection.execute(

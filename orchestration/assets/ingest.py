@@ -12,11 +12,10 @@ import dagster as dg
 import duckdb
 from tqdm import tqdm
 
-from ingest import landing, revenue, seasonal
+from ingest import facts, landing, revenue, seasonal
 from orchestration import feeds, plots, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
-from warehouse.publish import pending_dates
 from warehouse.store import Store
 
 RAW_TABLES = {
@@ -150,7 +149,10 @@ def raw_feeds(
     # where our clock is behind Apify's.
     now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
     calendar = feeds.seasonal_calendar()
-    with store.writer() as connection, tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar:
+    with (
+        facts.writer(store) as connection,
+        tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar,
+    ):
         report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name, progress=bar.update)
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
@@ -161,7 +163,8 @@ def raw_feeds(
         if len(missing) == len(dates):
             raise dg.Failure(_nothing_for(dates, landed, source, report), allow_retries=False)
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
-        for day in [] if config.poll else pending_dates(connection, landed, dates):
+        # Earlier dates that were never built are built too: they give yesterday to score and to compare with.
+        for day in [] if config.poll else [day for day in landed if day <= last and (day in dates or day < last)]:
             landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
         counts = _row_counts(connection, [f"raw.{name}" for name in RAW_TABLES], "meta.cutoffs")
         per_day = connection.execute(
@@ -223,7 +226,7 @@ def raw_revenue(
     now = datetime.now(UTC)
     # Before the writer lock is taken: a slow service must not keep other writers waiting.
     reading = feeds.revenue(settings, store, now=now)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         read_id = revenue.land_revenue(connection, reading, attempted_at=now)
         if config.renew and reading.source == revenue.SHEET:
             revenue.renew_cutoffs(connection, [date.fromisoformat(key) for key in run_dates(context)], now=now)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import compiled_models, dbt_runner
+from ingest import facts
 from tests import invented, reference
 from tests.support import (
     PROJECT,
@@ -33,7 +33,7 @@ from tests.support import (
     write_feed,
     write_file,
 )
-from warehouse.store import Store
+from warehouse.store import Store, connect
 
 FIRST_DAYS = ["2026-02-12", "2026-02-13", "2026-02-14"]
 
@@ -319,7 +319,7 @@ def test_cutoff_is_stored_and_reused(days: Days) -> None:
     assert published(days.store, "select cast(cutoff_at as varchar) from meta.publication") == [
         ("2026-02-14 12:00:00",)
     ]
-    stored = build(days.store, "select cast(as_of_date as varchar), origin from meta.cutoffs order by 1")
+    stored = build(days.store, "select cast(as_of_date as varchar), origin from facts.meta.cutoffs order by 1")
     assert stored == [("2026-02-12", "day_end"), ("2026-02-13", "day_end"), ("2026-02-14", "override")]
 
 
@@ -455,30 +455,47 @@ def test_failed_check_publishes_nothing_and_yesterday_stays(small: Small, tmp_pa
 
 
 def test_a_home_of_an_earlier_version_goes_on(small: Small, tmp_path: Path) -> None:
-    """Its marts are in the build file and its models are other ones: dbt builds the day, nothing published is lost."""
+    """One file for everything, without migrations: it becomes the facts' file, and the rest is made again."""
     home = tmp_path / "home"
     shutil.copytree(small.store.home, home)
     store = Store(home)
     before = mart_checksums(store.published_path, "as_of_date = '2026-01-05'")
-    with store.model_writer() as connection:
-        marts = connection.execute(
-            "select table_name from duckdb_tables() where database_name = 'trends' and schema_name = 'marts'"
-        ).fetchall()
-        connection.execute("use build; create schema build.marts")
-        for (name,) in marts:
-            connection.execute(f"create table build.marts.{name} as from trends.marts.{name}")
-        compiled_models.record_built(connection, "an earlier project")
-    store.marts_path.unlink()
+    told = "select market, video_id, horizon_hours, p10, p50, p90 from {} order by all"
+    forecasts = published(store, told.format("marts.forecasts"))
+    raw = build(store, "select load_id, item_index, item_hash from raw.tiktok_videos order by all")
+    store.build_path.unlink()
+    store.facts_path.rename(store.build_path)
+    connection = connect(store.build_path)
+    connection.execute(
+        f"attach '{store.marts_path}' as marts_file (read_only);"
+        " drop schema told cascade; drop table meta.migrations; create schema marts; create schema staging;"
+        " create table marts.videos_daily as from marts_file.marts.videos_daily;"
+        " create view staging.stg_tiktok__videos as from raw.tiktok_videos;"
+        " create table meta.builds as select 1 as of_derived_rows;"
+        # The day was sent, so that people were told.
+        " insert into meta.receipts values"
+        " ('discord:daily:2026-01-05', 'discord_message', 'webhook', 'id', 'd', '{}', '2026-01-05', '2026-01-05')"
+    )
+    connection.close()
     outcome = trends("run", "--date", "2026-01-06", "--source", small.folder, "--home", home, "--no-deliver")
-    assert "dbt_models failed" not in outcome.err
+    assert "failed" not in outcome.err
     assert mart_checksums(store.published_path, "as_of_date = '2026-01-05'") == before
     assert published(store, "select cast(as_of_date as varchar), count(*) from marts.videos_daily group by 1") == [
         ("2026-01-05", 3), ("2026-01-06", 1),
     ]  # fmt: skip
-    with store.writer() as connection:
-        assert compiled_models.is_current(connection, dbt_runner.fingerprint(PROJECT))
-        held = connection.execute("select 1 from duckdb_schemas() where schema_name = 'marts'").fetchall()
-        assert held == [], "the marts are in one place"
+    kept = build(store, "select load_id, item_index, item_hash from raw.tiktok_videos order by all")
+    assert kept[: len(raw)] == raw
+    with facts.writer(store) as connection:
+        tellings = connection.execute("select as_of_date::varchar, version from told.tellings order by 1").fetchall()
+        assert [(day, version == "earlier") for day, version in tellings] == [
+            ("2026-01-05", True), ("2026-01-06", False),
+        ]  # fmt: skip
+        earlier = told.format("(from told.forecasts where telling_id = 1)")
+        assert connection.execute(earlier).fetchall() == forecasts
+        schemas = connection.execute(
+            "select distinct schema_name from duckdb_tables() where database_name = 'facts' order by 1"
+        ).fetchall()
+        assert schemas == [("meta",), ("raw",), ("told",)], "nothing derived is left"
 
 
 # ---------- wrong use: exit status 2 and one line that says what to do
@@ -495,7 +512,7 @@ def test_a_home_of_an_earlier_version_goes_on(small: Small, tmp_path: Path) -> N
         (["run", "--date", "yesterday"], "'yesterday' is no date: expected YYYY-MM-DD"),
         (["run", "--as-of", "noon"], "'noon' is no time: expected 2026-02-20T09:00:00Z"),
         (["run", "--as-of", "2026-02-20T09:00:00"], "has no offset: say 2026-02-20T09:00:00Z"),
-        (["publish"], "nothing to publish: DIR/home/warehouse/build.duckdb does not exist. Run `trends run` first."),
+        (["publish"], "nothing to publish: nothing was built in DIR/home. Run `trends run` first."),
         (["backfill"], "the following arguments are required: --source"),
         (["dance"], "invalid choice: 'dance'"),
         ([], "the following arguments are required: COMMAND"),
@@ -516,7 +533,7 @@ def test_cutoffs_follow_the_clock(store: Store) -> None:
     from ingest.landing import cutoff_for
 
     noon = moment("2026-01-05T12:00")
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         today = cutoff_for(connection, noon.date(), now=noon)
         later = cutoff_for(connection, noon.date(), now=noon + timedelta(hours=3))
         yesterday = cutoff_for(connection, date(2026, 1, 4), now=noon)

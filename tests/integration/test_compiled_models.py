@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models, dbt_runner
+from orchestration.compiled_models import OutdatedHomeError
 from orchestration.dbt_runner import DbtFailedError
 from tests.integration.dbt_subset import Subset, create_subset
 from tests.support import MARKETS, PROJECT, Rows
@@ -27,7 +28,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(directory / "home")
     feeds, refusals = export_folder.scan(directory / "feeds", MARKETS)
     now = datetime.now(UTC)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=now)
         for day in landing.landed_dates(connection):
             landing.cutoff_for(connection, day, now=now)
@@ -66,17 +67,13 @@ def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Stor
         assert contents == _contents(by_dbt)
 
 
-def test_home_of_an_older_project_is_built_by_dbt_and_then_current(landed: Store, tmp_path: Path) -> None:
+def test_home_of_another_project_is_refused(landed: Store, tmp_path: Path) -> None:
     store = _copy(landed, tmp_path / "home")
     compiled_models.build(PROJECT, store, FIRST_DAYS, ["int_as_of"])
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         compiled_models.record_built(connection, "an older project")
-        connection.execute("alter table intermediate.int_as_of add column gone integer")
-    compiled_models.build(PROJECT, store, FIRST_DAYS)
-    with store.writer() as connection:
-        assert compiled_models.is_current(connection, dbt_runner.fingerprint(PROJECT))
-        columns = connection.execute("describe intermediate.int_as_of").fetchall()
-    assert [name for name, *_ in columns] == ["as_of_date", "cutoff_at"]
+    with pytest.raises(OutdatedHomeError, match="made by another version of this project: `trends rebuild`"):
+        compiled_models.build(PROJECT, store, LAST_DAY)
 
 
 MODELS = {
@@ -104,12 +101,9 @@ models:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Subset:
     """A project of five models with one test that fails and one that warns, in a new home."""
-    subset = create_subset(
+    return create_subset(
         tmp_path_factory.mktemp("small") / "project", models=[], seeds=[], parents=MODELS, sources=TESTS
     )
-    with Store(subset.folder).writer() as connection:
-        landing.ensure_tables(connection)
-    return subset
 
 
 def test_failed_test_skips_what_hangs_on_it_and_nothing_else(small: Subset) -> None:

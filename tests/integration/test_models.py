@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ingest import landing
 from ingest.landing import FeedFile, LandingReport
+from ingest.migrations import migrate
 from tests import invented
 from tests.support import (
     FIXTURES,
@@ -350,8 +351,8 @@ def staging_sql(staged: Staged) -> str:
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database of the name that the compiled query knows."""
-    connection = connect(tmp_path_factory.mktemp("scratch") / "build.duckdb")
-    landing.ensure_tables(connection)
+    connection = connect(tmp_path_factory.mktemp("scratch") / "facts.duckdb")
+    migrate(connection)
     yield connection
     connection.close()
 

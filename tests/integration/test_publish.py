@@ -12,8 +12,7 @@ from typing import IO
 
 import pytest
 
-from ingest import landing
-from tests.support import PROJECT, build, mart_checksums, moment, published
+from tests.support import PROJECT, build, mart_checksums, moment, prepare, published
 from warehouse.publish import TableDescription, copied_ahead, forget_builds, pending_dates, publish, record_builds
 from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint
 
@@ -42,24 +41,22 @@ create table {schema}.markets as select 'US' as market, 'label' as label;
 @pytest.fixture
 def built(store: Store) -> Store:
     """A home with marts of every form: daily partitions, polls, a small table."""
+    prepare(store, *DAYS)
     with store.model_writer() as connection:
-        landing.ensure_tables(connection)
         connection.execute(MARTS.format(schema="trends.marts"))
-        for day in DAYS:
-            landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
         record_builds(connection, DAYS, "run-0")
     return store
 
 
 def change(store: Store, day: str, number: int) -> None:
     """A further run: rebuilds one day with other values and another number of rows."""
+    prepare(store, day)
     with store.model_writer() as connection:
         connection.execute(f"delete from marts.videos_daily where as_of_date = '{day}'")
         connection.execute(
             f"insert into marts.videos_daily select '{day}', 'UK', number::varchar, {number}"
             f" from range({400 + number}) as numbers (number)"
         )
-        landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
         record_builds(connection, [day], f"run-{number}")
 
 
@@ -148,21 +145,6 @@ def test_a_failed_date_without_such_rows_before_is_not_published(built: Store, b
     assert published(built, "select count(*) from meta.builds") == [(2,)]
 
 
-def test_marts_of_an_earlier_version_move_out_of_the_build_file(store: Store) -> None:
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
-        connection.execute("create schema marts;" + MARTS.format(schema="marts"))
-        connection.execute("alter table marts.markets rename to label; create view marts.markets as from marts.label")
-        for day in DAYS:
-            landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
-        record_builds(connection, DAYS, "run-0")
-    before = mart_checksums(store.build_path)
-    tables = publish(store, run_id="run-1").tables
-    assert tables == {"label": 1, "markets": 1, "micro_polls": 1, "videos_daily": 1500}
-    assert mart_checksums(store.marts_path) == mart_checksums(store.published_path) == before
-    assert mart_checksums(store.build_path) == {}
-
-
 def test_a_lost_file_of_marts_is_taken_from_what_was_published(built: Store) -> None:
     publish(built, run_id="run-0")
     before = mart_checksums(built.published_path)
@@ -196,8 +178,8 @@ def test_descriptions_become_comments(built: Store) -> None:
 
 
 def test_nothing_built_is_said(store: Store) -> None:
+    prepare(store)
     with store.model_writer() as connection:
-        landing.ensure_tables(connection)
         pending_dates(connection, [], [moment("2026-01-01").date()])
     with pytest.raises(LookupError, match="nothing to publish: no date was built"):
         publish(store, run_id="run-0")
@@ -391,7 +373,7 @@ def test_lock_is_reentrant_and_connections_are_closed(built: Store) -> None:
 
 
 def test_memory_of_a_connection_is_bounded(store: Store) -> None:
-    with store.writer() as connection:
+    with store.facts_writer() as connection:
         ((limit,),) = connection.execute("select current_setting('memory_limit')").fetchall()
         connection.execute("set memory_limit = '20GiB'")
         ((raised,),) = connection.execute("select current_setting('memory_limit')").fetchall()
