@@ -16,6 +16,11 @@
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
+    {%- if arg_dict['target_relation'].database == 'trends' -%}
+    ;
+
+    {{ note_mart_rows(arg_dict['target_relation'], ref('int_as_of'), window_start(0)) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {# Incremental strategy `replace_keys`: all rows of the keys that the run recomputed give way to the new ones. #}

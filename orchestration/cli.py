@@ -17,10 +17,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ingest.migrations import NewerHomeError
 from orchestration import former_home
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse.former_home import HomeMoveError
-from warehouse.store import Store, WarehouseBusyError
+from warehouse.store import FactsLostError, Store, WarehouseBusyError
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -59,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"trends: {error}", file=sys.stderr)
         return WRONG_USE
-    except (WarehouseBusyError, HomeMoveError, FileNotFoundError, LookupError) as error:
+    except (
+        WarehouseBusyError, FactsLostError, NewerHomeError, HomeMoveError, FileNotFoundError, LookupError
+    ) as error:  # fmt: skip
         print(f"trends: {error}", file=sys.stderr)
         return FAILED
 

@@ -32,6 +32,7 @@ import filelock
 from ingest import facts
 from orchestration import columns, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
+from warehouse import completeness
 from warehouse.publish import copied_ahead
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
@@ -41,6 +42,10 @@ logger = logging.getLogger(__name__)
 _FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
 # What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
 _COMPUTED = "computed"
+# Stands in the script of a daily mart: it notes its rows there (macros/mart_rows.sql).
+_NOTES = "mart_rows"
+# The model that holds the dates of the batch.
+_BATCH = "int_as_of"
 
 _BUILT_DDL = """
 create schema if not exists meta;
@@ -68,7 +73,7 @@ class CompiledNode:
         relation: `database.schema.name`, empty for a test.
         kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
         sql: The select, with placeholders for the dates; empty for a seed.
-        script: What an incremental model does with its rows, in `computed`.
+        script: What an incremental model does with its rows, in `computed`; with placeholders too.
         is_warning: Whether a test that fails only warns.
         after: Ids of all nodes that `dbt build` runs before this one.
         tested: Ids of what a test depends on.
@@ -236,6 +241,7 @@ def run(
     as_of_dates: Sequence[str],
     names: Iterable[str] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
+    callers: int | None = None,
 ) -> list[NodeResult]:
     """Builds models and runs their tests, in the order of `dbt build`: what hangs on a failure is skipped.
 
@@ -245,13 +251,15 @@ def run(
         as_of_dates: ISO dates of the batch, at least one.
         names: Models and seeds to build, each with the tests of what is among them; None for all.
         on_result: Called with each node's result as soon as it is there.
+        callers: How many nodes run at a time; as many as there are cores by default.
 
     Returns:
         The results in order of completion.
 
     Raises:
-        DbtFailedError: A node failed; `results` holds what ran.
+        DbtFailedError: A node failed, or a daily mart has other rows than it was built with; `results` holds what ran.
     """
+    completeness.ensure_notes(connection)
     wanted = None if names is None else set(names)
     models = {node.unique_id for node in nodes if node.kind != "test" and (wanted is None or node.name in wanted)}
     chosen = {
@@ -271,8 +279,9 @@ def run(
     dependants = Counter(key for node in chosen.values() for key in node.after)
     row = connection.execute("select current_setting('threads')").fetchone()
     cores = threads = int(row[0]) if row else 1
-    with ThreadPoolExecutor(cores) as pool:
-        cursors = [connection.cursor() for _ in range(cores)]
+    callers = callers or cores
+    with ThreadPoolExecutor(callers) as pool:
+        cursors = [connection.cursor() for _ in range(callers)]
         running: dict[Future[NodeResult], duckdb.DuckDBPyConnection] = {}
         waiting: list[str] = []
         while sorter.is_active():
@@ -298,7 +307,35 @@ def run(
     message = dbt_runner.failures(results.values())
     if message:
         raise DbtFailedError(message, list(results.values()))
+    _require_complete(connection, nodes, results.values(), as_of_dates)
     return list(results.values())
+
+
+def _require_complete(
+    connection: duckdb.DuckDBPyConnection,
+    nodes: Sequence[CompiledNode],
+    results: Iterable[NodeResult],
+    as_of_dates: Sequence[str],
+) -> None:
+    """Looks at the daily marts once more when all is built: whether each has the rows that it was built with.
+
+    Raises:
+        DbtFailedError: One has not.
+    """
+    results = list(results)
+    built = {result.unique_id for result in results if result.status == "success"}
+    marts = [node.name for node in nodes if node.unique_id in built and _NOTES in node.script]
+    if not marts:
+        return
+    # Of the dates that were wanted, those that there are.
+    batch = next(node.relation for node in nodes if node.name == _BATCH)
+    days = connection.execute(
+        f"select as_of_date from {batch} where list_contains(?::date[], as_of_date)", [list(as_of_dates)]
+    ).fetchall()
+    try:
+        completeness.require(connection, [day for (day,) in days], marts)
+    except completeness.IncompleteMartsError as error:
+        raise DbtFailedError(str(error), results) from None
 
 
 def _share_cores(connection: duckdb.DuckDBPyConnection, threads: int, cores: int, queries: int) -> int:
@@ -326,17 +363,18 @@ def _skip(_: duckdb.DuckDBPyConnection, node: CompiledNode, __: Mapping[str, str
 def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeholders: Mapping[str, str]) -> NodeResult:
     if node.kind == "kept":
         return _result(node, "success", 0.0, "unchanged")
-    sql = node.sql
+    sql, script = node.sql, node.script
     for placeholder, value in placeholders.items():
-        sql = sql.replace(placeholder, value)
+        sql, script = sql.replace(placeholder, value), script.replace(placeholder, value)
     started = time.monotonic()
     try:
         if node.kind == "test":
             failures = _count_failures(connection, sql)
         else:
             failures = 0
-            _build_model(connection, node, sql)
-    except duckdb.Error as error:
+            written = _build_model(connection, node, sql, script)
+            completeness.require_rows(connection, node.relation, written)
+    except (duckdb.Error, completeness.LostRowsError) as error:
         return _result(node, "error", time.monotonic() - started, str(error))
     seconds = time.monotonic() - started
     if failures:
@@ -350,23 +388,35 @@ def _count_failures(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str) -> None:
+def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str, script: str) -> int:
+    """Writes a model in one transaction; returns how many rows its relation has by what the statements say."""
     connection.execute("begin")
     try:
         if node.kind == "table":
-            connection.execute(f"create or replace table {node.relation} as (\n{sql}\n)")
+            rows = _changed_rows(connection, f"create or replace table {node.relation} as (\n{sql}\n)")
         else:
+            rows = completeness.count(connection, node.relation)
             # Rows that a script reads once, and that don't come from what it deletes, need not be kept between.
-            reads_deleted = node.relation in sql and "delete from" in node.script
-            kept = reads_deleted or node.script.count(_COMPUTED) > 1
+            reads_deleted = node.relation in sql and "delete from" in script
+            kept = reads_deleted or script.count(_COMPUTED) > 1
             relation = "table" if kept else "view"
             connection.execute(f"create temp {relation} {_COMPUTED} as (\n{sql}\n)")
-            connection.execute(node.script)
+            for statement in connection.extract_statements(script):
+                changed = _changed_rows(connection, statement)
+                words = statement.query.split(maxsplit=3)
+                if words[2].rstrip("(") == node.relation:
+                    rows += {"delete": -changed, "insert": changed}[words[0]]
             connection.execute(f"drop {relation} temp.{_COMPUTED}")
         connection.execute("commit")
     except duckdb.Error:
         connection.execute("rollback")
         raise
+    return rows
+
+
+def _changed_rows(connection: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> int:
+    ((rows,),) = connection.execute(statement).fetchall()
+    return int(rows)
 
 
 def _result(
@@ -411,10 +461,14 @@ def _compile(project_dir: Path, store: Store) -> list[CompiledNode]:
         raise DbtFailedError(message)
     scripts = {
         key: script
-        for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts")
+        for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts", variables)
         for key, script in json.loads(line).items()
     }
-    nodes = {result.node.unique_id: result.node for result in outcome.result.results}  # type: ignore[union-attr]
+    nodes = {
+        result.node.unique_id: result.node
+        for result in outcome.result.results  # type: ignore[union-attr]
+        if result.node.resource_type != "operation"
+    }
     # A seed depends on macros only.
     parents = {key: nodes.keys() & set(getattr(node.depends_on, "nodes", [])) for key, node in nodes.items()}
     ancestors: dict[str, set[str]] = {}

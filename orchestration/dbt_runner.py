@@ -128,6 +128,9 @@ def invoke(
     results = []
     for result in getattr(outcome.result, "results", None) or []:
         node = result.node
+        if node.resource_type == "operation" and result.status == "success":
+            # What runs before and after all nodes.
+            continue
         node_result = NodeResult(
             unique_id=node.unique_id,
             resource_type=str(node.resource_type),
@@ -187,8 +190,8 @@ def call(
             gc.collect()
 
 
-def printed(project_dir: Path, store: Store, macro: str) -> list[str]:
-    """What a macro of the project prints, text by text.
+def printed(project_dir: Path, store: Store, macro: str, variables: Mapping[str, Any] | None = None) -> list[str]:
+    """What a macro of the project prints, text by text; `variables` as in `call`.
 
     Raises:
         DbtFailedError: The macro failed; the message is dbt's.
@@ -201,7 +204,7 @@ def printed(project_dir: Path, store: Store, macro: str) -> list[str]:
 
     # dbt prints what the macro prints; this process's output is for people.
     with contextlib.redirect_stdout(io.StringIO()):
-        outcome = call(project_dir, store, f"run-operation {macro}", callbacks=[keep])
+        outcome = call(project_dir, store, f"run-operation {macro}", variables=variables, callbacks=[keep])
     if not outcome.success:
         message = f"dbt: macro {macro}: {outcome.exception or outcome.result}"
         raise DbtFailedError(message)

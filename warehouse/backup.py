@@ -26,7 +26,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.store import Store, checkpoint, connect
+from warehouse.store import FactsLostError, Store, checkpoint, connect, log_of
 
 # Copies of the formats 1 and 2 have the facts in the build file: the store takes them up as it does such homes.
 FORMAT = 3
@@ -172,8 +172,13 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
         temporary.mkdir()
         try:
             state = _unpack(copy, temporary)
-            here = state_of(store)
             aside = None
+            try:
+                here = state_of(store)
+            except FactsLostError as error:
+                if not force:
+                    raise BackupError(str(error)) from None
+                here, aside = None, store.set_aside("torn")
             if here is not None and not (_is_ahead(_facts_of(temporary), here) and state.changed_at > here.changed_at):
                 if not force:
                     message = (
@@ -190,7 +195,7 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
             # The facts last: a home without them, while the rest is there, says so.
             for path in (store.marts_path, store.build_path, store.facts_path):
                 # A log that a killed process left behind would be replayed onto the copy.
-                path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+                log_of(path).unlink(missing_ok=True)
                 if (temporary / path.name).exists():
                     (temporary / path.name).replace(path)
                 else:

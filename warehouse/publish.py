@@ -23,7 +23,7 @@ from threading import Thread
 import duckdb
 
 from warehouse.copying import update_copy
-from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, checkpoint, log_of, quote_literal
 
 _BUILDS_DDL = """
 create schema if not exists meta;
@@ -262,6 +262,8 @@ def publish(
             update_copy(marts.fileno(), copy)
         # Freeing the pages of a large file that nobody has takes 0.4 s: beside what comes next.
         former = store.published_path.open("rb") if store.published_path.exists() else None
+        # Of somebody who wrote into the published file and was killed: readers would see those rows in the new one too.
+        log_of(store.published_path).unlink(missing_ok=True)
         copy.replace(store.published_path)
         if former is not None:
             Thread(target=former.close).start()

@@ -14,6 +14,7 @@ locked.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ from pathlib import Path
 
 import duckdb
 import filelock
+
+logger = logging.getLogger(__name__)
 
 # Extensions are never fetched at run time: what is not in the wheel is not there.
 CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -68,7 +71,7 @@ class WarehouseBusyError(RuntimeError):
 
 
 class FactsLostError(RuntimeError):
-    """The facts of a home are not there, while what was derived from them is; the message names the remedy."""
+    """The facts of a home are not there, or can't be read; the message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class Store:
             aside = self.facts_path.with_name(f"facts.{why}-{now}.duckdb")
             # The facts last: what is derived is made again, should this be cut short.
             for path in (self.build_path, self.marts_path, self.facts_path):
-                for file in (path, _log_of(path)):
+                for file in (path, log_of(path)):
                     if file.exists():
                         file.rename(file.with_name(file.name.replace(path.stem, f"{path.stem}.{why}-{now}", 1)))
         return aside
@@ -186,11 +189,11 @@ class Store:
 
         Raises:
             WarehouseBusyError: See `lock`.
-            FactsLostError: The facts are gone, what is derived from them is not.
+            FactsLostError: The facts are gone, what is derived from them is not; or they can't be read.
         """
         with self.lock():
             self._settle()
-            connection = connect(self.facts_path)
+            connection = self._open_facts()
             try:
                 yield connection
             finally:
@@ -217,21 +220,72 @@ class Store:
             is_lost = not self.derived and self.published_path.exists() and not self.marts_path.exists()
             is_lost = is_lost and self.build_path.exists()
             if is_lost:
-                shutil.copyfile(self.published_path, self.marts_path)
-            connection = connect(self.build_path)
+                log_of(self.marts_path).unlink(missing_ok=True)
+                partial = self.marts_path.with_suffix(".partial")
+                shutil.copyfile(self.published_path, partial)
+                partial.rename(self.marts_path)
+            connection = self._open_derived()
             try:
-                connection.execute(
-                    f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
-                    f" (storage_version '{MARTS_FILE_VERSION}');"
-                    f" attach if not exists {quote_literal(str(self.facts_path))} as {FACTS_DATABASE} (read_only);"
-                    f" create schema if not exists {MARTS_DATABASE}.marts;"
-                    f" set search_path = '{BUILD_DATABASE}.main,{MARTS_DATABASE}.marts,{FACTS_DATABASE}.raw'"
-                )
                 if is_lost:
                     _go_on_from_published(connection)
                 yield connection
             finally:
                 connection.close()
+
+    def _open_facts(self) -> duckdb.DuckDBPyConnection:
+        try:
+            if _is_empty(self.facts_path):
+                raise duckdb.IOException("it is empty")
+            return connect(self.facts_path)
+        except duckdb.Error:
+            reason = _unreadable(self.facts_path)
+            if not reason:
+                raise
+            message = (
+                f"{self.facts_path} can't be read ({reason}), and with it all raw rows and receipts. Take the last"
+                " copy, which sets the file aside: `trends restore --force`"
+            )
+            raise FactsLostError(message) from None
+
+    def _open_derived(self) -> duckdb.DuckDBPyConnection:
+        """A connection with all three files; derived ones that can't be read are set aside once."""
+        if _is_empty(self.build_path) or _is_empty(self.marts_path):
+            self._set_torn_aside()
+        try:
+            return self._attach_all()
+        except duckdb.Error:
+            if not self._set_torn_aside():
+                raise
+            return self._attach_all()
+
+    def _attach_all(self) -> duckdb.DuckDBPyConnection:
+        connection = connect(self.build_path)
+        try:
+            connection.execute(
+                f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
+                f" (storage_version '{MARTS_FILE_VERSION}');"
+                f" attach if not exists {quote_literal(str(self.facts_path))} as {FACTS_DATABASE} (read_only);"
+                f" create schema if not exists {MARTS_DATABASE}.marts;"
+                f" set search_path = '{BUILD_DATABASE}.main,{MARTS_DATABASE}.marts,{FACTS_DATABASE}.raw'"
+            )
+        except duckdb.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _set_torn_aside(self) -> bool:
+        """Sets the derived files aside where one of them can't be read: they are made again together."""
+        torn = {path: reason for path in (self.build_path, self.marts_path) if (reason := _unreadable(path))}
+        if not torn:
+            return False
+        now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        for path in (self.build_path, self.marts_path):
+            log_of(path).unlink(missing_ok=True)
+            if path.exists():
+                path.replace(path.with_name(f"{path.stem}.torn-{now}.duckdb"))
+        for path, reason in torn.items():
+            logger.warning("%s can't be read (%s): set aside, it is made again from the facts", path.name, reason)
+        return True
 
     def rebuilding(self) -> Store:
         """The same home with derived files of their own, which `take_over_rebuilt` puts in place once whole."""
@@ -257,7 +311,7 @@ class Store:
             for new, old in ((rebuilt.build_path, present.build_path), (rebuilt.marts_path, present.marts_path)):
                 if new.exists():
                     # A log of the old file must not be replayed onto the new one.
-                    _log_of(old).unlink(missing_ok=True)
+                    log_of(old).unlink(missing_ok=True)
                     new.replace(old)
             _sync(self.warehouse)
             shutil.rmtree(self.warehouse / rebuilt.derived)
@@ -278,9 +332,9 @@ class Store:
                 f" anew, move {self.warehouse} aside"
             )
             raise FactsLostError(message)
-        log = _log_of(self.build_path)
+        log = log_of(self.build_path)
         if log.exists():
-            log.replace(_log_of(self.facts_path))
+            log.replace(log_of(self.facts_path))
         self.build_path.replace(self.facts_path)
         _sync(self.warehouse)
 
@@ -335,9 +389,32 @@ where database_name = current_database() and not internal
 """
 
 
-def _log_of(path: Path) -> Path:
-    """DuckDB's write-ahead log of a file."""
+def log_of(path: Path) -> Path:
+    """DuckDB's log beside a file: what a killed process had committed and not yet written into the file itself.
+
+    DuckDB replays it onto whatever file has that name, also onto another one that took the place of its own.
+    """
     return path.with_name(f"{path.name}.wal")
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a file is there without content: DuckDB would take it for a new one."""
+    return path.exists() and path.stat().st_size == 0
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file is no database of this version of DuckDB; empty where it is, or is not there."""
+    if not path.exists():
+        return ""
+    if _is_empty(path):
+        return "it is empty"
+    try:
+        duckdb.connect(str(path), read_only=True, config=CONNECTION_CONFIG).close()
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        # Somebody has it open: that is said by whoever opens it.
+        return "" if "lock" in reason or "same database file" in reason else reason
+    return ""
 
 
 def _sync(directory: Path) -> None:

@@ -83,6 +83,36 @@ def test_derived_files_that_are_lost_are_made_again(home: Store, lost: str) -> N
     assert mart_checksums(home.published_path) == before
 
 
+@pytest.mark.parametrize("name", ["build_path", "marts_path"])
+@pytest.mark.parametrize("harm", ["empty", "half", "no database"])
+def test_a_torn_derived_file_is_set_aside_and_made_again(home: Store, name: str, harm: str, feeds: Path) -> None:
+    run = ("run", "--date", DAYS[-1], "--source", feeds, "--home", home.home, "--no-deliver")
+    assert trends(*run).code == 0
+    before = mart_checksums(home.published_path)
+    path: Path = getattr(home, name)
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "half": content[: len(content) // 2], "no database": b"x" * 5000}[harm])
+    outcome = trends(*run)
+    assert outcome.code == 0, outcome.err
+    assert mart_checksums(home.published_path) == before
+    assert len(list(home.warehouse.glob(f"{path.stem}.torn-*.duckdb"))) == 1
+
+
+@pytest.mark.parametrize("harm", ["empty", "half", "no database"])
+def test_torn_facts_are_named_with_the_remedy_and_kept(home: Store, harm: str, feeds: Path) -> None:
+    content = home.facts_path.read_bytes()
+    torn = {"empty": b"", "half": content[: len(content) // 2], "no database": b"x" * 5000}[harm]
+    home.facts_path.write_bytes(torn)
+    before = digest(home.published_path)
+    for command in ("rebuild", "publish"):
+        outcome = trends(command, "--home", home.home)
+        assert outcome.code == 1
+        assert "facts.duckdb can't be read" in outcome.err
+        assert "`trends restore --force`" in outcome.err
+    assert home.facts_path.read_bytes() == torn
+    assert digest(home.published_path) == before
+
+
 def test_a_part_of_a_changed_home_is_refused(home: Store) -> None:
     with home.model_writer() as connection:
         compiled_models.record_built(connection, "another project")
@@ -168,7 +198,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sounds = "models/marts/sounds_daily"
     used_by = "coalesce(ranked.platform_uses, ranked.videos_24h)"
     edit(f"{sounds}.sql", f"{used_by} as used_by,", f"{used_by} + 1 as used_by,")
-    edit(f"{sounds}.sql", "as sound_rank\n", f"as sound_rank,\n    2 * {used_by} as used_by_doubled\n")
+    edit(f"{sounds}.sql", "as sound_rank\nfrom", f"as sound_rank,\n    2 * {used_by} as used_by_doubled\nfrom")
     with (project / f"{sounds}.yml").open("a", encoding="utf-8") as stream:
         stream.write(NEW_COLUMN_YAML)
     (project / "models" / "marts" / "days_told.sql").write_text(NEW_MART, encoding="utf-8")
@@ -202,18 +232,20 @@ def test_a_long_rebuild_is_not_done_by_the_way(home: Store, monkeypatch: pytest.
         compiled_models.record_built(connection, "another project")
     monkeypatch.setattr(rebuild, "OWN_ACCORD_S", 0.0)
     before = digest(home.published_path)
-    with pytest.raises(RebuildNeededError, match=r"rebuild.* 4 dates .*about .* s\. Start it with `trends rebuild`"):
+    with pytest.raises(RebuildNeededError, match=r": 4 dates .*about \d+ s\. Start it with `trends rebuild`"):
         rebuild.ensure_current(PROJECT, home, [date(2026, 3, 8)])
     assert digest(home.published_path) == before
     assert rebuild.ensure_current(PROJECT, Store(home.home.with_name("new")), [date(2026, 3, 8)]) is None
 
 
 def test_a_run_rebuilds_a_home_of_another_version_by_itself(home: Store, feeds: Path) -> None:
+    run = ("run", "--date", DAYS[-1], "--source", feeds, "--home", home.home, "--no-deliver")
+    assert trends(*run).code == 0
     before = mart_checksums(home.published_path)
     with home.model_writer() as connection:
         compiled_models.record_built(connection, "another project")
         connection.execute("alter table marts.sounds_daily add column of_another_version integer")
-    outcome = trends("run", "--date", DAYS[-1], "--source", feeds, "--home", home.home, "--no-deliver")
+    outcome = trends(*run)
     assert outcome.code == 0, outcome.err
     assert mart_checksums(home.published_path) == before
 
