@@ -108,6 +108,17 @@ class Settings(BaseSettings):
         """Task id of a market and kind (`videos` or `music`), if one is set."""
         return self.task_ids.get(f"{market.upper()}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID")
 
+    @field_validator("trends_home")
+    @classmethod
+    def _apart_from_code(cls, value: Path) -> Path:
+        if value.expanduser().resolve() == PROJECT_ROOT:
+            message = (
+                f"the home can't be the project's own folder {PROJECT_ROOT}: leave TRENDS_HOME and --home out, and what"
+                f" is there is moved to {DEFAULT_HOME}"
+            )
+            raise ValueError(message)
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _collect_task_ids(cls, values: dict[str, object]) -> dict[str, object]:
@@ -120,11 +131,4 @@ class Settings(BaseSettings):
     @field_validator("trends_home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        home = value.expanduser().resolve()
-        if home == PROJECT_ROOT:
-            message = (
-                f"the home can't be the project's own folder {home}: leave TRENDS_HOME and --home out, and what is"
-                f" there is moved to {DEFAULT_HOME}"
-            )
-            raise ValueError(message)
-        return home
+        return value.expanduser().resolve()
