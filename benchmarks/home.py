@@ -43,7 +43,7 @@ def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
     rows_by_date = dict.fromkeys((day.isoformat() for day in dates), 0) | dict(rows)
     for batch in batches(rows_by_date):
         compiled_models.build(PROJECT, store, batch)
-        with store.writer() as connection:
+        with store.model_writer() as connection:
             publish.record_builds(connection, batch, "benchmark", [])
             checkpoint(connection)
     # With comments, as every publication has them: the measured run must not be the first to set them.

@@ -22,6 +22,7 @@ from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
+from warehouse.completeness import IncompleteMartsError, LostRowsError, require_written
 from warehouse.publish import (
     CheckWarning,
     built_dates,
@@ -141,9 +142,13 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                     for finding in findings(connection, dbt_test(result), result.query, result.failures or 0)
                 ]
                 found += seen
-                if not failure and not is_poll:
-                    checked = [dbt_test(result) for result in done if result.resource_type == "test"]
-                    record_builds(connection, batch, context.run.run_id, seen, checked)
+                try:
+                    require_written(connection, {str(result.relation): result.rows for result in done})
+                    if not failure and not is_poll:
+                        checked = [dbt_test(result) for result in done if result.resource_type == "test"]
+                        record_builds(connection, batch, context.run.run_id, seen, checked)
+                except (IncompleteMartsError, LostRowsError) as error:
+                    failure = failure or DbtFailedError(str(error), done)
                 checkpoint(connection)
             if failure:
                 break
