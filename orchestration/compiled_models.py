@@ -42,10 +42,6 @@ logger = logging.getLogger(__name__)
 _FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
 # What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
 _COMPUTED = "computed"
-# Stands in the script of a daily mart: it notes its rows there (macros/mart_rows.sql).
-_NOTES = "mart_rows"
-# The model that holds the dates of the batch.
-_BATCH = "int_as_of"
 
 _BUILT_DDL = """
 create schema if not exists meta;
@@ -257,7 +253,7 @@ def run(
         The results in order of completion.
 
     Raises:
-        DbtFailedError: A node failed, or a daily mart has other rows than it was built with; `results` holds what ran.
+        DbtFailedError: A node failed, or its relation has other rows than were written; `results` holds what ran.
     """
     completeness.ensure_notes(connection)
     wanted = None if names is None else set(names)
@@ -307,35 +303,7 @@ def run(
     message = dbt_runner.failures(results.values())
     if message:
         raise DbtFailedError(message, list(results.values()))
-    _require_complete(connection, nodes, results.values(), as_of_dates)
     return list(results.values())
-
-
-def _require_complete(
-    connection: duckdb.DuckDBPyConnection,
-    nodes: Sequence[CompiledNode],
-    results: Iterable[NodeResult],
-    as_of_dates: Sequence[str],
-) -> None:
-    """Looks at the daily marts once more when all is built: whether each has the rows that it was built with.
-
-    Raises:
-        DbtFailedError: One has not.
-    """
-    results = list(results)
-    built = {result.unique_id for result in results if result.status == "success"}
-    marts = [node.name for node in nodes if node.unique_id in built and _NOTES in node.script]
-    if not marts:
-        return
-    # Of the dates that were wanted, those that there are.
-    batch = next(node.relation for node in nodes if node.name == _BATCH)
-    days = connection.execute(
-        f"select as_of_date from {batch} where list_contains(?::date[], as_of_date)", [list(as_of_dates)]
-    ).fetchall()
-    try:
-        completeness.require(connection, [day for (day,) in days], marts)
-    except completeness.IncompleteMartsError as error:
-        raise DbtFailedError(str(error), results) from None
 
 
 def _share_cores(connection: duckdb.DuckDBPyConnection, threads: int, cores: int, queries: int) -> int:
@@ -367,20 +335,20 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
     for placeholder, value in placeholders.items():
         sql, script = sql.replace(placeholder, value), script.replace(placeholder, value)
     started = time.monotonic()
+    failures, written = 0, None
     try:
         if node.kind == "test":
             failures = _count_failures(connection, sql)
         else:
-            failures = 0
             written = _build_model(connection, node, sql, script)
-            completeness.require_rows(connection, node.relation, written)
+            completeness.require_written(connection, {node.relation: written})
     except (duckdb.Error, completeness.LostRowsError) as error:
         return _result(node, "error", time.monotonic() - started, str(error))
     seconds = time.monotonic() - started
     if failures:
         status = "warn" if node.is_warning else "fail"
         return _result(node, status, seconds, f"{failures} rows fail the test", failures, sql)
-    return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK")
+    return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK", rows=written)
 
 
 def _count_failures(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -420,7 +388,13 @@ def _changed_rows(connection: duckdb.DuckDBPyConnection, statement: str | duckdb
 
 
 def _result(
-    node: CompiledNode, status: str, seconds: float, message: str, failures: int = 0, query: str = ""
+    node: CompiledNode,
+    status: str,
+    seconds: float,
+    message: str,
+    failures: int = 0,
+    query: str = "",
+    rows: int | None = None,
 ) -> NodeResult:
     return NodeResult(
         unique_id=node.unique_id,
@@ -431,6 +405,7 @@ def _result(
         failures=failures,
         relation=node.relation or None,
         query=query,
+        rows=rows,
     )
 
 

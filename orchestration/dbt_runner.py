@@ -64,6 +64,7 @@ class NodeResult:
         failures: Failing rows of a test.
         relation: `database.schema.name` of the relation, where there is one.
         query: What a test that warned or failed selects.
+        rows: Rows that the relation has by what was written into it, where that was counted.
     """
 
     unique_id: str
@@ -74,6 +75,7 @@ class NodeResult:
     failures: int | None
     relation: str | None
     query: str | None = None
+    rows: int | None = None
 
 
 def kept_in(project_dir: Path) -> Path:

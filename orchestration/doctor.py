@@ -18,6 +18,8 @@ from ingest.landing import KINDS
 from ingest.retries import ServiceError
 from orchestration import feeds, services
 from orchestration.settings import Settings
+from warehouse import completeness
+from warehouse.store import Store
 
 State = Literal["ok", "not set", "FAILED"]
 
@@ -45,6 +47,7 @@ def examine(settings: Settings, *, live: bool = False) -> Iterator[Finding]:
         live: Also write to a scratch file, tab and message, and take them away again.
     """
     yield _home(settings.trends_home)
+    yield _marts(Store(settings.trends_home))
     yield from _apify(settings)
     yield from _google(settings, live)
     config = services.discord(settings)
@@ -61,6 +64,26 @@ def _home(home: Path) -> Finding:
     if not os.access(existing, os.W_OK):
         return Finding("home", "FAILED", f"{home} is not writable: set TRENDS_HOME, or give --home")
     return Finding("home", "ok", str(home))
+
+
+def _marts(store: Store) -> Finding:
+    """Whether what is published has the rows that it was built with."""
+    name = "published marts"
+    if not store.published_path.exists():
+        return Finding(name, "not set", "nothing is published yet: `trends run` does")
+    with store.published_reader() as connection:
+        dates = completeness.built_dates(connection)
+        found = completeness.holes(connection, dates)
+        unnoted = sorted({hole.as_of_date for hole in found if hole.expected is None})
+        lost = completeness.described(hole for hole in found if hole.expected is not None)
+        contradictions = completeness.contradictions(connection, unnoted)
+    if lost or contradictions:
+        text = "; ".join(filter(None, (lost, contradictions)))
+        return Finding(name, "FAILED", f"published with holes: {text}. {completeness.REMEDY}")
+    if unnoted:
+        text = f"how many rows {len(unnoted)} dates were built with was not noted. {completeness.REMEDY}"
+        return Finding(name, "not set", text)
+    return Finding(name, "ok", f"{len(dates)} dates, each with the rows that it was built with")
 
 
 def _apify(settings: Settings) -> Iterator[Finding]:

@@ -23,7 +23,8 @@ from ingest import facts, landing
 from orchestration import compiled_models, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.version import git_sha, project_version
-from warehouse import publish
+from warehouse import completeness, publish
+from warehouse.completeness import IncompleteMartsError, LostRowsError
 from warehouse.publish import CheckWarning, Publication
 from warehouse.store import Store, checkpoint
 
@@ -234,12 +235,16 @@ def record(
     """Notes the dates of a batch as built, with what its checks found; returns that.
 
     Args:
-        store: The home.
+        store: The home; no connection to its derived files is open, so that their rows are read from the disk.
         batch: ISO dates.
         results: Of all nodes that ran.
         run_id: The run.
         is_build: Whether the dates count as built; False after a failure, and for a poll.
+
+    Raises:
+        DbtFailedError: A relation has other rows than were written into it; nothing is noted.
     """
+    lost: Exception | None = None
     with store.model_writer() as connection:
         seen = [
             finding
@@ -247,10 +252,16 @@ def record(
             if result.query
             for finding in publish.findings(connection, test_name(result), result.query, result.failures or 0)
         ]
-        if is_build:
-            checked = [test_name(result) for result in results if result.resource_type == "test"]
-            publish.record_builds(connection, batch, run_id, seen, checked, version=project_version())
+        try:
+            completeness.require_written(connection, {str(result.relation): result.rows for result in results})
+            if is_build:
+                checked = [test_name(result) for result in results if result.resource_type == "test"]
+                publish.record_builds(connection, batch, run_id, seen, checked, version=project_version())
+        except (IncompleteMartsError, LostRowsError) as error:
+            lost = error
         checkpoint(connection)
+    if lost is not None:
+        raise DbtFailedError(str(lost), results) from None
     return seen
 
 
@@ -272,6 +283,7 @@ def _build(
         publish.forget_builds(connection, batch)
     try:
         results = compiled_models.build(project_dir, store, batch, on_result=on_result)
+        record(store, batch, results, run_id)
     except DbtFailedError as error:
         if len(batch) == 1:
             done.left_out[batch[0]] = str(error)
@@ -281,7 +293,6 @@ def _build(
         for part in (batch[:half], batch[half:]):
             _build(project_dir, store, part, run_id, done, on_result)
         return
-    record(store, batch, results, run_id)
     done.dates += batch
 
 

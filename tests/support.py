@@ -20,6 +20,7 @@ import pytest
 
 from ingest import export_folder, facts, landing
 from orchestration import cli, dbt_runner
+from warehouse import completeness
 from warehouse.store import Store, connect
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -165,6 +166,19 @@ def published(store: Store, sql: str) -> Rows:
     """All rows of a query on the published file."""
     with store.published_reader() as connection:
         return connection.execute(sql).fetchall()
+
+
+def note_rows(connection: duckdb.DuckDBPyConnection, *dates: str) -> None:
+    """Notes the rows of marts that a test wrote by hand, as the models' own statements do of theirs."""
+    completeness.ensure_notes(connection)
+    for mart in completeness.daily_marts(connection):
+        for day in dates:
+            connection.execute(f"delete from {completeness.NOTES} where (mart, as_of_date) = (?, ?::date)", [mart, day])
+            connection.execute(
+                f'insert into {completeness.NOTES} select ?, ?::date, count(*) from marts."{mart}"'
+                " where as_of_date = ?::date",
+                [mart, day, day],
+            )
 
 
 def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

@@ -6,11 +6,15 @@ be here: how models are built, how many rows a mart should have of its parents (
 A table can lose its rows without an error: by a fault of the database or its settings, or by hand. A mart of a date
 without rows looks the same whether it came out empty or was emptied. So the statements that write a mart note the rows
 of each of their dates beside it, in the same file and transaction, also where there are none (macros/mart_rows.sql).
+
+Seen with DuckDB 1.5.6 and a file without a log (`recovery_mode no_wal_writes`): whole tables were there for everybody
+in the process that wrote them, also after a checkpoint, and empty once the file was opened again. So rows are counted
+twice: after each commit, and before a date counts as built, on a connection that opened the file anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -35,6 +39,73 @@ _BY_POLL = ["poll_at", "alerted_at"]
 
 # Of each mart, in a message; the others are counted.
 _DATES_SHOWN = 3
+
+# Dates on which a mart has rows, as its parents among the marts say, by mart: the parent, and what selects them.
+# Nothing that a setting could change without the models.
+_MARTS = f"{MARTS_DATABASE}.marts"
+_ASKED_FOR = {
+    mart: (parent, rows.replace("marts.", f"{_MARTS}."))
+    for mart, parent, rows in (
+        ("videos_daily", "source_health", "select as_of_date from marts.source_health where distinct_videos > 0"),
+        ("forecasts", "videos_daily", "select as_of_date from marts.videos_daily"),
+        ("decisions", "videos_daily", "select as_of_date from marts.videos_daily"),
+        ("sounds_daily", "videos_daily", "select as_of_date from marts.videos_daily where music_id is not null"),
+        ("trends_daily", "videos_daily", "select as_of_date from marts.videos_daily where trend_key_type <> 'video'"),
+        ("my_performance", "videos_daily", "select as_of_date from marts.videos_daily where author_role = 'own'"),
+        (
+            "opportunities",
+            "videos_daily",
+            "select as_of_date from marts.videos_daily where author_role = 'other' and age_hours <= 60"
+            " and momentum_score >= 300"
+            " and action_window in ('🔴 ACT NOW', '🟠 6-12H', '🟡 12-24H', '🟢 MONITOR')",
+        ),
+        (
+            # Videos of a date whose creator has three posts before, each of them read at an age of 18 to 24 hours.
+            "creator_outliers",
+            "videos_daily",
+            "with creators as (select video_id, min(author_handle) as creator from marts.videos_daily group by 1),"
+            " posts as (select video_id, min(posted_at) as posted_at from marts.video_readings"
+            " where age_hours between 18 and 24 and plays is not null and not age_is_lower_bound group by 1),"
+            " placed as (select creators.creator, posts.video_id, posts.posted_at, lag(posts.posted_at, 3) over ("
+            " partition by creators.creator order by posts.posted_at, posts.video_id) as third_before"
+            " from posts inner join creators on posts.video_id = creators.video_id)"
+            " select videos.as_of_date from marts.videos_daily as videos"
+            " inner join placed on videos.video_id = placed.video_id"
+            " where placed.posted_at < videos.as_of_date - 1 and placed.third_before > videos.as_of_date - 80",
+        ),
+        (
+            "competitor_posts",
+            "videos_daily",
+            "select as_of_date from marts.videos_daily where author_role in ('own', 'competitor')"
+            " and cast(posted_at as date) between as_of_date - 6 and as_of_date",
+        ),
+        ("competitor_niches", "competitor_posts", "select as_of_date from marts.competitor_posts"),
+        (
+            "competitor_responses",
+            "competitor_posts",
+            "select as_of_date from marts.competitor_posts where trend_key_type <> 'video'",
+        ),
+        (
+            "competitor_variation",
+            "competitor_posts",
+            "select as_of_date from marts.competitor_posts where trend_key_type <> 'video'",
+        ),
+        (
+            "competitor_scorecard",
+            "competitor_posts",
+            "select as_of_date from marts.competitor_posts where trend_key_type <> 'video' and role = 'competitor'",
+        ),
+        (
+            "competitor_win_loss",
+            "competitor_summary",
+            "select as_of_date from marts.competitor_summary where role = 'competitor'",
+        ),
+        ("forecast_scores", "decision_scores", "select as_of_date from marts.decision_scores"),
+        ("revenue_breakdown", "revenue_source", "select as_of_date from marts.revenue_source"),
+        ("template_revenue", "revenue_source", "select as_of_date from marts.revenue_source where row_count > 0"),
+        ("revenue_installs", "revenue_source", "select as_of_date from marts.revenue_source where row_count > 0"),
+    )
+}
 
 REMEDY = "`trends rebuild` makes the marts again from what was landed"
 
@@ -79,22 +150,36 @@ def has_notes(connection: duckdb.DuckDBPyConnection, database: str = MARTS_DATAB
     )
 
 
-def require_rows(connection: duckdb.DuckDBPyConnection, relation: str, written: int) -> None:
-    """Counts the rows of a relation that was just committed.
-
-    Raises:
-        LostRowsError: There are more or fewer than were written.
-    """
-    found = count(connection, relation)
-    if found != written:
-        message = f"{relation} has {found} rows after its commit, {written} were written: rows were lost, run it again"
-        raise LostRowsError(message)
-
-
 def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Rows of a relation."""
     ((rows,),) = connection.execute(f"select count(*) from {relation}").fetchall()
     return int(rows)
+
+
+def require_written(connection: duckdb.DuckDBPyConnection, written: Mapping[str, int | None]) -> None:
+    """Counts the rows of relations after what wrote them was committed.
+
+    Args:
+        connection: A connection without a transaction.
+        written: Rows that each relation must have; None where that is not known.
+
+    Raises:
+        LostRowsError: One has more or fewer.
+    """
+    known = {relation: rows for relation, rows in written.items() if rows is not None}
+    if not known:
+        return
+    found = connection.execute(
+        " union all ".join(f"select {quote_literal(relation)}, count(*) from {relation}" for relation in known)
+    ).fetchall()
+    lost = [
+        f"{relation} has {rows} rows, {known[relation]} were written"
+        for relation, rows in found
+        if rows != known[relation]
+    ]
+    if lost:
+        message = f"rows were lost after they were committed: {'; '.join(sorted(lost))}. Run it again"
+        raise LostRowsError(message)
 
 
 def daily_marts(connection: duckdb.DuckDBPyConnection, database: str = MARTS_DATABASE) -> list[str]:
@@ -159,15 +244,18 @@ def described(found: Iterable[Hole]) -> str:
     """Holes for people: each mart with its first dates."""
     parts = []
     for mart, group in groupby(found, key=lambda hole: hole.mart):
-        of_mart = list(group)
         dates = [
             f"{hole.as_of_date} ({hole.found} rows, "
             + ("never noted how many were built)" if hole.expected is None else f"{hole.expected} were built)")
-            for hole in of_mart[:_DATES_SHOWN]
+            for hole in group
         ]
-        more = len(of_mart) - len(dates)
-        parts.append(f"{mart}: {', '.join(dates)}" + (f" and {more} further dates" if more else ""))
+        parts.append(f"{mart}: {_first(dates)}")
     return "; ".join(parts)
+
+
+def _first(dates: Sequence[str]) -> str:
+    more = len(dates) - _DATES_SHOWN
+    return ", ".join(dates[:_DATES_SHOWN]) + (f" and {more} further dates" if more > 0 else "")
 
 
 def require(connection: duckdb.DuckDBPyConnection, dates: Sequence[date], marts: Iterable[str] | None = None) -> None:
@@ -180,6 +268,28 @@ def require(connection: duckdb.DuckDBPyConnection, dates: Sequence[date], marts:
     if found:
         message = f"marts have not the rows that they were built with: {described(found)}. {REMEDY}"
         raise IncompleteMartsError(message)
+
+
+def contradictions(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> str:
+    """Marts that have no rows of a date though another mart asks for some, for people: for files without notes.
+
+    Args:
+        connection: A reader of the published file, or a connection to the marts' file.
+        dates: Dates to look at.
+    """
+    present = set(daily_marts(connection))
+    parts = []
+    for mart, (parent, asking) in sorted(_ASKED_FOR.items()):
+        if mart in present and parent in present:
+            found = connection.execute(
+                f"with asking as ({asking}) select distinct as_of_date::varchar from asking"
+                " where list_contains(?::date[], as_of_date)"
+                f" and as_of_date not in (select as_of_date from {_MARTS}.{mart}) order by 1",
+                [list(dates)],
+            ).fetchall()
+            if found:
+                parts.append(f"{mart}: no rows on {_first([day for (day,) in found])}, but {parent} asks for some")
+    return "; ".join(parts)
 
 
 def built_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:

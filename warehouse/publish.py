@@ -22,6 +22,7 @@ from threading import Thread
 
 import duckdb
 
+from warehouse import completeness
 from warehouse.copying import update_copy
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, log_of, quote_literal
 
@@ -67,9 +68,6 @@ comment on table meta.publication is
 
 # A smaller file is copied in no time when it is published.
 _COPIED_AHEAD_BYTES = 64 * 1024 * 1024
-
-# Columns of marts that polls fill, whatever daily builds there are.
-_BY_POLL = {"poll_at", "alerted_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +175,22 @@ def record_builds(
     """Notes in the build file that these dates were built: what is not built is not published.
 
     Args:
-        connection: A model writer.
+        connection: A model writer that was opened after the models were built: marts that were lost on their way to
+            the disk are still there for whoever wrote them.
         as_of_dates: ISO dates; those without a cut-off were polled only, and are no builds.
         run_id: The run that built them.
         warnings: Checks that warned.
         checked: Names of the checks that ran, whose earlier results give way; all of them by default.
         version: Of the project.
+
+    Raises:
+        IncompleteMartsError: A daily mart has other rows of these dates than it was built with; nothing is noted.
     """
     ensure_tables(connection)
+    days = connection.execute(
+        "select as_of_date from facts.meta.cutoffs where list_contains(?::date[], as_of_date)", [list(as_of_dates)]
+    ).fetchall()
+    completeness.require(connection, [day for (day,) in days])
     built_at = datetime.now(UTC).replace(tzinfo=None)
     connection.executemany(
         "insert or replace into meta.builds (as_of_date, cutoff_at, run_id, built_at, version)"
@@ -248,12 +254,14 @@ def publish(
     Raises:
         WarehouseBusyError: Another process is writing.
         LookupError: No date was built yet.
+        IncompleteMartsError: A mart lost rows since it was built; the published file stays as it is.
     """
     with store.lock():
         with store.model_writer() as connection:
             ensure_tables(connection)
             _drop_leftovers(connection)
             publication = _complete(connection, store, run_id, git_sha)
+            completeness.require(connection, completeness.built_dates(connection))
             _set_comments(connection, descriptions or {})
             checkpoint(connection)
         copy = _next_path(store)
@@ -314,6 +322,8 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
         raise LookupError(message)
     as_of_date, cutoff_at = latest[0]
     connection.execute(f"use {MARTS_DATABASE}; {_BUILDS_DDL} {_PUBLICATION_DDL}")
+    completeness.ensure_notes(connection)
+    connection.execute(completeness.NOTES_COMMENT)
     columns = _columns(connection)
     _take_back(connection, store, columns)
     for name in ("builds", "check_results"):
@@ -349,14 +359,14 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
     if not connection.execute("from build.meta.unfinished limit 1").fetchall():
         return
     of_unfinished = "as_of_date in (from build.meta.unfinished)"
-    daily = [name for name, types in columns.items() if "as_of_date" in types and not _BY_POLL & types.keys()]
-    for name in daily:
-        connection.execute(f'delete from marts."{name}" where {of_unfinished}')
+    daily = [f'marts."{name}"' for name in completeness.daily_marts(connection)]
+    for name in [*daily, completeness.NOTES]:
+        connection.execute(f"delete from {name} where {of_unfinished}")
     if store.published_path.exists():
         connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
-        if _columns(connection, "published") == columns:
-            for name in daily:
-                connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
+        if _columns(connection, "published") == columns and completeness.has_notes(connection, "published"):
+            for name in [*daily, "meta.mart_rows"]:
+                connection.execute(f"insert into {name} from published.{name} where {of_unfinished}")
             for name in ("builds", "check_results"):
                 # Derived files that were made again know nothing of it yet.
                 connection.execute(

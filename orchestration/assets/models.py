@@ -109,7 +109,10 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
             results = list({result.unique_id: result for result in [*results, *done]}.values())
             is_build = not failure and not is_poll
-            found += rebuild.record(store, batch, done, context.run.run_id, is_build=is_build)
+            try:
+                found += rebuild.record(store, batch, done, context.run.run_id, is_build=is_build)
+            except DbtFailedError as error:
+                failure = failure or error
             if failure:
                 break
         untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]

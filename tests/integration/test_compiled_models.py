@@ -6,12 +6,13 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ingest import export_folder, facts, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models, dbt_runner
-from orchestration.compiled_models import OutdatedHomeError
+from orchestration.compiled_models import CompiledNode, OutdatedHomeError
 from orchestration.dbt_runner import DbtFailedError
 from tests.integration.dbt_subset import Subset, create_subset
 from tests.support import MARKETS, PROJECT, Rows
@@ -45,7 +46,7 @@ def _contents(store: Store) -> dict[str, Rows]:
     with store.model_writer() as connection:
         tables = connection.execute(
             "select schema_name || '.' || table_name from duckdb_tables()"
-            " where schema_name in ('seeds', 'staging', 'intermediate', 'marts')"
+            " where schema_name in ('seeds', 'staging', 'intermediate', 'marts') or table_name = 'mart_rows'"
         ).fetchall()
         return {
             table: connection.execute(f"select count(*), sum(hash(rows)::hugeint) from {table} as rows").fetchall()
@@ -63,6 +64,13 @@ def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Stor
             (result.unique_id, result.status) for result in expected
         }
         contents = _contents(by_compiled)
+        written = {
+            str(result.relation).replace('"', "").split(".", 1)[1]: result.rows
+            for result in results
+            if result.rows is not None
+        }
+        assert len(written) > 70
+        assert {table: contents[table][0][0] for table in written} == written
         assert len(contents) > 80
         assert contents == _contents(by_dbt)
 
@@ -142,6 +150,23 @@ def test_model_that_fails_names_itself_and_leaves_its_old_rows(small: Subset) ->
         assert connection.execute("select gaps from main.after_gaps").fetchall() == [(1,)]
         assert connection.execute("select current_setting('threads')").fetchall() == threads
         connection.execute("drop view main.gaps; create table main.gaps (gap integer)")
+
+
+def test_relation_that_loses_rows_after_its_commit_fails_its_node(
+    small: Subset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_model = compiled_models._build_model
+
+    def losing(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str, script: str) -> int:
+        rows = build_model(connection, node, sql, script)
+        connection.execute(f"delete from {node.relation}")
+        return rows
+
+    monkeypatch.setattr(compiled_models, "_build_model", losing)
+    with pytest.raises(DbtFailedError, match=r'gaps: .*"gaps" has 0 rows, 1 were written') as error:
+        compiled_models.build(small.folder, Store(small.folder), ["2026-01-02"], ["gaps", "after_gaps"])
+    statuses = {result.unique_id.split(".")[2]: result.status for result in error.value.results}
+    assert (statuses["gaps"], statuses["after_gaps"]) == ("error", "skipped")
 
 
 def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:
