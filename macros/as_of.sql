@@ -4,14 +4,10 @@
   `dbt build --full-refresh` all of them.
 #}
 
-{# The dates that the command names (ISO text, in order); empty where it names none. #}
+{# The dates that the command names (ISO text, in order), one or a list; empty where it names none. #}
 {% macro as_of_dates() -%}
-    {%- set dates = var('as_of_dates', []) -%}
-    {%- if dates is string or dates is not iterable -%}
-        {{ exceptions.raise_compiler_error(
-            'as_of_dates is ' ~ dates ~ ", not a list of dates: write --vars '{as_of_dates: [\"2026-02-20\"]}'"
-        ) }}
-    {%- endif -%}
+    {%- set given = var('as_of_dates', []) -%}
+    {%- set dates = [given] if given is string or given is not iterable else given -%}
     {{ return(dates | map('string') | sort) }}
 {%- endmacro %}
 
@@ -77,6 +73,25 @@
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
+{%- endmacro %}
+
+{#
+  Called by dbt for a lasting model whose columns are other ones than those of its relation. Neither half of a relation
+  with a new column nor rows without it are right, whatever `on_schema_change` says.
+#}
+{% macro duckdb__process_schema_changes(on_schema_change, source_relation, target_relation) -%}
+    {%- set changes = check_for_schema_changes(source_relation, target_relation) -%}
+    {%- if changes['schema_changed'] -%}
+        {%- set new = changes['source_not_in_target'] | map(attribute='name') | join(', ') or 'none' -%}
+        {%- set gone = changes['target_not_in_source'] | map(attribute='name') | join(', ') or 'none' -%}
+        {%- set types = changes['new_target_types'] | map(attribute='column_name') | join(', ') or 'none' -%}
+        {{ exceptions.raise_compiler_error(
+            target_relation.identifier ~ ' in this home is of another version of the project (new columns: ' ~ new
+            ~ '; gone: ' ~ gone ~ '; of other types: ' ~ types ~ '). Nothing was changed in it.'
+            ~ ' Make all dates again: trends rebuild.'
+        ) }}
+    {%- endif -%}
+    {{ return(changes['source_columns']) }}
 {%- endmacro %}
 
 {#

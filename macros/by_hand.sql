@@ -81,17 +81,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Ids of the models that hang on the batch, itself included. #}
-{% macro models_of_batch(batch) -%}
-    {%- set found = [batch] -%}
-    {%- for _ in graph.nodes -%}
-        {%- set before = found | length -%}
-        {%- for key, node in graph.nodes.items() if node['resource_type'] == 'model' and key not in found -%}
-            {%- if node['depends_on']['nodes'] | select('in', found) | list -%}{%- do found.append(key) -%}{%- endif -%}
-        {%- endfor -%}
-        {%- if found | length == before -%}{%- break -%}{%- endif -%}
+{# Ids of the models that are found or hang on them, through others too. #}
+{% macro models_below(found) -%}
+    {%- set next = [] -%}
+    {%- for key, node in graph.nodes.items() if node['resource_type'] == 'model' and key not in found -%}
+        {%- if node['depends_on']['nodes'] | select('in', found) | list -%}{%- do next.append(key) -%}{%- endif -%}
     {%- endfor -%}
-    {{ return(found) }}
+    {{ return(models_below(found + next) if next else found) }}
 {%- endmacro %}
 
 {# Per-day relations that a lasting model reads, through others of them too, and that this command leaves as they are. #}
@@ -159,7 +155,7 @@
 
 {# No lasting model may come out with fewer dates than it holds. #}
 {% macro refuse_lost_dates(batch) -%}
-    {%- set of_batch = models_of_batch(batch) -%}
+    {%- set of_batch = models_below([batch]) -%}
     {%- set planned = planned_dates(batch) -%}
     {%- set polls = batch | replace('int_as_of', 'int_polls') -%}
     {%- set known = {} -%}
