@@ -42,7 +42,7 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
             dbt.owners,
             columns,
         ),
-        jobs=[jobs.daily, jobs.backfill, micro_poll, revenue],
+        jobs=[jobs.daily, jobs.backfill, jobs.rebuild, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
         sensors=sensors.build_sensors(settings, micro_poll, revenue),
         resources={"settings": settings, "store": _store_of_run(settings)},

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.home import backfill
 from ingest import facts, told
 from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models, rebuild
+from orchestration import compiled_models, jobs, rebuild
 from orchestration.rebuild import Plan, RebuildNeededError
 from tests.support import PROJECT, build, mart_checksums, published, trends
 from warehouse.store import Store
@@ -300,3 +300,11 @@ def test_a_kill_leaves_the_old_file_or_the_new_one_and_the_next_command_goes_on(
     assert sorted(path.name for path in home.warehouse.iterdir() if not path.name.startswith("build.")) == [
         "facts.duckdb", "trends.duckdb", "unpublished.duckdb",
     ]  # fmt: skip
+
+
+def test_the_job_of_the_ui_rebuilds_the_home(home: Store) -> None:
+    before = mart_checksums(home.published_path)
+    build(home, "delete from marts.videos_daily where as_of_date = '2026-03-05'")
+    result = jobs.rebuild.execute_in_process(resources={"store": home})
+    assert result.success
+    assert mart_checksums(home.published_path) == before
