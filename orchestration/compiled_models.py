@@ -7,8 +7,8 @@ Measured on 2 cores, a day of 2 x 1,000 videos on ten days of history: importing
 DuckDB works 3.6 s: the rest is Jinja, events and look-ups of the catalogue that give the same text every day. The text
 depends on the project's files (models, macros, seeds, variables: `dbt_runner.fingerprint`) and on the dates of the
 batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
-`.compiled/empty`, and compiles against it; a new home starts with those tables. A home of an earlier version is built by
-dbt itself, once.
+`.compiled/empty`, and compiles against it; a new home starts with those tables. A home of an earlier version is built
+by dbt itself, once.
 """
 
 from __future__ import annotations

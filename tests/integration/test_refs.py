@@ -29,7 +29,9 @@ def _named(text: str) -> set[str]:
 def _depended_on(node: dict[str, Any]) -> set[str]:
     """Names as `_named` has them; a source's id ends in its schema and table."""
     return {
-        ".".join(key.split(".")[2:]) for key in node["depends_on"]["nodes"] if key.startswith(("model", "seed", "source"))
+        ".".join(key.split(".")[2:])
+        for key in node["depends_on"]["nodes"]
+        if key.startswith(("model", "seed", "source"))
     }
 
 
