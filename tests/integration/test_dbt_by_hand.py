@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from ingest import export_folder, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
@@ -20,6 +21,7 @@ from tests.integration.dbt_subset import create_subset
 from tests.support import MARKETS, PROJECT, build, mart_checksums
 from warehouse.store import Store
 
+FROM = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
 DATES = ["2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07"]
 
 
@@ -41,6 +43,15 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture(scope="module")
+def project() -> Manifest:
+    """The project as a person's dbt parses it: once, where a person waits for it at every change of variables."""
+    manifest = dbtRunner().invoke(["--quiet", "parse", "--no-write-json", *FROM]).result
+    assert isinstance(manifest, Manifest)
+    manifest.build_flat_graph()
+    return manifest
+
+
+@pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Target folder of the commands by hand: parsing anew takes seconds."""
     return tmp_path_factory.mktemp("target")
@@ -52,29 +63,33 @@ def home(history: Store, tmp_path: Path) -> Store:
     return Store(Path(shutil.copytree(history.home, tmp_path / "home")))
 
 
+Command = Callable[[str], str]
+
+
 @pytest.fixture
-def dbt(home: Store, target: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a person's shell has: the home in the environment, the project as the current folder."""
+def by_hand(home: Store, project: Manifest, target: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """A dbt command with what a person's shell has: the home in the environment, the project as the current folder.
+
+    It gives the error, empty where there was none.
+    """
     monkeypatch.setenv("TRENDS_HOME", str(home.home))
     monkeypatch.setenv("DBT_TARGET_PATH", str(target))
     monkeypatch.setenv("DBT_LOG_PATH", str(target))
     monkeypatch.chdir(PROJECT)
-    yield
-    DuckDBConnectionManager.close_all_connections()
+    yield lambda command: run_dbt(command, project)
 
 
-def by_hand(command: str) -> str:
-    """Runs a dbt command as a person would; returns the error, empty where there was none."""
+def run_dbt(command: str, project: Manifest | None = None) -> str:
+    """Runs a dbt command as a person would, on the project parsed before or anew; returns the error."""
     try:
-        outcome = dbtRunner().invoke(["--quiet", *shlex.split(command)])
+        outcome = dbtRunner(manifest=project).invoke(["--quiet", *shlex.split(command)])
     finally:
         DuckDBConnectionManager.close_all_connections()
     failed = [str(result.message) for result in getattr(outcome.result, "results", None) or [] if result.message]
     return "" if outcome.success else str(outcome.exception or "; ".join(failed))
 
 
-@pytest.mark.usefixtures("dbt")
-def test_full_refresh_makes_every_date_again_as_it_was(home: Store) -> None:
+def test_full_refresh_makes_every_date_again_as_it_was(home: Store, by_hand: Command) -> None:
     before = mart_checksums(home.marts_path)
     assert before["videos_daily"][0] > 400
     assert by_hand("run --full-refresh") == ""
@@ -86,8 +101,7 @@ def test_full_refresh_makes_every_date_again_as_it_was(home: Store) -> None:
     assert build(home, "select cast(as_of_date as varchar) from intermediate.int_as_of") == [(DATES[-1],)]
 
 
-@pytest.mark.usefixtures("dbt")
-def test_a_part_and_another_date_lose_nothing(home: Store) -> None:
+def test_a_part_and_another_date_lose_nothing(home: Store, by_hand: Command) -> None:
     before = mart_checksums(home.marts_path)
     for command in (
         "run --select videos_daily",
@@ -121,8 +135,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.usefixtures("dbt")
-def test_what_would_lose_history_is_refused_before_anything_changed(home: Store) -> None:
+def test_what_would_lose_history_is_refused_before_anything_changed(home: Store, by_hand: Command) -> None:
     before = mart_checksums(home.marts_path)
     readings = (
         "select count(*) from intermediate.int_video_readings union all select count(*) from meta.compiled_models"
@@ -135,8 +148,7 @@ def test_what_would_lose_history_is_refused_before_anything_changed(home: Store)
     assert build(home, readings) == kept
 
 
-@pytest.mark.usefixtures("dbt")
-def test_columns_of_another_version_lead_to_the_command_that_mends_them(home: Store) -> None:
+def test_columns_of_another_version_lead_to_the_command_that_mends_them(home: Store, by_hand: Command) -> None:
     with home.model_writer() as connection:
         connection.execute("alter table trends.marts.my_performance add column gone integer")
         connection.execute("alter table intermediate.int_trend_uses drop column market")
@@ -147,8 +159,7 @@ def test_columns_of_another_version_lead_to_the_command_that_mends_them(home: St
         assert "trends rebuild" in error
 
 
-@pytest.mark.usefixtures("dbt")
-def test_other_variables_are_no_part_of_what_is_published(home: Store) -> None:
+def test_other_variables_are_no_part_of_what_is_published(home: Store, by_hand: Command) -> None:
     fingerprint = dbt_runner.fingerprint(PROJECT)
     assert by_hand("run --select my_performance") == ""
     with home.model_writer() as connection:
@@ -158,13 +169,14 @@ def test_other_variables_are_no_part_of_what_is_published(home: Store) -> None:
         assert not compiled_models.is_current(connection, fingerprint)
 
 
-@pytest.mark.usefixtures("dbt")
-def test_what_dbt_leaves_in_target_is_nothing_to_the_pipeline(home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_dbt_leaves_in_target_is_nothing_to_the_pipeline(
+    home: Store, by_hand: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DBT_TARGET_PATH")
     kept = dbt_runner.kept_in(PROJECT)
     before = {path.name: path.read_bytes() for path in kept.glob("*.*") if path.suffix in (".json", ".msgpack")}
     assert {"manifest.json", "partial_parse.msgpack", "compiled_models.json"} <= before.keys()
-    assert by_hand(f"parse --vars 'as_of_dates: [\"{DATES[0]}\"]'") == ""
+    assert run_dbt(f"parse --vars 'as_of_dates: [\"{DATES[0]}\"]'") == ""
     assert by_hand("compile --select forecasts --vars 'history_days: 3'") == ""
     assert (PROJECT / "target" / "partial_parse.msgpack").exists()
     assert {name: (kept / name).read_bytes() for name in before} == before
@@ -185,17 +197,28 @@ def test_what_is_kept_may_be_deleted_in_part(tmp_path: Path) -> None:
 
 
 def test_a_home_without_anything_says_what_to_run_first(
-    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, project: Manifest, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRENDS_HOME", str(tmp_path / "nothing"))
     monkeypatch.setenv("DBT_TARGET_PATH", str(target))
     monkeypatch.setenv("DBT_LOG_PATH", str(target))
     monkeypatch.chdir(PROJECT)
     for command in ("run", "compile", "source freshness"):
-        error = by_hand(command)
+        error = run_dbt(command, project)
         assert "nothing was landed in this home" in error, command
         assert "Run `trends run` first" in error
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_home_without_models_says_what_to_run_first(home: Store, by_hand: Command) -> None:
+    home.build_path.unlink()
+    home.marts_path.unlink()
+    with home.writer() as connection:
+        landing.ensure_tables(connection)
+    assert "ai_terms was never built in this home" in by_hand("compile --select int_video_ai")
+    refused = by_hand("run --select videos_daily")
+    assert "which was never built in this home. Nothing was changed." in refused
+    assert "--select +videos_daily" in refused
 
 
 def _results(target: Path) -> dict[str, str]:
@@ -203,8 +226,9 @@ def _results(target: Path) -> dict[str, str]:
     return {result["unique_id"].split(".", 2)[2]: result["status"] for result in sources}
 
 
-@pytest.mark.usefixtures("dbt")
-def test_sources_are_late_by_the_clock_of_utc(home: Store, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_are_late_by_the_clock_of_utc(
+    home: Store, by_hand: Command, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     with home.writer() as connection:
         for table, column, hours in (
