@@ -4,9 +4,9 @@
   other would lose dates without a word. `trends` chooses what it builds itself.
 #}
 {% macro keep_history() -%}
-    {%- if execute and flags.WHICH in ('build', 'run') and var('called_by', '') != 'trends' -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed') and var('called_by', '') != 'trends' -%}
         {%- set batch = 'model.' ~ project_name ~ '.int_as_of' -%}
-        {%- if batch in graph.nodes -%}
+        {%- if flags.WHICH != 'seed' and batch in graph.nodes -%}
             {%- do refuse_empty_build(batch) -%}
             {%- do refuse_missing_parents() -%}
             {%- do refuse_unknown_dates(batch) -%}
@@ -202,6 +202,16 @@
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
+{%- endmacro %}
+
+{# Rows of a query on a seed, which is there before any model; dbt's own commands that build nothing may come too early. #}
+{% macro rows_of_seed(seed, columns) -%}
+    {%- if adapter.get_relation(database=seed.database, schema=seed.schema, identifier=seed.identifier) is none -%}
+        {{ exceptions.raise_compiler_error(
+            seed.identifier ~ ' was never built in this home: run `trends run` first, or `dbt seed` for the seeds alone'
+        ) }}
+    {%- endif -%}
+    {{ return(run_query('select ' ~ columns ~ ' from ' ~ seed ~ ' order by all').rows) }}
 {%- endmacro %}
 
 {#

@@ -190,9 +190,8 @@ def call(
     from dbt.cli.main import dbtRunner
 
     manifest = _load_manifest(ensure_manifest(project_dir).parent)
-    if command.startswith("run-operation"):
-        # dbt does so where it parses itself; only macros read it (as `graph`).
-        manifest.build_flat_graph()
+    # dbt does so where it parses itself; macros read it (as `graph`).
+    manifest.build_flat_graph()
     artifacts = store.warehouse / "dbt"
     with store.lock():
         try:
