@@ -5,7 +5,7 @@ BIN := .venv/bin
 TRENDS := $(BIN)/trends
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help run test lint ruff mypy sqlfluff ui bench demo-delivery drill lock clean
+.PHONY: help run test lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ demo-delivery: .venv/.installed-dev ## a daily run delivered into a local servic
 
 drill: .venv/.installed-dev ## kill -9 twice at every request of a delivery, run again: everything is there once
 	DRILL_STEP=1 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_delivery.py -k 'so_many_requests or killed_anywhere'
+
+drill-builds: .venv/.installed-dev ## build homes of full size 20 times each: all tables come out the same
+	DRILL_BUILDS=1 $(BIN)/python -m pytest -q tests/integration/test_repeated_builds.py -k again_and_again
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
