@@ -10,7 +10,7 @@ import dagster as dg
 from orchestration import catalogue, dbt_runner, dbt_specs, jobs, run_launcher, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.columns import load as load_columns
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import PROJECT_ROOT, Settings, load
 from warehouse.store import Store
 
 
@@ -67,4 +67,4 @@ def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster` and `dg` load: the settings of the environment."""
-    return build_defs(Settings())
+    return build_defs(load())

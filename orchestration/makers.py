@@ -8,7 +8,10 @@ them long before.
 """
 
 import multiprocessing
-from multiprocessing import forkserver
+import os
+import signal
+import threading
+from multiprocessing import forkserver, resource_tracker
 
 # What makes the files, and what finding the command again in a copy imports.
 _MODULES = (
@@ -26,4 +29,25 @@ _MODULES = (
 def start() -> None:
     """Starts the process that the makers are copied from, where it is not there yet. It ends with this one."""
     multiprocessing.set_forkserver_preload(list(_MODULES))
-    forkserver.ensure_running()
+    # It would unblock the signal below.
+    resource_tracker.ensure_running()
+    # Ctrl-C on a terminal reaches every process of the command: this one answers it, and the others end with it. A new
+    # program keeps the signals that its parent blocks, from its first moment on, and so do its copies.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """Ends this maker when the process that it works for is gone, however that ended; for a pool's `initializer`."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

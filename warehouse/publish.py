@@ -352,7 +352,7 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
         connection.execute(f'delete from marts."{name}" where {of_unfinished}')
     if store.published_path.exists():
         connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
-        if _columns(connection, "published") == columns:
+        if _columns(connection, "published") == columns and _is_of_same_kind(connection):
             for name in daily:
                 connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
             connection.execute("detach published")
@@ -360,6 +360,15 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
         connection.execute("detach published")
     for name in ("builds", "check_results"):
         connection.execute(f"delete from meta.{name} where {of_unfinished}")
+
+
+def _is_of_same_kind(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether both the rows and what is published are simulated, or neither: the sample stays published for a while."""
+    row = connection.execute(
+        "select count(*) from published.meta.publication where contains(sources, 'sample') != exists"
+        " (from build.raw.loads where source = 'sample')"
+    ).fetchone()
+    return row == (0,)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str = MARTS_DATABASE) -> dict[str, dict[str, str]]:

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,6 +99,23 @@ class Store:
             self.marts_path.rename(self.marts_path.with_name(f"unpublished.{why}-{now}.duckdb"))
         return aside
 
+    def beside(self, name: str) -> Store:
+        """A home within this one, for rows that must not meet those that are here; `take_over` ends it."""
+        return replace(self, home=self.warehouse / f".{name}")
+
+    def take_over(self, other: Store) -> None:
+        """Makes the rows of a home `beside` this one its own; under the writer lock, where no build file is.
+
+        Args:
+            other: The other home, which is gone then.
+        """
+        with other.lock():
+            log = other.build_path.with_name(f"{other.build_path.name}.wal")
+            if log.exists():
+                log.replace(self.build_path.with_name(log.name))
+            other.build_path.replace(self.build_path)
+        shutil.rmtree(other.home)
+
     @property
     def published_path(self) -> Path:
         """The database everyone reads: marts and `meta.publication`, tables only."""
@@ -177,7 +194,7 @@ class Store:
         with self.lock():
             is_lost = self.published_path.exists() and not self.marts_path.exists()
             with self.writer() as connection:
-                if is_lost and not _has_marts(connection):
+                if is_lost and not _has_marts(connection) and _has_builds(connection):
                     shutil.copyfile(self.published_path, self.marts_path)
                 else:
                     is_lost = False
@@ -259,14 +276,20 @@ def _move_marts(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _go_on_from_published(connection: duckdb.DuckDBPyConnection) -> None:
     """Takes the published file for the marts' lost one: what was built since it was published counts as not built."""
-    has_builds = connection.execute(
-        "select 1 from duckdb_tables() where database_name = 'build' and schema_name = 'meta' and table_name = 'builds'"
-    ).fetchall()
-    if has_builds:
+    connection.execute(
+        "delete from build.meta.builds where (as_of_date, built_at)"
+        f" not in (select (as_of_date, built_at) from {MARTS_DATABASE}.meta.builds)"
+    )
+
+
+def _has_builds(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a date was ever built from these rows: without one, what is published is of others (the sample)."""
+    return bool(
         connection.execute(
-            "delete from build.meta.builds where (as_of_date, built_at)"
-            f" not in (select (as_of_date, built_at) from {MARTS_DATABASE}.meta.builds)"
-        )
+            "select 1 from duckdb_tables() where database_name = 'build' and schema_name = 'meta'"
+            " and table_name = 'builds' and estimated_size > 0"
+        ).fetchall()
+    )
 
 
 def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration import progress
 from orchestration.dbt_runner import descriptions
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL
 from orchestration.settings import PROJECT_ROOT
+from orchestration.version import git_sha
 from warehouse import publish
 from warehouse.store import Store
 
@@ -28,12 +30,13 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only.",
     )
     def published_warehouse(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
-        publication = publish.publish(
-            store,
-            run_id=context.run.run_id,
-            git_sha=git_sha(PROJECT_ROOT),
-            descriptions=descriptions(manifest_path),
-        )
+        with progress.stage("publishing"):
+            publication = publish.publish(
+                store,
+                run_id=context.run.run_id,
+                git_sha=git_sha(PROJECT_ROOT),
+                descriptions=descriptions(manifest_path),
+            )
         table = "\n".join(f"| {name} | {rows} |" for name, rows in publication.tables.items())
         return dg.MaterializeResult(
             metadata={
@@ -46,15 +49,3 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         )
 
     return published_warehouse
-
-
-def git_sha(directory: Path) -> str | None:
-    """The checked-out commit, or None outside a checkout; read from .git, without starting git."""
-    head = directory / ".git" / "HEAD"
-    if not head.exists():
-        return None
-    content = head.read_text(encoding="utf-8").strip()
-    if not content.startswith("ref: "):
-        return content
-    reference = directory / ".git" / content.removeprefix("ref: ")
-    return reference.read_text(encoding="utf-8").strip() if reference.exists() else None
