@@ -21,7 +21,6 @@ from orchestration import process
 if TYPE_CHECKING:
     import dagster as dg
 
-    from orchestration import console
     from orchestration.settings import Settings
     from warehouse.store import Store
 
@@ -445,8 +444,11 @@ def _execute(
 
     clock = console.Clock()
     span = str(dates[-1]) if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    with progress.stage(f"{job_name} of {span} from {source}: start-up"):
-        job, opened = _make_ready(job_name, settings, store, clock)
+    with progress.stage(f"start-up, {job_name} of {span} from {source}"):
+        _import_for(job_name, settings)
+    clock.lap("start-up")
+    job, opened = _make_ready(job_name, settings, store)
+    clock.lap("definitions")
     with opened:
         result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at))
     report = console.report(result, clock)
@@ -480,24 +482,25 @@ def _check_before(dates: Sequence[date], source: str, settings: Settings) -> Non
         raise UsageError(str(error)) from None
 
 
-def _make_ready(
-    job_name: str, settings: Settings, store: Store, clock: console.Clock
-) -> tuple[dg.JobDefinition, dg.DagsterInstance]:
-    """Imports what a job needs; returns the job and the instance that keeps its run, which is to be closed."""
-    from orchestration import instance, makers, services
+def _import_for(job_name: str, settings: Settings) -> None:
+    """Imports what a job needs, and has what makes its files imported by a process beside this one."""
+    from orchestration import makers
 
     if job_name == "daily" and settings.export_processes > 1:
         makers.start()
-    variables = instance.environment(settings, store)
-    os.environ.update(variables)
-    from orchestration.definitions import build_defs
+    from orchestration import definitions, services  # noqa: F401 - the first is what takes long
 
     services.guard_logs(settings)
-    clock.lap("start-up")
-    job = build_defs(settings).resolve_job_def(job_name)
-    opened = instance.of_command(variables)
-    clock.lap("definitions")
-    return job, opened
+
+
+def _make_ready(job_name: str, settings: Settings, store: Store) -> tuple[dg.JobDefinition, dg.DagsterInstance]:
+    """The job, and the instance that keeps its run, which is to be closed."""
+    from orchestration import instance
+    from orchestration.definitions import build_defs
+
+    variables = instance.environment(settings, store)
+    os.environ.update(variables)
+    return build_defs(settings).resolve_job_def(job_name), instance.of_command(variables)
 
 
 def _run_config(source: str, as_of: datetime | None, poll: bool, started_at: datetime) -> dict[str, Any]:

@@ -7,14 +7,18 @@ for each of two makers imports the same modules twice, 0.9 s before the first fi
 them long before.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from multiprocessing import forkserver, resource_tracker
 
+from orchestration import process
+
 # What makes the files, and what finding the command again in a copy imports.
 _MODULES = (
+    "orchestration.makers_process",
     "exports.build_today",
     "exports.daily_files",
     "exports.dashboard",
@@ -38,6 +42,17 @@ def start() -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    process.before_end(stop)
+
+
+def stop() -> None:
+    """Ends the makers and the process that they are copied from."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        # It may not have a group of its own yet; then it has no copies.
+        for end in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError):
+                end(pid, signal.SIGKILL)
 
 
 def end_with_parent() -> None:

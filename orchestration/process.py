@@ -34,6 +34,7 @@ _WORDS = {
 _ADVICE = "nothing half done was published; the same command goes on from here"
 
 _at_interruption: list[Callable[[], object]] = []
+_before_end: list[Callable[[], object]] = []
 _is_ending = threading.Event()
 
 
@@ -45,6 +46,12 @@ def noting_interruption(act: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         _at_interruption.remove(act)
+
+
+def before_end(act: Callable[[], object]) -> None:
+    """Calls `act` before the process ends, however it does; twice the same is once."""
+    if act not in _before_end:
+        _before_end.append(act)
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:
@@ -96,6 +103,8 @@ def _stop(signum: int, _: FrameType | None) -> None:
 
 def _end(code: int) -> NoReturn:
     """Ends the process; freeing Dagster's objects one by one would take longer than some commands."""
+    for act in _before_end:
+        act()
     # dbt and pools of processes have named semaphores, which are taken back here; else they are reported as leaked.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:

@@ -38,9 +38,9 @@ class _Bar:
 
     def __init__(self, name: str, total: int | None, unit: str) -> None:
         form = _BAR if total is not None else _NO_BAR
-        # A terminal that does not tell its width says 0, for which a bar would be nothing at all.
-        width = shutil.get_terminal_size((100, 24)).columns
-        self._bar = tqdm(total=total, desc=name, unit=unit, bar_format=form, file=sys.stderr, ncols=width)
+        # A terminal that does not tell its size says 0 and 0, for which nothing at all would be drawn.
+        width, height = shutil.get_terminal_size((100, 24))
+        self._bar = tqdm(total=total, desc=name, unit=unit, bar_format=form, file=sys.stderr, ncols=width, nrows=height)
 
     def expect(self, total: int, unit: str) -> None:
         self._bar.bar_format, self._bar.unit = _BAR, unit

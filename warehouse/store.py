@@ -185,9 +185,6 @@ class Store:
     def model_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Like `writer`, with the marts' file attached for writing: `marts.<name>` are its tables.
 
-        The marts have no log: after a crash they are what they were at their last checkpoint. A build writes one before
-        its dates count as built, so what was lost is built again.
-
         Raises:
             WarehouseBusyError: See `lock`.
         """
@@ -200,7 +197,7 @@ class Store:
                     is_lost = False
                 connection.execute(
                     f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
-                    f" (storage_version '{MARTS_FILE_VERSION}', recovery_mode no_wal_writes);"
+                    f" (storage_version '{MARTS_FILE_VERSION}');"
                     f" create schema if not exists {MARTS_DATABASE}.marts;"
                     f" set search_path = 'build.main,{MARTS_DATABASE}.marts'"
                 )
