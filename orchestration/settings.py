@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         known = {**env_file_values(), **os.environ}
         found = {name: value for name, value in known.items() if checks.TASK_NAME.fullmatch(name) and value}
         wanted = found | dict(values.get("task_ids") or {})  # type: ignore[call-overload]
-        return {**values, "task_ids": {name: value for name, value in wanted.items() if value}}
+        return {**values, "task_ids": {name: str(value).strip() for name, value in wanted.items() if value}}
 
     @field_validator("*", mode="before")
     @classmethod
