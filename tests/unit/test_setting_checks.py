@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from orchestration import doctor, services, setting_checks
+from orchestration import doctor, setting_checks
 from orchestration.settings import SECRET_NAMES, Settings, load, load_usable, unknown_names
 from tests.support import trends
 
@@ -195,4 +195,3 @@ def test_the_doctor_exits_with_what_it_found(tmp_path: Path, monkeypatch: pytest
     outcome = trends("doctor", "--home", tmp_path)
     assert (outcome.code, outcome.err) == (1, "")
     assert "FAILED   EXPORT_PROCESSES: EXPORT_PROCESSES=0: expected a whole number" in outcome.out
-    assert services.apify(Settings()) == "set APIFY_TOKEN; until then the source is the simulated sample"
