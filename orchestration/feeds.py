@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from exports.google_auth import GoogleConfig
 from exports.receipts import RunReceipts
-from ingest import export_folder, landing
+from ingest import export_folder
 from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_finished, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
 from orchestration import progress, services
 from orchestration.settings import PROJECT_ROOT, Settings, configured_markets
-from warehouse.store import Store
+from warehouse.store import Store, connect
 
 logger = logging.getLogger(__name__)
 
@@ -77,13 +78,19 @@ def source_of(word: str, settings: Settings, store: Store) -> str:
 
 
 def _loads(store: Store) -> tuple[int, int]:
-    """Feed files of the home, and how many of them are simulated."""
+    """Feed files of the home, and how many of them are simulated; looking changes nothing."""
     if not store.build_path.exists():
         return 0, 0
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
-        row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
-    return row or (0, 0)
+    with store.lock(), closing(connect(store.build_path, read_only=True)) as connection:
+        has_loads = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'loads'"
+        ).fetchall()
+        if not has_loads:
+            return 0, 0
+        ((total, simulated),) = connection.execute(
+            "select count(*), count(*) filter (source = 'sample') from raw.loads"
+        ).fetchall()
+    return total, simulated
 
 
 def offer(

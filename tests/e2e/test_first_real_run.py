@@ -14,7 +14,7 @@ from orchestration import feeds
 from orchestration.assets import models
 from orchestration.dbt_runner import DbtFailedError
 from tests.service.server import Service, environment
-from tests.support import build, published, trends, video, write_feed, write_file
+from tests.support import build, land_folder, published, trends, video, write_feed, write_file
 from warehouse.store import Store
 
 # A date of the sample too: rows of the one could pass for rows of the other.
@@ -178,7 +178,10 @@ def test_a_kill_while_the_real_files_take_their_place_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "take_over", die)
-        assert trends("run", "--source", folder, "--no-deliver", "--home", home.home).code == 1
+        place = feeds.landing_place(str(folder), home)
+        land_folder(place, folder)
+        with pytest.raises(OSError, match="killed"):
+            feeds.take_place(place, home)
     assert not home.build_path.exists()
     outcome = trends("run", "--source", folder, "--no-deliver", "--home", home.home)
     assert outcome.code == 0, outcome.err

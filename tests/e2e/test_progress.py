@@ -46,15 +46,17 @@ def test_stages_are_announced_and_bars_move_while_a_run_goes_on(tmp_path: Path) 
     shown = [part for part in re.split(r"[\r\n]+", text) if part]
     began = [next(place for place, part in enumerate(shown) if part.startswith(stage)) for stage in STAGES]
     assert began == sorted(began), "in order"
-    # A stage is announced before its work is done: other pieces come between it and the next one.
-    first_pieces = [next(n for n, piece in enumerate(pieces) if stage in piece) for stage in STAGES]
-    assert first_pieces == sorted(first_pieces)
-    for stage, steps in (("landing", 24), ("models of", None), ("files", 20)):
+    # They came one after the other, not all at the end.
+    starts = [rf"(^|[\r\n]){stage}" for stage in STAGES]
+    pieces_of = [next(n for n, piece in enumerate(pieces) if re.search(start, piece)) for start in starts]
+    assert len(set(pieces_of)) == len(STAGES)
+    # Files as small as these are landed in one step; several models and workbooks are not.
+    for stage, steps, moves in (("landing", 24, 2), ("models of", None, 5), ("files", 20, 5)):
         bars = [part for part in shown if part.startswith(stage)]
         done = [int(found[1]) for part in bars if (found := re.search(r"(\d+) of \d+", part))]
         assert done[0] == 0, "it begins"
         assert done == sorted(done)
-        assert len(set(done)) > 2, f"the bar of {stage} moves"
+        assert len(set(done)) >= moves, f"the bar of {stage} moves"
         if steps is not None:
             assert done[-1] == steps
     assert shown[-1] == f"open first: {tmp_path}/home/output/2026-01-06/SUMMARY_REPORT_2026-01-06.txt"
