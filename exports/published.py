@@ -542,19 +542,19 @@ def sources(day: Day) -> dict[str, Any]:
     }
 
 
-def last_poll(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The latest poll's row of `micro_polls` and its rows of `acceleration_alerts`, strongest first.
+def last_poll(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A date's latest poll: its row of `micro_polls` and its rows of `acceleration_alerts`, strongest first.
 
     Raises:
-        LookupError: No poll was published.
+        LookupError: No poll of the date was published.
     """
-    latest = "where poll_at = (select max(poll_at) from marts.micro_polls)"
+    latest = "where poll_at = (select max(poll_at) from marts.micro_polls where as_of_date = ?)"
     found = [
-        _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}")).dicts()
+        _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}", [as_of_date])).dicts()
         for mart, order in (("micro_polls", "poll_at"), ("acceleration_alerts", "tier_rank desc, extra_views desc"))
     ]
     if not found[0]:
-        message = "no poll was published: run `trends poll`"
+        message = f"no poll of {as_of_date} was published: run `trends poll --date {as_of_date}`"
         raise LookupError(message)
     return found[0][0], found[1]
 

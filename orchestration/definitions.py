@@ -10,7 +10,7 @@ import dagster as dg
 from orchestration import catalogue, dbt_runner, dbt_specs, former_home, jobs, run_launcher, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.columns import load as load_columns
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import PROJECT_ROOT, Settings, load
 from warehouse.store import Store
 
 
@@ -67,6 +67,6 @@ def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster` and `dg` load: the settings of the environment."""
-    settings = Settings()
+    settings = load()
     former_home.take_up(settings)
     return build_defs(settings)

@@ -130,6 +130,24 @@ class Store:
                         file.rename(file.with_name(file.name.replace(path.stem, f"{path.stem}.{why}-{now}", 1)))
         return aside
 
+    def beside(self, name: str) -> Store:
+        """A home within this one, for rows that must not meet those that are here; `take_over` ends it."""
+        return replace(self, home=self.warehouse / f".{name}")
+
+    def take_over(self, other: Store) -> None:
+        """Makes the facts of a home `beside` this one its own; under the writer lock, where no facts are.
+
+        Args:
+            other: The other home, which is gone then.
+        """
+        with other.lock():
+            log = log_of(other.facts_path)
+            if log.exists():
+                log.replace(log_of(self.facts_path))
+            other.facts_path.replace(self.facts_path)
+            _sync(self.warehouse)
+        shutil.rmtree(other.home)
+
     @property
     def published_path(self) -> Path:
         """The database everyone reads: marts and `meta.publication`, tables only."""

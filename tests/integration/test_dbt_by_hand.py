@@ -14,7 +14,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models, dbt_runner
 from tests.integration.dbt_subset import create_subset
@@ -33,7 +33,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(directory / "home")
     feeds, refusals = export_folder.scan(directory / "feeds", MARKETS)
     now = datetime.now(UTC)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=now)
         for day in landing.landed_dates(connection):
             landing.cutoff_for(connection, day, now=now)
@@ -213,8 +213,6 @@ def test_a_home_without_anything_says_what_to_run_first(
 def test_a_home_without_models_says_what_to_run_first(home: Store, by_hand: Command) -> None:
     home.build_path.unlink()
     home.marts_path.unlink()
-    with home.writer() as connection:
-        landing.ensure_tables(connection)
     assert "ai_terms was never built in this home" in by_hand("compile --select int_video_ai")
     refused = by_hand("run --select videos_daily")
     assert "which was never built in this home. Nothing was changed." in refused
@@ -230,7 +228,7 @@ def test_sources_are_late_by_the_clock_of_utc(
     home: Store, by_hand: Command, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
-    with home.writer() as connection:
+    with facts.writer(home) as connection:
         for table, column, hours in (
             ("tiktok_videos", "observed_at", 28), ("tiktok_music", "observed_at", 26), ("loads", "landed_at", 52),
         ):  # fmt: skip
