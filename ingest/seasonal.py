@@ -280,7 +280,7 @@ def land_seasonal_dates(
     connection.execute(
         "insert into raw.seasonal_dates"
         " select ?, ?, ?, event_key, rule, event_date, resolved_by, is_approximate from resolved_calendar",
-        [1 if newest is None else newest[0] + 1, calendar_hash, landed_at.astimezone(UTC).replace(tzinfo=None)],
+        [newest[0][0] + 1 if newest else 1, calendar_hash, landed_at.astimezone(UTC).replace(tzinfo=None)],
     )
     connection.unregister("resolved_calendar")
     return True

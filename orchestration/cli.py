@@ -398,7 +398,7 @@ def _execute(
     services.guard_logs(settings)
 
     stages = [("start-up", time.monotonic() - started)]
-    job = build_defs(settings).resolve_job_def(job_name)
+    job = build_defs(settings, first_date=dates[0]).resolve_job_def(job_name)
     first, last = dates[0].isoformat(), dates[-1].isoformat()
     selection: dict[str, Any] = (
         {"partition_key": last}
