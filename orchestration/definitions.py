@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration import catalogue, dbt_runner, dbt_specs, jobs, partitions, run_launcher, sensors
+from orchestration import catalogue, dbt_runner, dbt_specs, history, jobs, partitions, run_launcher, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.columns import load as load_columns
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -66,6 +66,7 @@ def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
             return
         with run_launcher.process_of(context.instance, context.run.run_id):
             yield opened
+            history.clear_if_due(context.instance, settings.run_history_days)
 
     return store
 

@@ -18,6 +18,8 @@ from ingest.landing import KINDS
 from ingest.retries import ServiceError
 from orchestration import feeds, services
 from orchestration.settings import Settings
+from warehouse import sizes
+from warehouse.store import Store
 
 State = Literal["ok", "not set", "FAILED"]
 
@@ -45,6 +47,7 @@ def examine(settings: Settings, *, live: bool = False) -> Iterator[Finding]:
         live: Also write to a scratch file, tab and message, and take them away again.
     """
     yield _home(settings.trends_home)
+    yield from _sizes(settings)
     yield from _apify(settings)
     yield from _google(settings, live)
     config = services.discord(settings)
@@ -61,6 +64,12 @@ def _home(home: Path) -> Finding:
     if not os.access(existing, os.W_OK):
         return Finding("home", "FAILED", f"{home} is not writable: set TRENDS_HOME, or give --home")
     return Finding("home", "ok", str(home))
+
+
+def _sizes(settings: Settings) -> Iterator[Finding]:
+    for part in sizes.parts(Store(settings.trends_home), settings.output_dir, settings.cache_dir):
+        yield Finding(f"size of {part.name}", "ok", str(part))
+    yield Finding("free disk", "ok", sizes.readable(sizes.free(settings.trends_home)))
 
 
 def _apify(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ asked for, and what a run planned goes when it ended well.
 
 import sqlite3
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
@@ -33,11 +34,13 @@ from orchestration import thrift
 _OPEN_DATABASES = 4
 
 # The log of a run has few rows, but two dozen tables and indexes with a page each at least.
-# Room that is free can be given back. Both say nothing to a database with tables.
+# Room that is free can be given back. Neither changes a database with tables.
 _OF_NEW_DATABASES = ("pragma page_size = 1024", "pragma auto_vacuum = incremental")
+# Rows of some 900 bytes by the ten thousand: larger pages have less room left over.
+_OF_A_NEW_INDEX = ("pragma page_size = 8192", "pragma auto_vacuum = incremental", "vacuum")
 
-# The index alone is asked for them.
-_OF_THE_INDEX = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
+# Pages of the index that the end of a run gives back at most: its plans, which went.
+_GIVEN_BACK = 5000
 
 
 class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
@@ -88,39 +91,62 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         with self.one_transaction(*(event.run_id for event in events)):
             for event, is_repeated in thrift.without_repeats(events):
                 self._store(event, is_repeated=is_repeated)
+            for run_id in {event.run_id for event in events if event.dagster_event_type in thrift.PLANS}:
+                with self.run_connection(run_id) as connection:
+                    # The index alone is asked for them.
+                    thrift.forget(connection, run_id, thrift.PLANS)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Stores an event without what it repeats; with the end of a run that went well, what it planned goes."""
         with self.one_transaction(event.run_id):
             self._store(event)
         if event.dagster_event_type == DagsterEventType.RUN_SUCCESS:
-            self._tidy(event.run_id)
+            self.tidy(event.run_id)
 
-    def _tidy(self, run_id: str) -> None:
+    def tidy(self, run_id: str) -> None:
+        """Deletes what only tells something of a run under way or one that failed."""
         with self.index_connection() as connection:
             # Its executions and the log of its run have an evaluated check too.
             thrift.forget(connection, run_id, (*thrift.OF_FAILURES, DagsterEventType.ASSET_CHECK_EVALUATION))
             thrift.forget_earlier_passes(connection, run_id)
             thrift.forget_made_before(connection, run_id)
+        with self.index_connection() as connection:
+            thrift.give_back(connection, _GIVEN_BACK)
         with self.run_connection(run_id) as connection:
             thrift.forget(connection, run_id, thrift.OF_FAILURES)
+            thrift.forget_repeats(connection)
         with self.run_connection(run_id) as connection:
             thrift.give_back(connection)
+
+    def tidy_earlier(self, until: float) -> None:
+        """Tidies runs that went well while nobody did, until a moment of the monotonic clock."""
+        with self.index_connection() as connection:
+            runs = thrift.untidied(connection)
+        for run_id in runs:
+            if time.monotonic() > until:
+                return
+            self.tidy(run_id)
+
+    def delete_events(self, run_id: str) -> None:
+        """Deletes the events of a run, and the file of its log with them."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            if run_id in self._engines:
+                self._engines.pop(run_id).dispose()
+            self._initialized_dbs.discard(run_id)
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.path_for_shard(run_id)}{suffix}").unlink(missing_ok=True)
 
     def _store(self, event: EventLogEntry, *, is_repeated: bool = False) -> None:
         thin = thrift.thin(event)
         super().store_event(thin)
-        if event.run_id and (is_repeated or event.dagster_event_type in _OF_THE_INDEX):
-            self._change_last(event.run_id, "delete from event_logs where id = :id", {})
-        elif event.run_id and event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
-            told = serialize_value(thrift.without_causes(thin))
-            self._change_last(event.run_id, "update event_logs set event = :event where id = :id", {"event": told})
-
-    def _change_last(self, run_id: str, statement: str, values: dict[str, str]) -> None:
-        """Changes the last event in the log of a run; its copy in the index stays."""
-        with self.run_connection(run_id) as connection:
-            last = connection.execute(db.text("select max(id) from event_logs")).scalar_one()
-            connection.execute(db.text(statement), {"id": last, **values})
+        is_made = event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION
+        if event.run_id and is_made and not is_repeated:
+            with self.run_connection(event.run_id) as connection:
+                connection.execute(
+                    db.text("update event_logs set event = :event where id = (select max(id) from event_logs)"),
+                    {"event": serialize_value(thrift.without_causes(thin))},
+                )
 
     @contextmanager
     def one_transaction(self, *run_ids: str) -> Iterator[None]:
@@ -194,5 +220,5 @@ def _begin(index: Path) -> None:
     if not index.exists():
         index.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(index, isolation_level=None)) as connection:
-            for statement in (*_OF_NEW_DATABASES, "vacuum"):
+            for statement in _OF_A_NEW_INDEX:
                 connection.execute(statement)

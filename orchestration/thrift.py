@@ -50,7 +50,9 @@ def without_repeats(events: Sequence[EventLogEntry]) -> Iterator[tuple[EventLogE
             yield event, False
         else:
             bare = AssetMaterialization(asset.asset_key, partition=asset.partition)
-            yield _with(event, bare)._replace(user_message=""), True
+            repeated = _with(event, bare)
+            told: Any = repeated.dagster_event
+            yield repeated._replace(dagster_event=told._replace(message="", step_kind_value=None)), True
 
 
 def without_causes(event: EventLogEntry) -> EventLogEntry:
@@ -71,8 +73,36 @@ def forget(connection: db.Connection, run_id: str, types: Sequence[DagsterEventT
     )
 
 
+def forget_repeats(connection: db.Connection) -> None:
+    """Of a run's log of many dates the last one of each asset stays: the index has all of them."""
+    connection.execute(
+        db.text(
+            "delete from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' and id not in ("
+            " select max(id) from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' group by asset_key)"
+        )
+    )
+
+
+def untidied(connection: db.Connection) -> list[str]:
+    """Runs that went well and whose plans are still in the index."""
+    rows = connection.execute(
+        db.text(
+            "select distinct run_id from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION_PLANNED'"
+            " and run_id in (select run_id from event_logs where dagster_event_type = 'PIPELINE_SUCCESS')"
+        )
+    ).fetchall()
+    return [str(run_id) for (run_id,) in rows]
+
+
 def forget_earlier_passes(connection: db.Connection, run_id: str) -> None:
-    """Checks that passed in a run lose that they passed before; when they failed stays."""
+    """Checks that passed in a run lose that they passed before, and plans for dates; when they failed stays."""
+    connection.execute(
+        db.text(
+            "delete from asset_check_executions where run_id = :run and execution_status = 'PLANNED'"
+            " and partition is not null"
+        ),
+        {"run": run_id},
+    )
     connection.execute(
         db.text(
             "delete from asset_check_executions where id in ("

@@ -180,7 +180,7 @@ def raw_feeds(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in RAW_TABLES:
-        told = {"source": source, "dagster/row_count": counts[f"raw.{name}"]}
+        told: dict[str, Any] = {"source": source, "dagster/row_count": counts[f"raw.{name}"]}
         if LOADS.path[-1] == name:
             told |= shared
         if name == "tiktok_videos":
@@ -246,7 +246,7 @@ def raw_revenue(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in REVENUE_TABLES:
-        told = shared if name == "revenue_reads" else {"source": reading.source}
+        told: dict[str, Any] = shared if name == "revenue_reads" else {"source": reading.source}
         yield dg.MaterializeResult(
             asset_key=["raw", name], metadata={**told, "dagster/row_count": counts[f"raw.{name}"]}
         )
