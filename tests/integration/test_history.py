@@ -15,6 +15,7 @@ from orchestration.event_log import KeptOpenSqliteEventLogStorage
 
 DAYS = dg.DailyPartitionsDefinition("2026-03-01", end_date="2026-06-01")
 ASSETS = ("first", "second")
+TAGS = {"dagster/partition": "2026-03-02"}
 
 
 @dg.multi_asset(
@@ -42,7 +43,9 @@ DEFINITIONS = dg.Definitions(assets=[tables, last], jobs=JOBS)
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    # As every process of a home has it.
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
     overrides = {
         "event_log_storage": {
             "module": "orchestration.event_log",
@@ -108,14 +111,16 @@ def test_a_failed_run_is_executed_again_from_its_failure(instance: dg.DagsterIns
     job = dg.reconstructable(all_of_it)
     options = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
     # The tag that made it fail goes with the run: the same step is taken up, and no other.
-    with dg.execute_job(job, instance=instance, reexecution_options=options, raise_on_error=False) as again:
+    with dg.execute_job(job, instance=instance, tags=TAGS, reexecution_options=options) as again:
         assert {event.step_key for event in again.all_events if event.step_key and event.is_step_start} == {"last"}
 
 
 def test_steps_of_a_run_that_went_well_are_executed_again(instance: dg.DagsterInstance) -> None:
     done = run(instance, "2026-03-02")
-    options = dg.ReexecutionOptions(parent_run_id=done.run_id, step_selection=["last"])
-    with dg.execute_job(dg.reconstructable(all_of_it), instance=instance, reexecution_options=options) as again:
+    options = dg.ReexecutionOptions(done.run_id, step_selection=["last"])
+    with dg.execute_job(
+        dg.reconstructable(all_of_it), instance=instance, tags=TAGS, reexecution_options=options
+    ) as again:
         assert [event.step_key for event in again.all_events if event.is_step_success] == ["last"]
 
 
@@ -152,7 +157,7 @@ def test_old_runs_go_and_what_they_made_stays(instance: dg.DagsterInstance, tmp_
         dg.AssetRecordsFilter(asset_key=dg.AssetKey("first"), asset_partitions=["2026-03-02"]), limit=1
     ).records[0]
     assert record.run_id == ""
-    assert outcome(instance) == [(newest, "SUCCEEDED", None)]
+    assert outcome(instance) == [(newest, "SUCCEEDED", None), (going_on, "PLANNED", None)]
     files = {path.name for path in (tmp_path / "history" / "runs").iterdir()}
     assert not {f"{run_id}.db" for run_id in (*old, failed)} & files
     assert not logs.exists()
