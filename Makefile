@@ -14,7 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade lock clean
+.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,16 @@ help: ## show this list
 
 run: .venv/.installed ## set up and run the daily job on the bundled sample
 	$(TRENDS) run --source sample
+
+.venv/.installed-next: .venv/.installed-dev
+	@# The newest DuckDB beside everything else of the lock, in a folder that only this target looks into.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/next duckdb
+	@touch $@
+
+test-next: .venv/.installed-next ## all tests on the newest DuckDB (TESTS=path: some of them)
+	@rm -f .venv/.installed-next
+	@PYTHONPATH=.venv/next $(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
+	PYTHONPATH=.venv/next $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test: .venv/.installed-dev lint ## lint, types, all tests
 	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end.

@@ -488,7 +488,7 @@ def _execute(
     with progress.stage(f"start-up, {job_name} of {span} from {source}"):
         _import_for(job_name, settings)
     clock.lap("start-up")
-    job, opened = _make_ready(job_name, settings, store)
+    job, opened = _make_ready(job_name, settings, store, dates[0])
     clock.lap("definitions")
     with opened:
         result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at))
@@ -534,14 +534,16 @@ def _import_for(job_name: str, settings: Settings) -> None:
     services.guard_logs(settings)
 
 
-def _make_ready(job_name: str, settings: Settings, store: Store) -> tuple[dg.JobDefinition, dg.DagsterInstance]:
+def _make_ready(
+    job_name: str, settings: Settings, store: Store, first_date: date
+) -> tuple[dg.JobDefinition, dg.DagsterInstance]:
     """The job, and the instance that keeps its run, which is to be closed."""
     from orchestration import instance
     from orchestration.definitions import build_defs
 
     variables = instance.environment(settings, store)
     os.environ.update(variables)
-    return build_defs(settings).resolve_job_def(job_name), instance.of_command(variables)
+    return build_defs(settings, first_date=first_date).resolve_job_def(job_name), instance.of_command(variables)
 
 
 def _run_config(source: str, as_of: datetime | None, poll: bool, started_at: datetime) -> dict[str, Any]:

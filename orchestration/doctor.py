@@ -18,7 +18,7 @@ from orchestration import feeds, services
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
-from warehouse import completeness
+from warehouse import completeness, sizes
 from warehouse.store import Store
 
 State = Literal["ok", "not set", "not used", "FAILED"]
@@ -49,6 +49,7 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
     """
     yield from _settings(settings, problems)
     yield _marts(Store(settings.trends_home))
+    yield from _sizes(settings)
     yield from _apify(settings)
     yield from _google(settings, live)
     config = services.discord(settings)
@@ -102,6 +103,12 @@ def _marts(store: Store) -> Finding:
         text = f"how many rows {len(unnoted)} dates were built with was not noted. {completeness.REMEDY}"
         return Finding(name, "not set", text)
     return Finding(name, "ok", f"{len(dates)} dates, each with the rows that it was built with")
+
+
+def _sizes(settings: Settings) -> Iterator[Finding]:
+    for part in sizes.parts(Store(settings.trends_home), settings.output_dir, settings.cache_dir):
+        yield Finding(f"size of {part.name}", "ok", str(part))
+    yield Finding("free disk", "ok", sizes.readable(sizes.free(settings.trends_home)))
 
 
 def _apify(settings: Settings) -> Iterator[Finding]:

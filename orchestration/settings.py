@@ -74,6 +74,7 @@ class Settings(BaseSettings):
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         dagster_postgres_url: Database in which Dagster keeps runs, events and schedules, instead of files of the home.
+        run_history_days: How many days a run stays in Dagster's history; what it made stays longer.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
     """
@@ -114,6 +115,7 @@ class Settings(BaseSettings):
     deliver_sample: bool = False
 
     dagster_postgres_url: Annotated[SecretStr, _secret(checks.postgres_url)] | None = None
+    run_history_days: int = Field(default=90, ge=1)
 
     output_dir: Path | None = None
     cache_dir: Path | None = None

@@ -142,8 +142,11 @@ def held_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
 
 
 def published_dates(store: Store) -> list[date]:
-    """As-of dates of the published file, oldest first."""
+    """As-of dates of the published file, oldest first; none of a file without that note (of the first version)."""
     with store.published_reader() as connection:
+        noted = "select 1 from duckdb_tables() where (schema_name, table_name) = ('meta', 'builds')"
+        if not connection.execute(noted).fetchall():
+            return []
         return [row[0] for row in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
 
 

@@ -184,7 +184,9 @@ def raw_feeds(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in RAW_TABLES:
-        told = {**shared, "dagster/row_count": counts[f"raw.{name}"]}
+        told: dict[str, Any] = {"source": source, "dagster/row_count": counts[f"raw.{name}"]}
+        if LOADS.path[-1] == name:
+            told |= shared
         if name == "tiktok_videos":
             told["items_per_day"] = plots.daily_bars("Video items in the feeds of a day", per_day)
         yield dg.MaterializeResult(asset_key=["raw", name], metadata=told)
@@ -249,8 +251,9 @@ def raw_revenue(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in REVENUE_TABLES:
+        told: dict[str, Any] = shared if name == "revenue_reads" else {"source": reading.source}
         yield dg.MaterializeResult(
-            asset_key=["raw", name], metadata={**shared, "dagster/row_count": counts[f"raw.{name}"]}
+            asset_key=["raw", name], metadata={**told, "dagster/row_count": counts[f"raw.{name}"]}
         )
     yield dg.MaterializeResult(
         asset_key=REVENUE_CUTOFFS,
