@@ -485,7 +485,7 @@ def _execute(
 
     clock = console.Clock()
     span = str(dates[-1]) if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    with progress.stage(f"start-up, {job_name} of {span} from {source}"):
+    with progress.stage(f"start-up of {job_name} for {span} from {source}"):
         _import_for(job_name, settings)
     clock.lap("start-up")
     job, opened = _make_ready(job_name, settings, store, dates[0])
