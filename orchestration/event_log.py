@@ -26,7 +26,7 @@ from dagster import DagsterEventType, DagsterInstance, EventLogEntry, StringSour
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 
 from orchestration import thrift
 
@@ -145,8 +145,12 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
             with self.run_connection(event.run_id) as connection:
                 connection.execute(
                     db.text("update event_logs set event = :event where id = (select max(id) from event_logs)"),
-                    {"event": serialize_value(thrift.without_causes(thin))},
+                    {"event": thrift.text(thrift.without_causes(thin))},
                 )
+
+    def prepare_insert_event(self, event: EventLogEntry) -> Any:
+        """The statement that stores an event, in fewer bytes."""
+        return super().prepare_insert_event(event).values(event=thrift.text(event))
 
     @contextmanager
     def one_transaction(self, *run_ids: str) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as db
 from dagster import AssetMaterialization, DagsterEventType, EventLogEntry
+from dagster._serdes import serialize_value
 
 # What was planned tells a run under way or one that failed from one that never was.
 PLANS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
@@ -41,6 +42,11 @@ def thin(event: EventLogEntry) -> EventLogEntry:
     return event._replace(dagster_event=told, user_message="")
 
 
+def text(event: EventLogEntry) -> str:
+    """The event as it is stored, without the blanks between its parts."""
+    return serialize_value(event, separators=(",", ":"))
+
+
 def without_repeats(events: Sequence[EventLogEntry]) -> Iterator[tuple[EventLogEntry, bool]]:
     """Events, each with whether a later one says the same of another date of its asset; those say the date alone."""
     assets = [_materialization(event) for event in events]
@@ -52,7 +58,8 @@ def without_repeats(events: Sequence[EventLogEntry]) -> Iterator[tuple[EventLogE
             bare = AssetMaterialization(asset.asset_key, partition=asset.partition)
             repeated = _with(event, bare)
             told: Any = repeated.dagster_event
-            yield repeated._replace(dagster_event=told._replace(message="", step_kind_value=None)), True
+            told = told._replace(message="", step_kind_value=None, step_key=None)
+            yield repeated._replace(dagster_event=told, step_key=None), True
 
 
 def without_causes(event: EventLogEntry) -> EventLogEntry:

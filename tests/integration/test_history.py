@@ -101,7 +101,7 @@ def test_a_range_of_dates_says_each_date_once_and_what_was_made_at_its_last(inst
     assert {day for day, metadata in told.items() if metadata} == {"2026-05-29"}
     assert outcome(instance) == [(done.run_id, "SUCCEEDED", None)]
     [(largest,)] = index(instance, "select max(length(event)) from event_logs where partition < '2026-05-29'")
-    assert largest < 850
+    assert largest < 750
 
 
 def test_a_failed_run_is_executed_again_from_its_failure(instance: dg.DagsterInstance) -> None:
