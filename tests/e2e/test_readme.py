@@ -131,6 +131,8 @@ def _by_dbt(place: Place, command: str) -> None:
 TRIED: dict[str, Callable[[Place, str], None]] = {
     "make run": _make_run,
     "make test": _is_there,
+    "make test-fast": _is_there,
+    "make run PYTHON=python3.13": _is_there,
     "trends run": _in_sample,
     "trends run --date 2026-02-20 --source DIR": _in_real,
     "trends backfill --source DIR": _in_real,
@@ -153,6 +155,8 @@ TRIED: dict[str, Callable[[Place, str], None]] = {
     "dbt source freshness": _by_dbt,
     "dbt docs generate": _by_dbt,
     "trends rebuild": _in_sample,
+    "trends rebuild --from 2026-02-12 --to 2026-02-20": _in_real,
+    "trends --version": _in_sample,
     "trends run --source sample --home DIR": _in_sample,
     "trends backup --force": _with_drive,
     "trends restore --force": _with_drive,
