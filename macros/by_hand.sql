@@ -222,10 +222,11 @@
     {%- set further = invocation_args_dict.get('vars', {}).keys() | reject('in', ['as_of_dates', 'trends_home']) | list -%}
     {%- set recorded = adapter.get_relation(database=target.database, schema='meta', identifier='compiled_models') -%}
     {%- if recorded is not none -%}
-        {%- do run_query(
-            'delete from ' ~ recorded ~ (
-                '' if further else " where fingerprint is distinct from getvariable('project_fingerprint')"
-            )
-        ) -%}
+        {#- With a transaction of its own: what a hook's run_query changes is rolled back with the look-ups before it. -#}
+        {%- call statement('count_as_changed', auto_begin=True) -%}
+            delete from {{ recorded }}
+            {% if not further %}where fingerprint is distinct from getvariable('project_fingerprint'){% endif %}
+        {%- endcall -%}
+        {%- do adapter.commit() -%}
     {%- endif -%}
 {%- endmacro %}
