@@ -222,7 +222,7 @@
     {%- set further = invocation_args_dict.get('vars', {}).keys() | reject('in', ['as_of_dates', 'trends_home']) | list -%}
     {%- set recorded = adapter.get_relation(database=target.database, schema='meta', identifier='compiled_models') -%}
     {%- if recorded is not none -%}
-        {#- With a transaction of its own: what a hook's run_query changes is rolled back with the look-ups before it. -#}
+        {#- In a transaction of its own, whatever state the look-ups before it left the connection in. -#}
         {%- call statement('count_as_changed', auto_begin=True) -%}
             delete from {{ recorded }}
             {% if not further %}where fingerprint is distinct from getvariable('project_fingerprint'){% endif %}
