@@ -222,10 +222,11 @@
     {%- set further = invocation_args_dict.get('vars', {}).keys() | reject('in', ['as_of_dates', 'trends_home']) | list -%}
     {%- set recorded = adapter.get_relation(database=target.database, schema='meta', identifier='compiled_models') -%}
     {%- if recorded is not none -%}
-        {%- do run_query(
-            'delete from ' ~ recorded ~ (
-                '' if further else " where fingerprint is distinct from getvariable('project_fingerprint')"
-            )
-        ) -%}
+        {#- In a transaction of its own, whatever state the look-ups before it left the connection in. -#}
+        {%- call statement('count_as_changed', auto_begin=True) -%}
+            delete from {{ recorded }}
+            {% if not further %}where fingerprint is distinct from getvariable('project_fingerprint'){% endif %}
+        {%- endcall -%}
+        {%- do adapter.commit() -%}
     {%- endif -%}
 {%- endmacro %}

@@ -448,11 +448,10 @@ def _compile(project_dir: Path, store: Store, shown: progress.Stage) -> list[Com
         for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts", variables)
         for key, script in json.loads(line).items()
     }
-    nodes = {
-        result.node.unique_id: result.node
-        for result in outcome.result.results  # type: ignore[union-attr]
-        if result.node.resource_type != "operation"
-    }
+    results = outcome.result.results  # type: ignore[union-attr]
+    # Hooks are among them (dbt_project.yml: on-run-start): they are for builds by hand.
+    built = [result.node for result in results if result.node.resource_type in ("model", "seed", "test")]
+    nodes = {node.unique_id: node for node in built}
     # A seed depends on macros only.
     parents = {key: nodes.keys() & set(getattr(node.depends_on, "nodes", [])) for key, node in nodes.items()}
     ancestors: dict[str, set[str]] = {}
