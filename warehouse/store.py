@@ -256,14 +256,18 @@ class Store:
                 raise duckdb.IOException("it is empty")
             return connect(self.facts_path)
         except duckdb.Error:
-            reason = _unreadable(self.facts_path)
-            if not reason:
-                raise
+            self._require_facts()
+            raise
+
+    def _require_facts(self) -> None:
+        """Says what to do where the facts can't be read."""
+        reason = _unreadable(self.facts_path)
+        if reason:
             message = (
                 f"{self.facts_path} can't be read ({reason}), and with it all raw rows and receipts. Take the last"
                 " copy, which sets the file aside: `trends restore --force`"
             )
-            raise FactsLostError(message) from None
+            raise FactsLostError(message)
 
     def _open_derived(self) -> duckdb.DuckDBPyConnection:
         """A connection with all three files; derived ones that can't be read are set aside once."""
@@ -272,6 +276,7 @@ class Store:
         try:
             return self._attach_all()
         except duckdb.Error:
+            self._require_facts()
             if not self._set_torn_aside():
                 raise
             return self._attach_all()
