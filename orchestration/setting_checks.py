@@ -50,6 +50,7 @@ EXPECTED = {
     "DELIVER": "true or false",
     "DELIVER_SAMPLE": "true or false",
     "DAGSTER_POSTGRES_URL": "postgresql://user:password@host:5432/database of a server that is reachable",
+    "RUN_HISTORY_DAYS": "a whole number of days from 1 on, such as 90",
     "OUTPUT_DIR": "a directory that can be written",
     "CACHE_DIR": "a directory that can be written",
 }
