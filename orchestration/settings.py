@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
         discord_webhook: Address of the webhook; whoever knows it can post.
+        poll_summary: What a poll sends beside its alerts: nothing (`never`), its counts below each alert
+            (`alerts`), or a message of its own, news or not (`always`).
         retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
@@ -85,6 +88,7 @@ class Settings(BaseSettings):
     revenue_tab: str = "REVENUE_TRACKER"
 
     discord_webhook: SecretStr | None = None
+    poll_summary: Literal["never", "alerts", "always"] = "alerts"
     retry_wait_s: float = Field(default=1.0, gt=0)
     deliver: bool = True
     deliver_sample: bool = False
