@@ -14,7 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast lint ruff mypy sqlfluff ui bench demo-delivery drill lock clean
+.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,16 @@ help: ## show this list
 
 run: .venv/.installed ## set up and run the daily job on the bundled sample
 	$(TRENDS) run --source sample
+
+.venv/.installed-next: .venv/.installed-dev
+	@# The newest DuckDB beside everything else of the lock, in a folder that only this target looks into.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/next duckdb
+	@touch $@
+
+test-next: .venv/.installed-next ## all tests on the newest DuckDB (TESTS=path: some of them)
+	@rm -f .venv/.installed-next
+	@PYTHONPATH=.venv/next $(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
+	PYTHONPATH=.venv/next $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test: .venv/.installed-dev lint ## lint, types, all tests
 	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end.
@@ -73,6 +83,12 @@ demo-delivery: .venv/.installed-dev ## a daily run delivered into a local servic
 
 drill: .venv/.installed-dev ## kill -9 twice at every request of a delivery, run again: everything is there once
 	DRILL_STEP=1 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_delivery.py -k 'so_many_requests or killed_anywhere'
+
+drill-builds: .venv/.installed-dev ## build homes of full size 20 times each: all tables come out the same
+	DRILL_BUILDS=1 $(BIN)/python -m pytest -q tests/integration/test_repeated_builds.py -k again_and_again
+
+drill-upgrade: .venv/.installed-dev ## homes that earlier commits made and delivered, brought along by one run (some minutes)
+	$(BIN)/python -m tests.service.upgrade_drill
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock

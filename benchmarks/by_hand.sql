@@ -7,11 +7,11 @@
 -- those of one actor, post times from ids, classic mode of statuses, decisions and alerts, settings (the constants are
 -- those of dbt_project.yml: who changes a rule there changes it here), competitors, revenue, seasonal alerts.
 -- Measured against, used by nothing.
-set variable cutoff = (select cutoff_at from meta.cutoffs where as_of_date = date '@day@');
+set variable cutoff = (select cutoff_at from facts.meta.cutoffs where as_of_date = date '@day@');
 
 set variable cutoff_before = (
     select coalesce(max(cutoff_at), getvariable('cutoff') - interval 1 day)
-    from meta.cutoffs
+    from facts.meta.cutoffs
     where as_of_date < date '@day@'
 );
 
@@ -64,7 +64,7 @@ with parsed as (
             "collectCount": "BIGINT", "hashtags": [{"name": "VARCHAR"}],
             "effectStickers": [{"ID": "VARCHAR", "name": "VARCHAR"}]
         }') as item
-    from raw.tiktok_videos
+    from facts.raw.tiktok_videos
     where observed_at >= date '@day@' and observed_at < date '@day@' + 1
 ),
 
@@ -1131,7 +1131,7 @@ fed as (
         max(loads.observed_at) filter (where loads.status in ('landed', 'repeat')) as last_observed_at
     from seeds.markets as markets
     cross join (values ('videos'), ('music')) as kinds (kind)
-    left join raw.loads as loads
+    left join facts.raw.loads as loads
         on
             markets.market = loads.market
             and kinds.kind = loads.kind
@@ -2483,12 +2483,12 @@ with calendar as (
             when local_date >= dates.event_date then 0
             else dates.event_date - local_date
         end as days_away
-    from raw.seasonal_dates as dates
+    from facts.raw.seasonal_dates as dates
     inner join seeds.seasonal_events as events on dates.event_key = events.key and dates.rule = events.rule
     inner join seeds.markets as markets on events.market in ('both', markets.market)
     where
         events.enabled
-        and dates.calendar_id = (select max(newer.calendar_id) from raw.seasonal_dates as newer)
+        and dates.calendar_id = (select max(newer.calendar_id) from facts.raw.seasonal_dates as newer)
         and local_date >= dates.event_date - greatest(events.lead_days, case when events.major then 42 else 0 end)
         and local_date <= event_end_date + 2
 ),
@@ -2612,7 +2612,7 @@ with music as (
                 "playUrl": "VARCHAR"
             }
         }') as item
-    from raw.tiktok_music
+    from facts.raw.tiktok_music
     where observed_at >= date '@day@' and observed_at < date '@day@' + 1
 ),
 
@@ -2882,8 +2882,8 @@ where
 create or replace temp table my_performance as
 with revenue_read as (
     select reads.rows_read_id
-    from raw.revenue_reads as reads
-    left join meta.revenue_cutoffs as renewed on renewed.as_of_date = date '@day@'
+    from facts.raw.revenue_reads as reads
+    left join facts.meta.revenue_cutoffs as renewed on renewed.as_of_date = date '@day@'
     order by
         reads.source <> 'seed' desc,
         reads.attempted_at <= greatest(
@@ -2908,7 +2908,7 @@ entered as (
         min_by(tutorial_link, sheet_row) filter (where tutorial_link is not null) as tutorial_link,
         min_by(template_link, sheet_row) filter (where template_link is not null) as template_link,
         min_by(notes, sheet_row) filter (where notes is not null) as notes
-    from raw.revenue_rows
+    from facts.raw.revenue_rows
     where read_id in (select revenue_read.rows_read_id from revenue_read) and video_id is not null
     group by video_id
 ),
@@ -2970,7 +2970,7 @@ where videos.author_role = 'own';
 create or replace temp table feeds as
 with known as (
     select market, observed_at
-    from raw.loads
+    from facts.raw.loads
     where
         kind = 'videos'
         and item_count > 0
@@ -3402,14 +3402,14 @@ results as (
     select
         market, video_id, observed_at, from_at, age_hours, hours, plays, gain_views, views_per_hour, shares_per_hour,
         likes_per_hour, feed_gives_shares, delta_shares_per_hour, momentum_score, level_basis, level_views_per_hour,
-        cohort_change, cohort_readings, is_held_back, poll_change, whole_variance, expected_gain_views, z, absences
+        cohort_change, cohort_readings, poll_change, whole_variance, expected_gain_views, z, absences
     from scored
     union all
     -- First readings are not judged, but they enter.
     select
         market, video_id, observed_at, from_at, age_hours, hours, plays, gain_views, views_per_hour, shares_per_hour,
         likes_per_hour, feed_gives_shares, delta_shares_per_hour, momentum_score, 'none', null, null, null, null, null,
-        null, null, null, 0
+        null, null, 0
     from intervals
     where is_lifetime and reading_date = date '@day@'
 ),

@@ -544,13 +544,13 @@ def sources(day: Day) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The latest poll.
+    """A poll.
 
     Attributes:
         row: Its row of `micro_polls`.
         markets: Its rows of `poll_markets`.
         alerts: Its rows of `acceleration_alerts`, strongest first, each with `trend_key`, `music_name`, `until_at` and
-            `build_place` of the last day that was built (null where the video is not in it), and `builds` of that day.
+            `build_place` of the last day that was built by then (null where the video is not in it), and its `builds`.
         trends: Its rows of `trend_alerts`, largest first.
     """
 
@@ -560,15 +560,15 @@ class Poll:
     trends: list[dict[str, Any]]
 
 
-def last_poll(connection: duckdb.DuckDBPyConnection) -> Poll:
-    """What the latest poll saw and found.
+def last_poll(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> Poll:
+    """What a date's latest poll saw and found.
 
     Raises:
-        LookupError: No poll was published.
+        LookupError: No poll of the date was published.
     """
-    latest = "where poll_at = (select max(poll_at) from marts.micro_polls)"
+    latest = "where poll_at = (select max(poll_at) from marts.micro_polls where as_of_date = ?)"
     found = {
-        mart: _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}")).dicts()
+        mart: _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}", [as_of_date])).dicts()
         for mart, order in (
             ("micro_polls", "poll_at"),
             ("poll_markets", "market"),
@@ -577,22 +577,25 @@ def last_poll(connection: duckdb.DuckDBPyConnection) -> Poll:
         )
     }
     if not found["micro_polls"]:
-        message = "no poll was published: run `trends poll`"
+        message = f"no poll of {as_of_date} was published: run `trends poll --date {as_of_date}`"
         raise LookupError(message)
-    alerts = _with_the_day(connection, found["acceleration_alerts"])
+    alerts = _with_the_day(connection, as_of_date, found["acceleration_alerts"])
     return Poll(found["micro_polls"][0], found["poll_markets"], alerts, found["trend_alerts"])
 
 
-def _with_the_day(connection: duckdb.DuckDBPyConnection, alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Alerts with what the last day that was built says of their videos."""
+def _with_the_day(
+    connection: duckdb.DuckDBPyConnection, as_of_date: date, alerts: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Alerts with what the last day that was built, up to theirs, says of their videos."""
     built = connection.execute(
-        "select as_of_date, cutoff_at from meta.builds order by as_of_date desc limit 1"
+        "select as_of_date, cutoff_at from meta.builds where as_of_date <= ? order by as_of_date desc limit 1",
+        [as_of_date],
     ).fetchall()
     listed: list[dict[str, Any]] = []
     known: dict[str, dict[str, Any]] = {}
     if built and alerts:
-        as_of_date, cutoff_at = built[0]
-        day = Day(connection, as_of_date, cutoff_at, ())
+        built_date, cutoff_at = built[0]
+        day = Day(connection, built_date, cutoff_at, ())
         listed = builds(day)
         rows = day.table(
             "select video_id, any_value(trend_key) as trend_key, any_value(music_name) as music_name"

@@ -4,9 +4,9 @@
   other would lose dates without a word. `trends` chooses what it builds itself.
 #}
 {% macro keep_history() -%}
-    {%- if execute and flags.WHICH in ('build', 'run') and var('called_by', '') != 'trends' -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed') and var('called_by', '') != 'trends' -%}
         {%- set batch = 'model.' ~ project_name ~ '.int_as_of' -%}
-        {%- if batch in graph.nodes -%}
+        {%- if flags.WHICH != 'seed' and batch in graph.nodes -%}
             {%- do refuse_empty_build(batch) -%}
             {%- do refuse_missing_parents() -%}
             {%- do refuse_unknown_dates(batch) -%}
@@ -204,6 +204,16 @@
     {%- endfor -%}
 {%- endmacro %}
 
+{# Rows of a query on a seed, which is there before any model; dbt's own commands that build nothing may come too early. #}
+{% macro rows_of_seed(seed, columns) -%}
+    {%- if adapter.get_relation(database=seed.database, schema=seed.schema, identifier=seed.identifier) is none -%}
+        {{ exceptions.raise_compiler_error(
+            seed.identifier ~ ' was never built in this home: run `trends run` first, or `dbt seed` for the seeds alone'
+        ) }}
+    {%- endif -%}
+    {{ return(run_query('select ' ~ columns ~ ' from ' ~ seed ~ ' order by all').rows) }}
+{%- endmacro %}
+
 {#
   A home that is built by hand from other files or with other values of variables than its last whole build counts as
   one of another version from then on: the next run makes again what it publishes.
@@ -212,10 +222,11 @@
     {%- set further = invocation_args_dict.get('vars', {}).keys() | reject('in', ['as_of_dates', 'trends_home']) | list -%}
     {%- set recorded = adapter.get_relation(database=target.database, schema='meta', identifier='compiled_models') -%}
     {%- if recorded is not none -%}
-        {%- do run_query(
-            'delete from ' ~ recorded ~ (
-                '' if further else " where fingerprint is distinct from getvariable('project_fingerprint')"
-            )
-        ) -%}
+        {#- In a transaction of its own, whatever state the look-ups before it left the connection in. -#}
+        {%- call statement('count_as_changed', auto_begin=True) -%}
+            delete from {{ recorded }}
+            {% if not further %}where fingerprint is distinct from getvariable('project_fingerprint'){% endif %}
+        {%- endcall -%}
+        {%- do adapter.commit() -%}
     {%- endif -%}
 {%- endmacro %}

@@ -44,7 +44,7 @@
 {%- for index in range(30) %} "hashtags/{{ index }}/name": "VARCHAR",{% endfor %}
 {%- for index in range(4) %} "effectStickers/{{ index }}/name": "VARCHAR",{% endfor %}
 "hashtags": ["JSON"], "cha_list": [{"cha_name": "VARCHAR"}],
-"effectStickers": [{"ID": "VARCHAR", "id": "VARCHAR", "name": "VARCHAR"}],
+"effectStickers": ["JSON"],
 "anchors": [{"component_key": "VARCHAR", "log_extra": "VARCHAR"}]
 }
 {%- endmacro %}

@@ -30,7 +30,7 @@ import duckdb
 import filelock
 
 from ingest import facts
-from orchestration import columns, dbt_runner
+from orchestration import columns, dbt_runner, progress
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from warehouse import completeness
 from warehouse.publish import copied_ahead
@@ -143,10 +143,10 @@ def compiled(project_dir: Path) -> list[CompiledNode]:
             saved = json.loads(path.read_text(encoding="utf-8"))
             if saved["fingerprint"] == fingerprint:
                 return [CompiledNode(**node) for node in saved["nodes"]]
-        logger.info("compiling the models: once per version of the project")
         path.unlink(missing_ok=True)
-        empty = _build_empty(project_dir, target)
-        nodes = _compile(project_dir, empty)
+        with progress.stage("compiling the models, once per version of the project") as shown:
+            empty = _build_empty(project_dir, target, shown)
+            nodes = _compile(project_dir, empty, shown)
         with empty.model_writer() as connection:
             columns.save(target, fingerprint, connection, _selects(nodes))
         content = json.dumps({"fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]})
@@ -276,7 +276,10 @@ def run(
     [(threads,)] = connection.execute("select current_setting('threads')").fetchall()
     cores = threads = int(threads)
     callers = callers or cores
-    with ThreadPoolExecutor(callers) as pool:
+    with (
+        progress.stage(f"models of {_span(as_of_dates)}", len(chosen), "nodes") as shown,
+        ThreadPoolExecutor(callers) as pool,
+    ):
         cursors = [connection.cursor() for _ in range(callers)]
         running: dict[Future[NodeResult], duckdb.DuckDBPyConnection] = {}
         waiting: list[str] = []
@@ -295,6 +298,7 @@ def run(
                 result = future.result()
                 results[result.unique_id] = result
                 sorter.done(result.unique_id)
+                shown.update()
                 if on_result:
                     on_result(result)
         for cursor in cursors:
@@ -304,6 +308,11 @@ def run(
     if message:
         raise DbtFailedError(message, list(results.values()))
     return list(results.values())
+
+
+def _span(as_of_dates: Sequence[str]) -> str:
+    first, last = min(as_of_dates), max(as_of_dates)
+    return first if first == last else f"{first} to {last}"
 
 
 def _share_cores(connection: duckdb.DuckDBPyConnection, threads: int, cores: int, queries: int) -> int:
@@ -413,24 +422,24 @@ def _empty_store(target: Path) -> Store:
     return Store(target / "empty")
 
 
-def _build_empty(project_dir: Path, target: Path) -> Store:
+def _build_empty(project_dir: Path, target: Path, shown: progress.Stage) -> Store:
     """A warehouse without data, with every seed and model of the project, built by dbt."""
     store = _empty_store(target)
     shutil.rmtree(store.home, ignore_errors=True)
     with facts.writer(store):
         # The models read its tables.
         pass
-    dbt_runner.invoke(
-        project_dir, store, "build", arguments=["--exclude", "resource_type:test", "resource_type:unit_test"]
-    )
+    without_tests = ["--exclude", "resource_type:test", "resource_type:unit_test"]
+    dbt_runner.invoke(project_dir, store, "build", arguments=without_tests, shown=shown)
     return store
 
 
-def _compile(project_dir: Path, store: Store) -> list[CompiledNode]:
+def _compile(project_dir: Path, store: Store, shown: progress.Stage) -> list[CompiledNode]:
     variables = {"as_of_dates": [_FIRST_DATE, _OTHER_DATES]}
     outcome = dbt_runner.call(
-        project_dir, store, "compile", ["--exclude", "resource_type:unit_test"], variables=variables
-    )
+        project_dir, store, "compile", ["--exclude", "resource_type:unit_test"], variables=variables,
+        callbacks=[dbt_runner.counted(shown)],
+    )  # fmt: skip
     if not outcome.success:
         message = f"dbt: the models do not compile: {outcome.exception or outcome.result}"
         raise DbtFailedError(message)
@@ -439,11 +448,10 @@ def _compile(project_dir: Path, store: Store) -> list[CompiledNode]:
         for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts", variables)
         for key, script in json.loads(line).items()
     }
-    nodes = {
-        result.node.unique_id: result.node
-        for result in outcome.result.results  # type: ignore[union-attr]
-        if result.node.resource_type != "operation"
-    }
+    results = outcome.result.results  # type: ignore[union-attr]
+    # Hooks are among them (dbt_project.yml: on-run-start): they are for builds by hand.
+    built = [result.node for result in results if result.node.resource_type in ("model", "seed", "test")]
+    nodes = {node.unique_id: node for node in built}
     # A seed depends on macros only.
     parents = {key: nodes.keys() & set(getattr(node.depends_on, "nodes", [])) for key, node in nodes.items()}
     ancestors: dict[str, set[str]] = {}

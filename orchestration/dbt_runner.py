@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
+from orchestration import progress
 from warehouse.publish import TableDescription
 from warehouse.store import Store
 
@@ -105,10 +106,11 @@ def _ensure_manifest(project_dir: Path, target: Path) -> Path:
 
     # Killed from here on, nothing says that what lies there is of these files.
     stamp_path.unlink(missing_ok=True)
-    result = dbtRunner().invoke([
-        "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
-        "--target-path", str(target), "--log-path", str(target),
-    ])  # fmt: skip
+    with progress.stage("reading the models, once per version of the project"):
+        result = dbtRunner().invoke([
+            "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir),
+            "--profiles-dir", str(project_dir), "--target-path", str(target), "--log-path", str(target),
+        ])  # fmt: skip
     if not result.success:
         message = f"the dbt project does not parse: {result.exception}"
         raise DbtFailedError(message)
@@ -124,6 +126,7 @@ def invoke(
     as_of_dates: Sequence[str] = (),
     arguments: Sequence[str] = (),
     on_result: Callable[[NodeResult], object] | None = None,
+    shown: progress.Stage | None = None,
 ) -> list[NodeResult]:
     """Runs a dbt command on a home's build file, in this process and under the writer lock.
 
@@ -134,6 +137,7 @@ def invoke(
         as_of_dates: ISO dates of the batch; empty lets the models take the latest date.
         arguments: Further dbt arguments, such as `["--select", "+videos_daily"]`.
         on_result: Called with each node's result as soon as it is there.
+        shown: Told how many nodes there are and which are done.
 
     Returns:
         The results of all nodes, in order of completion.
@@ -142,7 +146,8 @@ def invoke(
         DbtFailedError: A node failed, or dbt refused the command.
     """
     variables = {"as_of_dates": list(as_of_dates)} if as_of_dates else {}
-    outcome = call(project_dir, store, command, arguments, variables=variables)
+    callbacks = [counted(shown)] if shown else []
+    outcome = call(project_dir, store, command, arguments, variables=variables, callbacks=callbacks)
     results = []
     for result in getattr(outcome.result, "results", None) or []:
         node = result.node
@@ -190,9 +195,8 @@ def call(
     from dbt.cli.main import dbtRunner
 
     manifest = _load_manifest(ensure_manifest(project_dir).parent)
-    if command.startswith("run-operation"):
-        # dbt does so where it parses itself; only macros read it (as `graph`).
-        manifest.build_flat_graph()
+    # dbt does so where it parses itself; macros read it (as `graph`).
+    manifest.build_flat_graph()
     artifacts = store.warehouse / "dbt"
     with store.lock():
         try:
@@ -206,6 +210,18 @@ def call(
             # The adapter keeps the database open after a run, and with it DuckDB's file lock.
             DuckDBConnectionManager.close_all_connections()
             gc.collect()
+
+
+def counted(shown: progress.Stage) -> Callable[[Any], None]:
+    """A callback that shows how many nodes of a dbt command are done."""
+
+    def tell(event: Any) -> None:
+        if event.info.name == "ConcurrencyLine":
+            shown.expect(event.data.node_count, "nodes")
+        elif event.info.name == "NodeFinished":
+            shown.update()
+
+    return tell
 
 
 def printed(project_dir: Path, store: Store, macro: str, variables: Mapping[str, Any] | None = None) -> list[str]:

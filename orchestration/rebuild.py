@@ -22,6 +22,7 @@ import duckdb
 from ingest import facts, landing
 from orchestration import compiled_models, dbt_runner
 from orchestration.dbt_runner import DbtFailedError, NodeResult
+from orchestration.settings import PROJECT_ROOT
 from orchestration.version import git_sha, project_version
 from warehouse import completeness, publish
 from warehouse.completeness import IncompleteMartsError, LostRowsError
@@ -175,7 +176,7 @@ def rebuild_and_publish(
             done.publication = publish.publish(
                 store,
                 run_id=f"rebuild-{datetime.now(UTC):%Y%m%dT%H%M%S}",
-                git_sha=git_sha(),
+                git_sha=git_sha(PROJECT_ROOT),
                 descriptions=dbt_runner.descriptions(dbt_runner.ensure_manifest(project_dir)),
             )
     return done
@@ -211,7 +212,7 @@ def ensure_current(
         is_new = compiled_models.is_new(connection)
         if not is_new and compiled_models.is_current(connection, fingerprint):
             return None
-        if is_new and not store.published_path.exists():
+        if is_new and not publish.is_published_of(store, connection):
             return None
     everything = plan(store)
     others = [day for day in everything.rows_by_date if date.fromisoformat(day) not in wanted]
@@ -256,7 +257,7 @@ def record(
             completeness.require_written(connection, {str(result.relation): result.rows for result in results})
             if is_build:
                 checked = [test_name(result) for result in results if result.resource_type == "test"]
-                publish.record_builds(connection, batch, run_id, seen, checked, version=project_version())
+                publish.record_builds(connection, batch, run_id, seen, checked, version=project_version(PROJECT_ROOT))
         except (IncompleteMartsError, LostRowsError) as error:
             lost = error
         checkpoint(connection)

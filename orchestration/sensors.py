@@ -41,16 +41,18 @@ UNFINISHED = (
 LONGEST_WAIT_S = 30.0
 
 
-def build_sensors(settings: Settings, micro_poll: AnyJob, revenue_job: AnyJob) -> list[dg.SensorDefinition]:
+def build_sensors(
+    settings: Settings, micro_poll: AnyJob, revenue_job: AnyJob, partitions: dg.PartitionsDefinition
+) -> list[dg.SensorDefinition]:
     """The three sensors; those whose settings exist run by default."""
     return [
-        _apify_sensor(settings, micro_poll),
+        _apify_sensor(settings, micro_poll, partitions),
         _revenue_sensor(settings, revenue_job),
         _failure_sensor(settings),
     ]
 
 
-def _apify_sensor(settings: Settings, micro_poll: AnyJob) -> dg.SensorDefinition:
+def _apify_sensor(settings: Settings, micro_poll: AnyJob, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:
     tasks = feeds.apify_tasks(settings, feeds.configured_markets())
     missing = "" if settings.apify_token else "APIFY_TOKEN is not set"
     if not missing and not tasks:
@@ -88,7 +90,11 @@ def _apify_sensor(settings: Settings, micro_poll: AnyJob) -> dg.SensorDefinition
         cursor = json.dumps(sorted(asked.intersection(run.run_id for run in finished) | {run.run_id for run in new}))
         if not new:
             return dg.SkipReason(f"{len(finished)} runs finished in {LOOKS_BACK.days} days, all of them are landed")
-        return dg.SensorResult(run_requests=_poll_requests(new), cursor=cursor)
+        # A run from before the home's first date is the past of nothing.
+        requests = [
+            request for request in _poll_requests(new) if partitions.has_partition_key(str(request.partition_key))
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return apify_run_finished
 

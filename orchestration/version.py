@@ -1,30 +1,50 @@
-"""Which version of the project is running: release and commit. Must not be here: what a version changes."""
+"""Which version of the program this is.
 
-from __future__ import annotations
+Belongs here: how the versions of the program, its commit and its main libraries are found. Must not be here: when they
+are shown.
+"""
 
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
-from orchestration.settings import PROJECT_ROOT
+_LIBRARIES = {"DuckDB": "duckdb", "dbt": "dbt-core", "Dagster": "dagster"}
 
 
-def project_version(directory: Path = PROJECT_ROOT) -> str:
+def describe(project_root: Path) -> str:
+    """One line: the program, its commit where known, Python and the main libraries."""
+    sha = git_sha(project_root)
+    commit = f" ({sha[:12]})" if sha else ""
+    others = ", ".join(f"{name} {version(package)}" for name, package in _LIBRARIES.items())
+    return f"trends {version('tiktok-trend-system')}{commit}, Python {python_version()}, {others}"
+
+
+def project_version(project_root: Path) -> str:
     """Release, and the commit where it is known, as `0.1.0+1a2b3c4d5e6f`."""
-    commit = git_sha(directory)
-    return version("tiktok-trend-system") + (f"+{commit[:12]}" if commit else "")
+    sha = git_sha(project_root)
+    return version("tiktok-trend-system") + (f"+{sha[:12]}" if sha else "")
 
 
-def git_sha(directory: Path = PROJECT_ROOT) -> str | None:
+def git_sha(directory: Path) -> str | None:
     """The checked-out commit, or None outside a checkout; read from .git, without starting git."""
-    head = directory / ".git" / "HEAD"
+    git = directory / ".git"
+    if git.is_file():
+        # A further worktree has its own HEAD; branches are in the common folder.
+        git = directory / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+    head = git / "HEAD"
     if not head.exists():
         return None
     content = head.read_text(encoding="utf-8").strip()
     if not content.startswith("ref: "):
         return content
     name = content.removeprefix("ref: ")
-    reference, packed = directory / ".git" / name, directory / ".git" / "packed-refs"
-    if reference.exists():
-        return reference.read_text(encoding="utf-8").strip()
-    lines = packed.read_text(encoding="utf-8").splitlines() if packed.exists() else []
-    return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)
+    common = git / "commondir"
+    for place in (git, *([git / common.read_text(encoding="utf-8").strip()] if common.exists() else [])):
+        if (place / name).exists():
+            return (place / name).read_text(encoding="utf-8").strip()
+        packed = place / "packed-refs"
+        for line in packed.read_text(encoding="utf-8").splitlines() if packed.exists() else []:
+            sha, _, of = line.partition(" ")
+            if of == name:
+                return sha
+    return None

@@ -142,8 +142,11 @@ def held_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
 
 
 def published_dates(store: Store) -> list[date]:
-    """As-of dates of the published file, oldest first."""
+    """As-of dates of the published file, oldest first; none of a file without that note (of the first version)."""
     with store.published_reader() as connection:
+        noted = "select 1 from duckdb_tables() where (schema_name, table_name) = ('meta', 'builds')"
+        if not connection.execute(noted).fetchall():
+            return []
         return [row[0] for row in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
 
 
@@ -364,7 +367,8 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
         connection.execute(f"delete from {name} where {of_unfinished}")
     if store.published_path.exists():
         connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
-        if _columns(connection, "published") == columns and completeness.has_notes(connection, "published"):
+        same_columns = _columns(connection, "published") == columns and completeness.has_notes(connection, "published")
+        if same_columns and _is_of_same_kind(connection):
             for name in [*daily, "meta.mart_rows"]:
                 connection.execute(f"insert into {name} from published.{name} where {of_unfinished}")
             for name in ("builds", "check_results"):
@@ -378,6 +382,34 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
         connection.execute("detach published")
     for name in ("builds", "check_results"):
         connection.execute(f"delete from meta.{name} where {of_unfinished}")
+
+
+def is_published_of(store: Store, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a published file, and of the facts that are here: not the sample's beside the first real ones.
+
+    Args:
+        store: The home.
+        connection: A model writer.
+    """
+    if not store.published_path.exists():
+        return False
+    connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
+    try:
+        has_loads = connection.execute(
+            "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = ('facts', 'raw', 'loads')"
+        ).fetchall()
+        return bool(has_loads) and _is_of_same_kind(connection)
+    finally:
+        connection.execute("detach published")
+
+
+def _is_of_same_kind(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether both the rows and what is published are simulated, or neither: the sample stays published for a while."""
+    other = connection.execute(
+        "select 1 from published.meta.publication where contains(sources, 'sample') != exists"
+        " (from facts.raw.loads where source = 'sample')"
+    ).fetchall()
+    return not other
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str = MARTS_DATABASE) -> dict[str, dict[str, str]]:

@@ -130,6 +130,24 @@ class Store:
                         file.rename(file.with_name(file.name.replace(path.stem, f"{path.stem}.{why}-{now}", 1)))
         return aside
 
+    def beside(self, name: str) -> Store:
+        """A home within this one, for rows that must not meet those that are here; `take_over` ends it."""
+        return replace(self, home=self.warehouse / f".{name}")
+
+    def take_over(self, other: Store) -> None:
+        """Makes the facts of a home `beside` this one its own; under the writer lock, where no facts are.
+
+        Args:
+            other: The other home, which is gone then.
+        """
+        with other.lock():
+            log = log_of(other.facts_path)
+            if log.exists():
+                log.replace(log_of(self.facts_path))
+            other.facts_path.replace(self.facts_path)
+            _sync(self.warehouse)
+        shutil.rmtree(other.home)
+
     @property
     def published_path(self) -> Path:
         """The database everyone reads: marts and `meta.publication`, tables only."""
@@ -238,14 +256,18 @@ class Store:
                 raise duckdb.IOException("it is empty")
             return connect(self.facts_path)
         except duckdb.Error:
-            reason = _unreadable(self.facts_path)
-            if not reason:
-                raise
+            self._require_facts()
+            raise
+
+    def _require_facts(self) -> None:
+        """Says what to do where the facts can't be read."""
+        reason = _unreadable(self.facts_path)
+        if reason:
             message = (
                 f"{self.facts_path} can't be read ({reason}), and with it all raw rows and receipts. Take the last"
                 " copy, which sets the file aside: `trends restore --force`"
             )
-            raise FactsLostError(message) from None
+            raise FactsLostError(message)
 
     def _open_derived(self) -> duckdb.DuckDBPyConnection:
         """A connection with all three files; derived ones that can't be read are set aside once."""
@@ -254,6 +276,7 @@ class Store:
         try:
             return self._attach_all()
         except duckdb.Error:
+            self._require_facts()
             if not self._set_torn_aside():
                 raise
             return self._attach_all()

@@ -206,7 +206,7 @@ def _events(
         if spec.metadata and DBT_UNIQUE_ID in spec.metadata
     }
     for result in results:
-        metadata: dict[str, Any] = {"seconds": round(result.seconds, 3), "status": result.status}
+        metadata: dict[str, Any] = {"seconds": round(result.seconds, 3)}
         if result.unique_id in by_unique_id:
             key = by_unique_id[result.unique_id]
             if result.status == "success" and key in context.selected_asset_keys:
@@ -217,17 +217,20 @@ def _events(
                 check_name=checks[result.unique_id].name,
                 passed=result.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                metadata={
-                    **metadata,
-                    "failing_rows": result.failures or 0,
-                    "message": result.message,
-                    "found": dg.MetadataValue.md(
-                        "\n".join(
-                            f"- {finding.as_of_date or 'all dates'}: {finding.message}"
-                            for finding in found
-                            if finding.name == rebuild.test_name(result)
-                        )
-                        or "nothing"
-                    ),
-                },
+                metadata=metadata if result.status == "pass" else {**metadata, **_failing(result, found)},
             )
+
+
+def _failing(result: NodeResult, found: Sequence[CheckWarning]) -> dict[str, Any]:
+    """What is told of a check that did not pass; of the hundreds that do, nothing is."""
+    lines = [
+        f"- {finding.as_of_date or 'all dates'}: {finding.message}"
+        for finding in found
+        if finding.name == rebuild.test_name(result)
+    ]
+    return {
+        "status": result.status,
+        "failing_rows": result.failures or 0,
+        "message": result.message,
+        "found": dg.MetadataValue.md("\n".join(lines) or "nothing"),
+    }

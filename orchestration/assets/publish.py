@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from ingest import facts, told
-from orchestration import dbt_runner
+from orchestration import dbt_runner, progress
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import PROJECT_ROOT
 from orchestration.version import git_sha, project_version
@@ -37,19 +37,20 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only.",
     )
     def published_warehouse(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
-        publication = publish.publish(
-            store,
-            run_id=context.run.run_id,
-            git_sha=git_sha(),
-            descriptions=dbt_runner.descriptions(manifest_path),
-        )
+        with progress.stage("publishing"):
+            publication = publish.publish(
+                store,
+                run_id=context.run.run_id,
+                git_sha=git_sha(PROJECT_ROOT),
+                descriptions=dbt_runner.descriptions(manifest_path),
+            )
         keep = _KEPT.get(context.run.job_name)
         if keep is not None:
             # A run that built earlier dates too tells of its own alone.
             told_of = date.fromisoformat(run_dates(context)[-1])
-            teller = told.Teller(context.run.run_id, project_version(), dbt_runner.fingerprint(PROJECT_ROOT))
+            version, fingerprint = project_version(PROJECT_ROOT), dbt_runner.fingerprint(PROJECT_ROOT)
             with facts.writer(store) as connection:
-                keep(connection, publication.path, told_of, teller)
+                keep(connection, publication.path, told_of, told.Teller(context.run.run_id, version, fingerprint))
         table = "\n".join(f"| {name} | {rows} |" for name, rows in publication.tables.items())
         return dg.MaterializeResult(
             metadata={

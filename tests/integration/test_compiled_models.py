@@ -15,7 +15,8 @@ from orchestration import compiled_models, dbt_runner
 from orchestration.compiled_models import CompiledNode, OutdatedHomeError
 from orchestration.dbt_runner import DbtFailedError
 from tests.integration.dbt_subset import Subset, create_subset
-from tests.support import MARKETS, PROJECT, Rows
+from tests.support import MARKETS, PROJECT
+from warehouse import completeness
 from warehouse.store import Store
 
 FIRST_DAYS, LAST_DAY = ["2026-03-04", "2026-03-05", "2026-03-06"], ["2026-03-07"]
@@ -41,17 +42,14 @@ def _copy(store: Store, directory: Path) -> Store:
     return Store(directory)
 
 
-def _contents(store: Store) -> dict[str, Rows]:
-    """Rows and checksum of every table that dbt makes."""
+def _contents(store: Store) -> dict[str, tuple[int, int]]:
+    """Rows and checksum of every table that dbt makes, and of the notes of their rows."""
     with store.model_writer() as connection:
-        tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables()"
-            " where schema_name in ('seeds', 'staging', 'intermediate', 'marts') or table_name = 'mart_rows'"
+        ((rows, total),) = connection.execute(
+            f"select count(*), sum(hash(noted)::hugeint) from {completeness.NOTES} as noted"
         ).fetchall()
-        return {
-            table: connection.execute(f"select count(*), sum(hash(rows)::hugeint) from {table} as rows").fetchall()
-            for (table,) in tables
-        }
+        sums = completeness.checksums(connection, ["seeds", "staging", "intermediate", "marts"])
+        return {**sums, "notes": (rows, total)}
 
 
 def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Store, tmp_path: Path) -> None:
@@ -70,7 +68,7 @@ def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Stor
             if result.rows is not None
         }
         assert len(written) > 70
-        assert {table: contents[table][0][0] for table in written} == written
+        assert {table: contents[table][0] for table in written} == written
         assert len(contents) > 80
         assert contents == _contents(by_dbt)
 

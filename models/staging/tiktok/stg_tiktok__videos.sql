@@ -21,7 +21,10 @@ list_concat(
 {%- endset %}
 {% set all_effects -%}
 list_concat(
-    list_transform(item."effectStickers", lambda effect: coalesce(effect."name", effect."ID", effect.id)),
+    {#- Not as a struct: its keys know no case, and `ID` and `id` are two. #}
+    list_transform(
+        item."effectStickers", lambda effect: coalesce(effect ->> '$.name', effect ->> '$.ID', effect ->> '$.id')
+    ),
     case when coalesce({{ effect_columns }}) is not null then [{{ effect_columns }}] end
 )
 {%- endset %}
