@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
 
     discord_webhook: Annotated[SecretStr, _secret(checks.webhook)] | None = None
     retry_wait_s: Number = Field(default=1.0, gt=0)
-    poll_summary: Literal["never", "alerts", "always"] = "alerts"
+    poll_summary: Annotated[str, AfterValidator(checks.poll_summary)] = "alerts"
     deliver: bool = True
     deliver_sample: bool = False
 
