@@ -115,6 +115,7 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         with self.run_connection(run_id) as connection:
             thrift.forget(connection, run_id, thrift.OF_FAILURES)
             thrift.forget_repeats(connection)
+            thrift.forget_tables(connection)
         with self.run_connection(run_id) as connection:
             thrift.give_back(connection)
 

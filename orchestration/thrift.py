@@ -17,6 +17,10 @@ PLANS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_
 # Which outputs of a step are there is what a re-execution of a failed run asks for.
 OF_FAILURES = (*PLANS, DagsterEventType.STEP_OUTPUT)
 
+# Jobs that run so often that the log of a run that went well says what it did, not each table of it: the index has the
+# newest materialization and outcome of each.
+_BRIEF_JOBS = ("micro_poll",)
+
 _OF_ASSETS = (*OF_FAILURES, DagsterEventType.ASSET_CHECK_EVALUATION, DagsterEventType.ASSET_MATERIALIZATION)
 # Which versions of what a materialization was made from: they tell whether the newest one is stale.
 _CAUSES = ("dagster/input_data_version/", "dagster/input_event_pointer/")
@@ -87,6 +91,19 @@ def forget_repeats(connection: db.Connection) -> None:
             "delete from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' and id not in ("
             " select max(id) from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' group by asset_key)"
         )
+    )
+
+
+def forget_tables(connection: db.Connection) -> None:
+    """From the log of a run of a job that runs often goes what was made and checked without a failure."""
+    connection.execute(
+        db.text(
+            "delete from event_logs where (dagster_event_type = 'ASSET_MATERIALIZATION'"
+            " or dagster_event_type = 'ASSET_CHECK_EVALUATION'"
+            " and json_extract(event, '$.dagster_event.event_specific_data.success'))"
+            " and exists (select 1 from event_logs as ended where ended.dagster_event_type = 'PIPELINE_SUCCESS'"
+            " and json_extract(ended.event, '$.pipeline_name') in :jobs)"
+        ).bindparams(db.bindparam("jobs", _BRIEF_JOBS, expanding=True))
     )
 
 

@@ -26,7 +26,10 @@ TAGS = {"dagster/partition": "2026-03-02"}
 def tables(context: dg.AssetExecutionContext) -> Iterator[Any]:
     for name in ASSETS:
         yield dg.MaterializeResult(name, metadata={"note": "n" * 1000})
-    yield dg.AssetCheckResult(asset_key="first", check_name="is_whole", passed=True)
+    passed = not context.run.tags.get("warns")
+    yield dg.AssetCheckResult(
+        asset_key="first", check_name="is_whole", passed=passed, severity=dg.AssetCheckSeverity.WARN
+    )
 
 
 @dg.asset(deps=["first"], partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
@@ -38,6 +41,7 @@ def last(context: dg.AssetExecutionContext) -> None:
 JOBS = [
     dg.define_asset_job("all_of_it", executor_def=dg.in_process_executor),
     dg.define_asset_job("other", selection=["last"], executor_def=dg.in_process_executor),
+    dg.define_asset_job("micro_poll", executor_def=dg.in_process_executor),
 ]
 DEFINITIONS = dg.Definitions(assets=[tables, last], jobs=JOBS)
 
@@ -89,6 +93,20 @@ def test_a_run_that_went_well_keeps_what_it_made_and_not_what_it_planned(instanc
     assert (left["ASSET_MATERIALIZATION"], left["ASSET_CHECK_EVALUATION"], left["STEP_SUCCESS"]) == (3, 1, 2)
     assert left.keys().isdisjoint({"ASSET_MATERIALIZATION_PLANNED", "ASSET_CHECK_EVALUATION_PLANNED", "STEP_OUTPUT"})
     assert outcome(instance) == [(done.run_id, "SUCCEEDED", None)]
+
+
+def test_a_poll_that_went_well_keeps_what_failed_in_its_log_and_its_tables_in_the_index(
+    instance: dg.DagsterInstance,
+) -> None:
+    for tags, checks in (({"warns": "yes"}, 1), ({}, 0)):
+        done = run(instance, "2026-03-02", job="micro_poll", **tags)
+        assert done.success
+        left = types(instance, done.run_id)
+        assert (left["ASSET_MATERIALIZATION"], left["ASSET_CHECK_EVALUATION"], left["STEP_SUCCESS"]) == (0, checks, 2)
+        made = instance.get_latest_materialization_event(dg.AssetKey("first"))
+        assert made is not None
+        assert made.run_id == done.run_id
+    assert [status for _, status, _ in outcome(instance)] == ["FAILED", "SUCCEEDED"]
 
 
 def test_a_range_of_dates_says_each_date_once_and_what_was_made_at_its_last(instance: dg.DagsterInstance) -> None:
