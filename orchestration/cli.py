@@ -573,6 +573,8 @@ def _run_job(
     """Runs a job over a date or a range; one that is interrupted stands as canceled, not as running or failed."""
     from uuid import uuid4
 
+    from orchestration import event_log
+
     first, last = dates[0].isoformat(), dates[-1].isoformat()
     selection: dict[str, Any] = (
         {"partition_key": last}
@@ -582,6 +584,8 @@ def _run_job(
     run_id = str(uuid4())
 
     def cancel() -> None:
+        # The makers of the files are ended before this process: the run must not be noted as one that failed by that.
+        event_log.hold(opened)
         run = opened.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
             opened.report_run_canceled(run, "interrupted on the command line")

@@ -182,6 +182,10 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         if failure is not None:
             raise failure
 
+    def hold(self) -> None:
+        """From here on no other thread reads or stores an event; for a process that is about to end."""
+        self._db_lock.acquire()
+
     def has_table(self, table_name: str) -> bool:
         """Whether the index has a table. Asked for every event; a table that is there stays."""
         if table_name not in self._tables and super().has_table(table_name):
@@ -220,6 +224,13 @@ def one_transaction(instance: DagsterInstance, run_id: str) -> AbstractContextMa
     """See `KeptOpenSqliteEventLogStorage.one_transaction`; nothing where the events are kept elsewhere."""
     storage = instance.event_log_storage
     return storage.one_transaction(run_id) if isinstance(storage, KeptOpenSqliteEventLogStorage) else nullcontext()
+
+
+def hold(instance: DagsterInstance) -> None:
+    """See `KeptOpenSqliteEventLogStorage.hold`; nothing where the events are kept elsewhere."""
+    storage = instance.event_log_storage
+    if isinstance(storage, KeptOpenSqliteEventLogStorage):
+        storage.hold()
 
 
 def _set_up(connection: Any, _: Any) -> None:

@@ -108,5 +108,8 @@ def _end(code: int) -> NoReturn:
     # dbt and pools of processes have named semaphores, which are taken back here; else they are reported as leaked.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util._run_finalizers(0)
+        # One of them may wait for a process that was ended.
+        finalizers = threading.Thread(target=util._run_finalizers, args=(0,), daemon=True)
+        finalizers.start()
+        finalizers.join(NOTING_S)
     os._exit(code)

@@ -17,11 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ingest import facts
 from ingest.simulator import sample_config, simulate, write_export_folder
-from tests.service.server import Service, arrived, environment
+from tests.service.server import Service, environment
 from tests.support import mart_checksums
 from warehouse.store import Store
 
@@ -39,7 +42,8 @@ def main() -> int:
         folder = Path(directory) / "feeds"
         write_export_folder(simulate(sample_config()), folder)
         fresh = Store(Path(directory) / "fresh")
-        _trends(PROJECT, "run", "--source", str(folder), "--home", str(fresh.home), "--no-deliver")
+        with _service() as (_, given):
+            _trends(PROJECT, "run", "--source", str(folder), "--home", str(fresh.home), "--no-deliver", **given)
         failed = [commit for commit in parser.parse_args().commits if not _drill(commit, folder, fresh)]
     print(f"failed: {', '.join(failed)}" if failed else "all commits: equal")
     return 1 if failed else 0
@@ -48,19 +52,15 @@ def main() -> int:
 def _drill(commit: str, folder: Path, fresh: Store) -> bool:
     tree, home = folder.with_name(f"tree-{commit}"), Store(folder.with_name(f"home-{commit}"))
     subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), commit], cwd=PROJECT, check=True)
-    service = Service()
-    service.drive.add_folder("parent", "Trends")
-    service.sheets.add("book")
-    given = environment(service) | {"DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book"}
     arguments = ("run", "--source", str(folder), "--home", str(home.home))
     try:
-        with service.running():
+        with _service() as (service, given):
             _trends(tree, *arguments, **given)
-            sent, told = arrived(service), _forecasts(home)
+            sent, told = _things(service), _forecasts(home)
             started = time.monotonic()
             _trends(PROJECT, *arguments, **given)
             seconds = time.monotonic() - started
-            again = arrived(service)
+            again = _things(service)
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=PROJECT, check=True)
     ours, theirs = mart_checksums(fresh.published_path), mart_checksums(home.published_path)
@@ -75,12 +75,31 @@ def _drill(commit: str, folder: Path, fresh: Store) -> bool:
         ).fetchall()
     print(
         f"{commit}: upgraded and run in {seconds:.0f} s; marts that differ: {differing or 'none'};"
-        f" sent again: {'nothing' if sent == again else again};"
+        f" sent again: {sorted((again - sent).elements()) or 'nothing'}, gone: {sorted((sent - again).elements())};"
         f" forecasts told {len(told)}, kept {len(kept)}, {'equal' if told == kept else 'DIFFERENT'}; {tellings}",
         flush=True,
     )
     shutil.rmtree(home.home)
     return not differing and sent == again and told == kept
+
+
+@contextmanager
+def _service() -> Iterator[tuple[Service, dict[str, str]]]:
+    """A service with a folder and a sheet, and the settings that lead to it."""
+    service = Service()
+    service.drive.add_folder("parent", "Trends")
+    service.sheets.add("book")
+    with service.running():
+        yield service, environment(service) | {"DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book"}
+
+
+def _things(service: Service) -> Counter[str]:
+    """Files, rows of sheets and messages, whatever they say now: a file is written anew and a message edited."""
+    found = Counter(f"file {file['name']}" for file in service.drive.files.values())
+    for book in service.sheets.spreadsheets.values():
+        found.update({f"row of {tab.title}": len(tab.rows) for tab in book.tabs})
+    found["message"] = len(service.discord.messages)
+    return found
 
 
 def _forecasts(home: Store) -> list[tuple[object, ...]]:
