@@ -226,7 +226,7 @@ def _odd_sql() -> str:
     fields = "'; its fields: ' || left(array_to_string(keys, ', '), 200)"
     rounded = (
         f"({sql.tiktok_is_decimal('given_id')} or (link_id is null and regexp_full_match(given_id, '[0-9]{{18,19}}')"
-        " and (cast(given_id as hugeint) % 1024 = 0 or cast(given_id as hugeint) % 10000 = 0)))"
+        " and (try_cast(given_id as hugeint) % 1024 = 0 or try_cast(given_id as hugeint) % 10000 = 0)))"
     )
     return f"""
     create or replace temporary table odd_items as
@@ -314,7 +314,7 @@ def _odd_sql() -> str:
             end,
             case
                 when regexp_full_match(video_id, '[0-9]{{18,19}}')
-                    and cast(video_id as hugeint) // 4294967296 > observed_second + {_CLOCK_DIFFERENCE}
+                    and try_cast(video_id as hugeint) // 4294967296 > observed_second + {_CLOCK_DIFFERENCE}
                     then 'made after the time of the feed: is that a local time? it must be UTC'
             end,
             {odd_counts}

@@ -278,8 +278,8 @@ class _Offered:
         feed = self.feed
         return (
             self.load_id, feed.source, feed.market, feed.kind, readers.shown(feed.path), self.file_bytes,
-            self.modified_at, feed.run_id, feed.dataset_id, _naive_utc(feed.observed_at), landed_at, self.content_hash, self.items,
-            self.quarantined, self.status, self.repeats, self.reason,
+            self.modified_at, feed.run_id, feed.dataset_id, _naive_utc(feed.observed_at), landed_at,
+            self.content_hash, self.items, self.quarantined, self.status, self.repeats, self.reason,
         )  # fmt: skip
 
 

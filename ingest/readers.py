@@ -5,8 +5,8 @@ its content, not by its name, and told; what to do with a broken file. Must not 
 (`items`), tables that last (`landing`).
 
 The good path is DuckDB's: it reads a file as a whole by what was established here, and takes no liberty. What it
-refuses is taken apart piece by piece: pieces that can be read are items, each other one is a fault with its reason, and none is
-lost. A file of which nothing can be read is refused as a whole.
+refuses is taken apart piece by piece: pieces that can be read are items, each other one is a fault with its reason, and
+none is lost. A file of which nothing can be read is refused as a whole.
 """
 
 from __future__ import annotations
@@ -259,6 +259,8 @@ def _read_plain(
     has_mark = head.startswith(codecs.BOM_UTF8)
     head = head.removeprefix(codecs.BOM_UTF8)
     start = head.lstrip(_WHITESPACE)
+    if not start and is_lines:
+        return
     if not start:
         raise UnreadableFileError("holds nothing but blanks: export it again")
     if start[:1] in (b"[", b"{") or (start[:1] in b'"ntf-0123456789' and _is_json_value(path, start)):
@@ -433,7 +435,7 @@ def _piece(text: str, prefix: str = "") -> Iterator[tuple[str, str | None]]:
             # Not JSON, but nothing to guess: Python's NaN is no value, and a line end within a text is one.
             value = json.loads(text, parse_constant=lambda _: None, strict=False)
         except (ValueError, RecursionError) as error:
-            yield text, f"{prefix}malformed or truncated JSON ({error})"
+            yield text, f"{prefix}malformed JSON ({error})"
         else:
             yield _dumped(value), None
     else:
@@ -733,15 +735,15 @@ _ESCAPE = re.compile(
 def _text(original: bytes, *, is_json: bool) -> tuple[str, str | None]:
     """Text of a file without its byte order mark, and what had to be mended.
 
-    Bytes that are no UTF-8 are Windows' letters where they are more than the UTF-8 ones; else they are broken, and
-    U+FFFD stands for them, as for half an emoji.
+    Bytes that are no UTF-8 are Windows' letters in a CSV file that has no letter of UTF-8, as a spreadsheet saves it; else
+    they are broken, and U+FFFD stands for them, as for half an emoji.
     """
     original = original.removeprefix(codecs.BOM_UTF8).rstrip(b"\0")
     content = original.decode("utf-8", errors="replace")
     replaced = content.count("\ufffd") - original.count("\ufffd".encode())
     if replaced:
-        letters = sum(ord(sign) > 127 for sign in content) - content.count("\ufffd")
-        if replaced > letters:
+        has_letters = any(ord(sign) > 127 and sign != "\ufffd" for sign in content)
+        if not is_json and not has_letters:
             return original.decode("cp1252", errors="replace"), "was read as Windows-1252: it is no UTF-8"
     if is_json:
         # A text may not hold line ends and other control characters as they are.

@@ -104,22 +104,22 @@
     {%- set core = tiktok_count_core(value) -%}
     case
         when regexp_full_match({{ value }}, '[0-9]{1,18}')
-            then case when cast({{ value }} as bigint) <= {{ highest }} then cast({{ value }} as bigint) end
+            then case when try_cast({{ value }} as bigint) <= {{ highest }} then try_cast({{ value }} as bigint) end
         when {{ value }} is not null
             then case
                 when regexp_full_match({{ core }}, '[0-9]{1,18}([.,]0{1,2})?')
-                    and cast(regexp_extract({{ core }}, '^[0-9]+') as bigint) <= {{ highest }}
-                    then cast(regexp_extract({{ core }}, '^[0-9]+') as bigint)
+                    and try_cast(regexp_extract({{ core }}, '^[0-9]+') as bigint) <= {{ highest }}
+                    then try_cast(regexp_extract({{ core }}, '^[0-9]+') as bigint)
                 when regexp_full_match(
                     {{ core }}, '[0-9]{1,3}((,[0-9]{3}){1,5}|([.][0-9]{3}){1,5})|[0-9]{1,2}(,[0-9]{2}){1,5},[0-9]{3}'
                 )
-                    and cast(regexp_replace({{ core }}, '[.,]', '', 'g') as hugeint) <= {{ highest }}
-                    then cast(regexp_replace({{ core }}, '[.,]', '', 'g') as bigint)
+                    and try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as hugeint) <= {{ highest }}
+                    then try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as bigint)
                 when regexp_full_match({{ core }}, '[0-9]([.][0-9]{1,15})?e[+]?[0-9]{1,2}')
                     and try_cast({{ core }} as double) <= {{ highest }}
-                    then cast(round(try_cast({{ core }} as double)) as bigint)
+                    then try_cast(round(try_cast({{ core }} as double)) as bigint)
                 when {{ tiktok_shortened(core) }} <= {{ highest }}
-                    then cast(round({{ tiktok_shortened(core) }}) as bigint)
+                    then try_cast(round({{ tiktok_shortened(core) }}) as bigint)
             end
     end
 {%- endmacro %}
@@ -181,7 +181,7 @@
     {%- set number = 'abs(try_cast(' ~ value ~ ' as double))' -%}
     case
         when try_cast({{ value }} as double) between 1e8 and 1e20
-            then make_timestamp(cast(
+            then make_timestamp(try_cast(
                 try_cast({{ value }} as double)
                 * case
                     when {{ number }} < 1e11 then 1e6
@@ -227,7 +227,7 @@
     case
         when item."{{ key }}" is null and regexp_matches(payload, '"{{ key }}[/._][0-9]')
             then list_transform(
-                regexp_extract_all(payload, '{{ pattern }}', 1), lambda entry: cast(entry as json) ->> '$'
+                regexp_extract_all(payload, '{{ pattern }}', 1), lambda entry: try_cast(entry as json) ->> '$'
             )
     end
 {%- endmacro %}
