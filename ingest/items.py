@@ -247,7 +247,7 @@ def _odd_sql() -> str:
                     then case when starts_with(payload, '{{') then 'OBJECT' else json_type(payload) end
             end as root,
             case when root = 'OBJECT' then json_keys(payload) end as keys,
-            case when root = 'OBJECT' then json_transform(payload, {structure}) end as item
+            case when root = 'OBJECT' then json_transform({sql.tiktok_payload('payload')}, {structure}) end as item
         from incoming_items as items
         inner join incoming on items.incoming_row = incoming.rowid
         inner join offered_files on items.file_index = offered_files.file_index
@@ -296,7 +296,7 @@ def _odd_sql() -> str:
                 then 'error row: ' || coalesce(words, status)
             when row_type in ('hashtag', 'creator', case when kind = 'videos' then 'sound' else 'video' end)
                 then 'a ' || row_type || ' row of a trends list in a ' || kind || ' feed'
-            when {sql.tiktok_is_decimal("coalesce(video_id, music_id_text)")}
+            when coalesce({sql.tiktok_is_decimal("coalesce(video_id, music_id_text)")}, false)
                 then 'the id was rounded to a decimal number'
             when kind = 'music' and sound_id is null then 'no sound id' || {fields}
             {other_rows.replace("when plays", "when kind = 'videos' and plays")}

@@ -735,8 +735,8 @@ _ESCAPE = re.compile(
 def _text(original: bytes, *, is_json: bool) -> tuple[str, str | None]:
     """Text of a file without its byte order mark, and what had to be mended.
 
-    Bytes that are no UTF-8 are Windows' letters in a CSV file that has no letter of UTF-8, as a spreadsheet saves it; else
-    they are broken, and U+FFFD stands for them, as for half an emoji.
+    Bytes that are no UTF-8 are Windows' letters in a CSV file that has no letter of UTF-8, as a spreadsheet saves it;
+    else they are broken, and U+FFFD stands for them, as for half an emoji.
     """
     original = original.removeprefix(codecs.BOM_UTF8).rstrip(b"\0")
     content = original.decode("utf-8", errors="replace")

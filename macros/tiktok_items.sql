@@ -13,6 +13,20 @@
     {%- endfor -%}
 {%- endmacro %}
 
+{#
+  A payload whose flattened keys have points: `authorMeta/name` and `authorMeta_name` become `authorMeta.name`. Most
+  payloads are nested, which one look for the best-known object tells.
+#}
+{% macro tiktok_payload(payload) -%}
+    {%- set parents = tiktok_parents().split(',') | select | unique(case_sensitive=true) | join('|') -%}
+    {%- set keys = '"(?:(' ~ parents ~ ')/|(' ~ var('item_underscored') | join('|') ~ ')_)([A-Za-z0-9_]+)":' -%}
+    case
+        when not contains({{ payload }}, '"authorMeta":') and regexp_matches({{ payload }}, '{{ keys }}')
+            then regexp_replace({{ payload }}, '{{ keys }}', '"\1\2.\3":', 'g')
+        else {{ payload }}
+    end
+{%- endmacro %}
+
 {# The struct that a payload is parsed into; with a list of facts only what these need. #}
 {% macro tiktok_item_structure(facts=none) -%}
     {%- set flat = [] -%}
@@ -23,7 +37,7 @@
     {%- if '.' in path -%}
     {%- set parent, child = path.split('.') -%}
     {%- set _ = nested.setdefault(parent, {}).update({child: none}) -%}
-    {%- set _ = flat.extend([path, parent ~ '/' ~ child, parent ~ '_' ~ child]) -%}
+    {%- set _ = flat.append(path) -%}
     {%- elif (',' ~ path ~ ',') not in parents -%}
     {%- set _ = flat.append(path) -%}
     {%- endif -%}
@@ -47,8 +61,7 @@
     {{ ', ' if not loop.first }}
     {%- if '.' in path -%}
     {%- set parent, child = path.split('.') -%}
-    {{ before }}item."{{ parent }}"."{{ child }}"{{ after }}, {{ before }}item."{{ path }}"{{ after }},
-    {{ before }}item."{{ parent }}/{{ child }}"{{ after }}, {{ before }}item."{{ parent }}_{{ child }}"{{ after }}
+    {{ before }}item."{{ parent }}"."{{ child }}"{{ after }}, {{ before }}item."{{ path }}"{{ after }}
     {%- elif (',' ~ path ~ ',') in parents -%}
     {{ before }}case
         when json_type(payload, '$."{{ path }}"') = 'VARCHAR' then payload ->> '$."{{ path }}"'

@@ -15,11 +15,17 @@ import pytest
 from ingest import export_folder, items, landing, readers
 from ingest.landing import LandingReport
 from tests.staging import by_name, landed, staged, staging_sql
-from tests.support import FIXTURES, video, write_feed, write_file
+from tests.support import FIXTURES, write_feed, write_file
+from tests.support import video as invented
 
 CASES = FIXTURES / "cases"
 FIVE = datetime(2026, 2, 20, 5)
 NOON = "2026-02-20T12:00"
+
+
+def video(video_id: str = "7608807730350944484", **further: Any) -> dict[str, Any]:
+    """An item made when its id says so."""
+    return invented(video_id, **{"posted": "2026-02-20T05:00:00.000Z", **further})
 
 
 def case(name: str) -> tuple[list[dict[str, Any]], LandingReport, duckdb.DuckDBPyConnection]:
@@ -145,7 +151,8 @@ def test_counts_as_text() -> None:
 @pytest.mark.parametrize(
     ("given", "plays", "step"),
     [
-        ("10,000", 10000, 1), ("10.000", 10000, 1), ("10 000", 10000, 1), ("10\u00a0000", 10000, 1), ("10'000", 10000, 1),
+        ("10,000", 10000, 1), ("10.000", 10000, 1), ("10 000", 10000, 1), ("10\u00a0000", 10000, 1),
+        ("10'000", 10000, 1),
         ("1,00,000", 100000, 1), ("1.234.567", 1234567, 1), ("10000.0", 10000, 1), (10000.0, 10000, 1),
         ("1e4", 10000, 1), ("10K+", 10000, 1000), ("1.1K", 1100, 100), ("1,1K", 1100, 100), ("1.5M", 1500000, 100000),
         ("1万", 10000, 10000), ("1.2万", 12000, 1000), ("10K views", 10000, 1000), ("10 mil", 10000, 1000),

@@ -155,9 +155,9 @@ def test_repaired_file_lands_under_its_old_name(store: Store, folder: Path) -> N
         (video(plays=None, likes=None, shares=None, commentCount=3), "no usable counts"),
         (video(plays=-1, likes=-1, shares=None), "no usable counts"),
         (video(plays="many", likes=None, shares=None), "no usable counts"),
-        ({**GOOD, "id": 7.59e18}, "the id was rounded to a decimal number"),
-        ({**GOOD, "id": "7.59E+18"}, "the id was rounded to a decimal number"),
-        ({**GOOD, "id": "7590000000000000000.0"}, "the id was rounded to a decimal number"),
+        ({**GOOD, "webVideoUrl": None, "id": 7.59e18}, "the id was rounded to a decimal number"),
+        ({**GOOD, "webVideoUrl": None, "id": "7.59E+18"}, "the id was rounded to a decimal number"),
+        ({**GOOD, "webVideoUrl": None, "id": "7590000000000000000.0"}, "the id was rounded to a decimal number"),
     ],
 )
 def test_unusable_item_is_quarantined_with_its_reason(store: Store, folder: Path, item: object, reason: str) -> None:

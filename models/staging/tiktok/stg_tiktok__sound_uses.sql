@@ -23,7 +23,7 @@ parsed as (
         market,
         observed_at,
         payload,
-        {{ json_to_struct('payload', tiktok_item_structure()) }} as item
+        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure()) }} as item
     from source
 
 ),

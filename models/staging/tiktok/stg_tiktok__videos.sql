@@ -44,7 +44,7 @@ parsed as (
         observed_at,
         item_hash,
         payload,
-        {{ json_to_struct('payload', tiktok_item_structure()) }} as item
+        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure()) }} as item
     from source
 
 ),
@@ -176,7 +176,7 @@ believed as (
             when
                 {{ moment }} between timestamp '2005-01-01' and observed_at + interval 5 minutes
                 {%- if name != 'id' %}
-                and coalesce({{ moment }} >= posted_at_id - interval 1 hour, true)
+                and coalesce({{ moment }} >= posted_at_id - interval 1 day, true)
                 {%- endif %}
                 then {{ moment }}
         end as believed_{{ name }}{{ ',' if not loop.last }}
