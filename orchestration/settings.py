@@ -46,6 +46,8 @@ class Settings(BaseSettings):
         retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
+        feed_max_mb: A feed file larger than that, or larger once it is unpacked, is refused.
+        feed_max_expansion: How many times its size a compressed feed may grow, beyond 64 MiB.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         dagster_postgres_url: Database in which Dagster keeps runs, events and schedules, instead of files of the home.
         output_dir: Directory of the daily files, instead of `<home>/output`.
@@ -68,6 +70,9 @@ class Settings(BaseSettings):
     apify_run_timeout_minutes: float = 120.0
     apify_item_floor: int = 20
     task_ids: dict[str, str] = Field(default_factory=dict)
+
+    feed_max_mb: int = Field(default=2048, gt=0)
+    feed_max_expansion: int = Field(default=200, gt=0)
 
     google_client_id: str | None = None
     google_client_secret: SecretStr | None = None

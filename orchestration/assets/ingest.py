@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 from tqdm import tqdm
 
-from ingest import landing, revenue, seasonal
+from ingest import landing, readers, revenue, seasonal
 from orchestration import feeds, plots, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
@@ -151,7 +151,10 @@ def raw_feeds(
     now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
     calendar = feeds.seasonal_calendar()
     with store.writer() as connection, tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar:
-        report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name, progress=bar.update)
+        limits = readers.Limits(settings.feed_max_mb * 1024**2, settings.feed_max_expansion)
+        report = landing.land(
+            connection, offered.feeds, offered.refusals, source=offered.name, limits=limits, progress=bar.update
+        )
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
         seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)
