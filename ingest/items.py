@@ -247,7 +247,7 @@ def _odd_sql() -> str:
                     then case when starts_with(payload, '{{') then 'OBJECT' else json_type(payload) end
             end as root,
             case when root = 'OBJECT' then json_keys(payload) end as keys,
-            case when root = 'OBJECT' then json_transform({sql.tiktok_payload('payload')}, {structure}) end as item
+            case when root = 'OBJECT' then json_transform({sql.tiktok_payload("payload")}, {structure}) end as item
         from incoming_items as items
         inner join incoming on items.incoming_row = incoming.rowid
         inner join offered_files on items.file_index = offered_files.file_index

@@ -215,7 +215,7 @@ def rename(book: Spreadsheet, name: str, new: str) -> None:
     [
         (lambda book: rename(book, "Received ($)", "Cash in"), "the header Received ($) is missing"),
         (lambda book: rename(book, "Notes", "Remarks"), "the header Notes is gone since the last reading"),
-        (lambda book: rename(book, "Account", "Received"), "the header Received ($) stands twice"),
+        (lambda book: rename(book, "Account", "Received ($)"), "the header Received ($) stands twice"),
         (lambda book: book.tab("REVENUE_TRACKER").rows.__delitem__(slice(1, None)), "there were 2 rows"),
         (lambda book: book.tab("REVENUE_TRACKER").rows.clear(), "is missing"),
         (lambda book: setattr(book.tab("REVENUE_TRACKER"), "title", "OLD"), "has no tab REVENUE_TRACKER"),
