@@ -356,8 +356,8 @@ def parse_rows(
         reading: Everything but the rows.
 
     Returns:
-        The reading with its rows. Blank rows are passed over; a row without a link to a post (a total, a heading) or with
-        an unreadable amount received has a problem. Another unreadable cell is missed alone.
+        The reading with its rows. Blank rows are passed over; a row without a link to a post (a total, a heading) or
+        with an unreadable amount received has a problem. Another unreadable cell is missed alone.
     """
     rules = conventions(reading.locale)
     rows: list[RevenueRow] = []
@@ -376,7 +376,8 @@ def check_against(reading: RevenueReading, cached: RevenueReading | None) -> Non
     """Compares a reading with the last good one.
 
     Raises:
-        RevenueReadError: It has no rows, or none that can be read, where there were some, or a header is gone: it must not replace the other.
+        RevenueReadError: It has no rows, or none that can be read, where there were some, or a header is gone: it must not
+            replace the other.
     """
     if cached is None:
         return

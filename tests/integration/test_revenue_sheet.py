@@ -141,8 +141,7 @@ def test_another_currency_is_counted_and_named(book: Spreadsheet, read: Read) ->
         ({"Received ($)": "n/a"}, "row 3: Received ($): 'n/a' is no amount"),
         ({"Received ($)": "1.234,50"}, "row 3: Received ($): '1.234,50' is no amount in a sheet of locale en_US"),
         ({"Received ($)": True}, "row 3: Received ($): TRUE is no amount"),
-        ({"Date First Seen": "soon"}, "row 3: Date First Seen: 'soon' is no date"),
-        ({"ROW Installs": "many"}, "row 3: ROW Installs: 'many' is no amount"),
+        ({"TikTok URL": "TOTAL"}, "row 3: no TikTok URL: not counted"),
     ],
 )
 def test_what_can_not_be_read_is_quarantined_and_named(

@@ -88,8 +88,8 @@ def test_an_exact_header_beats_an_alias() -> None:
 
 @pytest.mark.parametrize(
     ("alias", "column"),
-    [("Note", "Notes"), ("Trend", "Trend Description"), ("Age", "Age at Detection"), ("Momentum", "Momentum at Detection"),
-     ("Template", "Template Link")],
+    [("Note", "Notes"), ("Trend", "Trend Description"), ("Age", "Age at Detection"),
+     ("Momentum", "Momentum at Detection"), ("Template", "Template Link")],
 )  # fmt: skip
 def test_columns_of_the_users_own(alias: str, column: str) -> None:
     header, places = revenue.find_columns([["TikTok URL", "Received ($)", alias, column]])
