@@ -22,8 +22,6 @@ from warehouse.store import quote_literal
 
 PROJECT = Path(__file__).resolve().parents[1]
 COUNTS = ("plays", "likes", "shares", "comments", "saves")
-# What momentum is made of: a video of which none of these can be read has no place in any ranking.
-MOMENTUM = ("plays", "likes", "shares")
 # Facts that decide whether an item is of use, and by the first of whose names nearly all items are judged.
 _FACTS = ("video_id", "video_url", "row_type", *COUNTS, "music_id", "error", "status")
 # Ids of one file of which so many are multiples of what a float or a spreadsheet keeps were rounded on the way.
@@ -146,7 +144,6 @@ def _plain_sql() -> str:
     structure = f'{{{keys}, "{parent}": {{"{child}": "VARCHAR"}}}}'
     place = {fact: f'item."{name}"' for fact, name in first.items()}
     counts = ", ".join(place[fact] for fact in COUNTS)
-    momentum = ", ".join(place[fact] for fact in MOMENTUM)
     return f"""
     create or replace temporary table incoming_items as
     with files as (
@@ -183,8 +180,8 @@ def _plain_sql() -> str:
         md5_number(payload) as digest,
         coalesce(
             number is not null
-            and coalesce({momentum}) is not null
-            and regexp_full_match(concat_ws(',', id, {counts}), '[0-9]{{5,19}}(,[0-9]{{1,11}})+')
+            and {place["plays"]} is not null
+            and regexp_full_match(concat_ws(';', id, {counts}), '[0-9]{{5,19}}(;[0-9]{{1,11}})+')
             and ({place["row_type"]} is null or {place["row_type"]} = 'video')
             and ({place["video_url"]} is null or contains({place["video_url"]}, id))
             and (number < 100000000000000000 or (number % 1024 <> 0 and number % 10000 <> 0))

@@ -210,7 +210,8 @@
 {% macro tiktok_list(value, names) -%}
     case
         when {{ value }} is null or {{ value }} = '' then null
-        when starts_with({{ value }}, '[{') and json_valid({{ value }})
+        when starts_with({{ value }}, '[{')
+            and not regexp_matches({{ value }}, '[}] *, *"') and json_valid({{ value }})
             then list_transform(
                 json_transform({{ value }}, '[{
                 {%- for name in names %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%}

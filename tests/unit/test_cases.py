@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from tests.support import video as invented
 
 CASES = FIXTURES / "cases"
 FIVE = datetime(2026, 2, 20, 5)
+# An id is made up to some seconds after the time that is given beside it.
+SECONDS = timedelta(seconds=5)
 NOON = "2026-02-20T12:00"
 
 
@@ -216,7 +218,7 @@ def test_rounded_ids_without_links_are_rejected(tmp_path: Path) -> None:
 
 def test_impossible_post_times() -> None:
     rows, _, _ = case("post_time_impossible")
-    assert {row["posted_at"] for row in rows} == {FIVE}
+    assert all(abs(row["posted_at"] - FIVE) < SECONDS for row in rows)
     found = by_name(rows)
     assert (found["right"]["posted_at_source"], found["right"]["oddities"]) == ("iso", [])
     assert (found["ms"]["posted_at_source"], found["ms"]["oddities"]) == ("epoch", [])
@@ -233,7 +235,8 @@ def test_poisoned_times_leave_their_place_to_the_id(tmp_path: Path, given: objec
     # 7608807730350944484 was made 2026-02-20 05:00 UTC.
     item = {**video("7608807730350944484"), "createTimeISO": given, "createTime": given}
     (row,) = one(tmp_path, item)
-    assert (row["posted_at"], row["posted_at_source"]) == (FIVE, "video_id")
+    assert abs(row["posted_at"] - FIVE) < SECONDS
+    assert row["posted_at_source"] == "video_id"
     assert row["oddities"] == ["post_time_not_believed"]
 
 
