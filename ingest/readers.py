@@ -34,6 +34,8 @@ from warehouse.store import quote_literal
 
 # Items bigger than this are no TikTok items; DuckDB's default of 16 MiB is kept but stated.
 MAXIMUM_ITEM_BYTES = 16 * 1024 * 1024
+# Key of the cells of a CSV row that no column is named for.
+BEYOND = "beyond the header"
 # Lines above a header that are passed over: a title, or the `sep=;` of a spreadsheet.
 _HEADER_SEARCH_LINES = 10
 _HEAD_BYTES = 64 * 1024
@@ -303,7 +305,7 @@ def _read_json(
                 f"{quote_literal(str(path))}, format = '{'array' if is_list else 'newline_delimited'}',"
                 f" maximum_object_size = {MAXIMUM_ITEM_BYTES})"
             ).fetchone()
-            if is_list or is_lines or (row and row[0] > 1):
+            if is_list or (row and row[0] > 1):
                 return
         except duckdb.Error as refused:
             error = str(refused).splitlines()[0]
@@ -314,16 +316,16 @@ def _read_json(
     pieces = _lines(text) if start[:1] == b"{" else None
     pieces = list(_pieces(text)) if pieces is None else pieces
     good = [piece for piece, fault in pieces if fault is None]
-    if len(good) == 1 == len(pieces) and not is_list and not is_lines:
-        pieces = _of_single(good[0], text, reading)
+    if len(good) == 1 == len(pieces) and not is_list:
+        pieces = _of_single(good[0], text, is_lines, reading)
     elif not good and pieces and not is_lines:
         reading.content = text
         raise UnreadableFileError(f"is malformed or truncated JSON ({error or pieces[0][1]}): export it again")
     _insert(connection, file_index, pieces)
 
 
-def _of_single(value: str, text: str, reading: Reading) -> list[tuple[str, str | None]]:
-    """A file that holds one JSON value: an item, or an object around the list of items.
+def _of_single(value: str, text: str, is_lines: bool, reading: Reading) -> list[tuple[str, str | None]]:
+    """A file that holds one JSON value: an item, or an object around the list of items. A single line is an item.
 
     Raises:
         UnreadableFileError: It is neither.
@@ -342,6 +344,8 @@ def _of_single(value: str, text: str, reading: Reading) -> list[tuple[str, str |
         if len(lists) == 1:
             reading.notes.append(f"its items stand under {lists[0][0]}")
             return [(_dumped(entry), None) for entry in lists[0][1]]
+    if is_lines:
+        return [(value, None)]
     reading.content = text
     kind = {dict: "object", str: "varchar", bool: "boolean", type(None): "null"}.get(type(found), "number")
     raise UnreadableFileError(f"is JSON but no list of items (its root is {kind}): export the dataset's items")
@@ -361,7 +365,7 @@ def _lines(text: str) -> list[tuple[str, str | None]] | None:
     """The lines of JSON lines; None where most lines are no values."""
     pieces = [piece for line in text.split("\n") for piece in _piece(line)]
     faults = sum(fault is not None for _, fault in pieces)
-    return pieces if 2 * faults <= len(pieces) or text.count("\n", 0, len(text.rstrip())) == 0 else None
+    return pieces if 2 * faults <= len(pieces) else None
 
 
 # What the scanner must see: texts (whole, or open to the end), brackets, and what parts values.
@@ -606,7 +610,11 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     ends_open = _ends_open(rows[-1] if rows else [], content, dialect.quote)
     body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
     shift = _shift(kinds, body)
-    pieces: list[tuple[str, str | None]] = []
+    pieces = _above(content.removeprefix("\ufeff").splitlines()[: dialect.line], dialect, reading)
+    if any(_KINDS["link"].fullmatch(name) or re.fullmatch(r"[0-9]{15,}", name) for name in header):
+        pieces.append(
+            (_csv_line(header, dialect), "the header has values among its names: its rows may be read wrongly")
+        )
     wider = 0
     for number, row in enumerate(body):
         is_last = number == len(body) - 1
@@ -622,19 +630,22 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
             pieces.append((text, f"cut off: the row has {width} of {len(header)} cells; export it again"))
             continue
         if width > len(header):
-            extra = row[len(header) + shift :] if shift == 0 else row[:shift]
+            extra = row[:shift] if shift else row[len(header) :]
             cells = row[shift : shift + len(header)]
             if any(cell.strip() for cell in extra) and not _fits(kinds, cells):
                 pieces.append((text, f"has {width} cells, the header names {len(header)}"))
                 continue
             wider += any(cell.strip() for cell in extra)
-            row = cells
+            pieces.append(
+                (_csv_item([*header, BEYOND], [*cells, _csv_line(extra, dialect).strip(dialect.delimiter)]), None)
+            )
+            continue
         elif width < len(header):
             pieces.append((text, f"has {width} cells, the header names {len(header)}"))
             continue
         pieces.append((_csv_item(header, row), None))
     if wider:
-        reading.notes.append(f"{wider} rows have cells that no column is named for: these are left out")
+        reading.notes.append(f"{wider} rows have cells that no column is named for: they are kept as `{BEYOND}`")
     if (
         len(body) > 1
         and body
@@ -647,6 +658,18 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
             " can be told from another: export it again"
         )
     return pieces
+
+
+def _above(lines: Sequence[str], dialect: Dialect, reading: Reading) -> list[tuple[str, str | None]]:
+    """Lines above the header: a title is told, what has cells is no item."""
+    rows = []
+    for line in lines:
+        filled = [cell for cell in next(_cells([line], dialect.delimiter, dialect.quote), []) if cell.strip()]
+        if len(filled) > 1 and not line.lower().startswith("sep="):
+            rows.append((line, "stands above the header"))
+        elif filled and not line.lower().startswith("sep="):
+            reading.notes.append(f"begins with {line.strip()[:80]!r}, which is no header")
+    return list(rows)
 
 
 def _one_line_end(line: str) -> str:

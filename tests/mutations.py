@@ -19,7 +19,24 @@ _ODD_VALUES: list[Any] = [
     None, "", "NaN", "many", -1, 1e300, 9e18, 10**30, "1e9999", "infinity", "99999999999B", [], {}, [[]], {"a": {"b": []}},
     True, "\u0000", "\ud83d", "a\nb", 'a"b', "a,b;c\td", "='x'", "-1", "10.000", "1万", "2026-13-45", "294247-01-10",
 ]  # fmt: skip
-_SIGNS = [b'"', b",", b";", b"\n", b"\r", b"[", b"]", b"{", b"}", b"\\", b"\0", b"\xff", b"\xef\xbb\xbf", b"'", b"\t", b":"]
+_SIGNS = [
+    b'"',
+    b",",
+    b";",
+    b"\n",
+    b"\r",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"\\",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"'",
+    b"\t",
+    b":",
+]
 
 
 def items(generator: random.Random, number: int) -> list[Item]:
@@ -79,7 +96,9 @@ def broken(generator: random.Random, content: bytes) -> bytes:
         lambda: content + content,
         lambda: content + b"\n" + content[:place],
         lambda: content.replace(b"\n", generator.choice([b"\r\n", b"\r", b"\n\n", b""])),
-        lambda: content.decode("utf-8", "replace").encode(generator.choice(["utf-16", "utf-32", "utf-8-sig", "utf-16-le"])),
+        lambda: content.decode("utf-8", "replace").encode(
+            generator.choice(["utf-16", "utf-32", "utf-8-sig", "utf-16-le"])
+        ),
         lambda: content.decode("utf-8", "replace").encode("cp1252", "replace"),
         lambda: content.replace(b",", b",,", generator.randrange(1, 4)),
         lambda: content.replace(b",", b"", generator.randrange(1, 4)),

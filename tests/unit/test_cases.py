@@ -493,7 +493,7 @@ def test_files_that_never_end_are_refused_by_name(tmp_path: Path) -> None:
 def test_bounds_of_size_and_expansion(tmp_path: Path) -> None:
     write_feed(tmp_path, NOON, GOOD)
     bomb = write_file(tmp_path, "2026-02-20T13:00", b" " * (70 * 1024 * 1024) + b"[]", suffix=".json.gz")
-    large = write_feed(tmp_path, "2026-02-20T14:00", GOOD * 50)
+    large = write_feed(tmp_path, "2026-02-20T14:00", GOOD * 500)
     connection = duckdb.connect()
     feeds, _ = export_folder.scan(tmp_path, ("US",))
     report = landing.land(connection, feeds, limits=readers.Limits(file_bytes=large.stat().st_size - 1, expansion=2))

@@ -24,6 +24,9 @@ def text_of(content: bytes) -> str:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error):
             return ""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        wide = content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff"))
+        return content.decode("utf-32" if wide else "utf-16", "replace")
     return content.replace(b"\0", b"").decode("utf-8", "replace")
 
 
