@@ -41,6 +41,8 @@ _HEADER_SEARCH_LINES = 10
 _HEAD_BYTES = 64 * 1024
 # A header of two thousand columns, which is the most that the console exports, has some 60 kB.
 _HEADER_BYTES = 1024 * 1024
+# What no name of a column has: a piece of a row that was drawn into the header.
+_HEADER_VALUE = re.compile(r"[0-9]{15,}|://|www\.")
 _WHITESPACE = b" \t\r\n"
 # Compressed text grows some twentyfold; a bomb a thousandfold. Small files may do what they want.
 _FREE_EXPANSION_BYTES = 64 * 1024 * 1024
@@ -331,16 +333,23 @@ def _of_single(value: str, text: str, is_lines: bool, reading: Reading) -> list[
         UnreadableFileError: It is neither.
     """
     found = json.loads(value)
+    facts = items.variables()["item_facts"]
+    names = {path for fact in ("video_id", "video_url") for path in facts[fact]}
     if isinstance(found, dict):
-        lists = [
-            (name, inner)
-            for name, outer in found.items()
-            for name, inner in [(name, outer), *((f"{name}.{key}", deep) for key, deep in _entries(outer))]
-            if isinstance(inner, list) and inner and all(isinstance(entry, dict) for entry in inner)
-        ]
-        ids = {path for path in items.variables()["item_facts"]["video_id"] if "." not in path}
-        if ids & found.keys():
+        if found.keys() & facts["video_id"]:
             return [(value, None)]
+        inner: list[tuple[str, object]] = [
+            (name, outer) for name, outer in found.items() if isinstance(outer, dict | list)
+        ]
+        inner += [(f"{name}.{key}", deep) for name, outer in inner for key, deep in _entries(outer)]
+        held = [(name, entry) for name, entry in inner if _is_item(entry, names)]
+        lists = [
+            (name, entries)
+            for name, entries in inner
+            if isinstance(entries, list) and any(_is_item(entry, names) for entry in entries)
+        ]
+        if len(held) == 1 and not lists:
+            lists = [(name, [entry]) for name, entry in held]
         if len(lists) == 1:
             reading.notes.append(f"its items stand under {lists[0][0]}")
             return [(_dumped(entry), None) for entry in lists[0][1]]
@@ -349,6 +358,10 @@ def _of_single(value: str, text: str, is_lines: bool, reading: Reading) -> list[
     reading.content = text
     kind = {dict: "object", str: "varchar", bool: "boolean", type(None): "null"}.get(type(found), "number")
     raise UnreadableFileError(f"is JSON but no list of items (its root is {kind}): export the dataset's items")
+
+
+def _is_item(value: object, names: set[str]) -> bool:
+    return isinstance(value, dict) and bool(value.keys() & names)
 
 
 def _entries(value: object) -> Iterable[tuple[str, object]]:
@@ -611,7 +624,7 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
     shift = _shift(kinds, body)
     pieces = _above(content.removeprefix("\ufeff").splitlines()[: dialect.line], dialect, reading)
-    if any(_KINDS["link"].fullmatch(name) or re.fullmatch(r"[0-9]{15,}", name) for name in header):
+    if any(map(_HEADER_VALUE.search, header)):
         pieces.append(
             (_csv_line(header, dialect), "the header has values among its names: its rows may be read wrongly")
         )

@@ -376,8 +376,8 @@ def check_against(reading: RevenueReading, cached: RevenueReading | None) -> Non
     """Compares a reading with the last good one.
 
     Raises:
-        RevenueReadError: It has no rows, or none that can be read, where there were some, or a header is gone: it must not
-            replace the other.
+        RevenueReadError: It has no rows, or none that can be read, where there were some, or a header is gone: it must
+            not replace the other.
     """
     if cached is None:
         return
