@@ -653,7 +653,7 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
                 (_csv_item([*header, BEYOND], [*cells, _csv_line(extra, dialect).strip(dialect.delimiter)]), None)
             )
             continue
-        elif width < len(header):
+        if width < len(header):
             pieces.append((text, f"has {width} cells, the header names {len(header)}"))
             continue
         pieces.append((_csv_item(header, row), None))

@@ -55,7 +55,8 @@ def relation(connection: duckdb.DuckDBPyConnection, name: str, columns: str, val
 
 
 HEALTH = (
-    "as_of_date, market, kind, is_missing, is_stale, items, distinct_videos, quarantined_items, unreadable_files, message"
+    "as_of_date, market, kind, is_missing, is_stale, items, distinct_videos, quarantined_items,"
+    " unreadable_files, message"
 )
 SCORES = "as_of_date, market, horizon_hours, model, is_baseline, n, absolute_error, actual_gain"
 

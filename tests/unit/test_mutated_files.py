@@ -51,7 +51,8 @@ def land_mutated(folder: Path, first: int, number: int) -> list[str]:
     kept: dict[str, str] = {}
     for file, payload in connection.execute(
         "select loads.file, string_agg(kept.payload, ' ') from raw.loads as loads inner join"
-        " (select load_id, payload::varchar as payload from raw.tiktok_videos union all select load_id, payload from raw.quarantine) as kept"
+        " (select load_id, payload::varchar as payload from raw.tiktok_videos"
+        " union all select load_id, payload from raw.quarantine) as kept"
         " using (load_id) group by all"
     ).fetchall():
         kept[file] = payload or ""
