@@ -15,7 +15,8 @@ EXTREMES: list[Any] = [
     1771563600000000000, "99999999999B", "1e308", "infinity", "-infinity", "NaN", "nan",
     "294247-01-10 04:00:54.775806", "0001-01-01",
     "",
-    " ", "true", "x" * 5000, "[", "{", "[{", '["', "\u0000", "'", '"', "#", [], {}, [None], [[]], {"a": 1}, False, 0, -1,
+    " ",
+    "true", "x" * 5000, "[", "{", "[{", '["', "\u0000", "'", '"', "#", [], {}, [None], [[]], {"a": 1}, False, 0, -1,
 ]  # fmt: skip
 SEEN = datetime(2026, 2, 20, 12)
 COUNTS = ("plays", "likes", "shares", "comments", "saves", "reposts", "author_followers")
