@@ -1,17 +1,26 @@
 # The locks name every package, so that pip resolves nothing (--no-deps).
-# `make run` and `make test` need nothing but python3 >= 3.11; everything else is installed into .venv.
+# `make run` and `make test` need nothing but python3 of 3.11 to 3.13; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 TRENDS := $(BIN)/trends
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help run test lint ruff mypy sqlfluff ui bench demo-delivery drill lock clean
+# In words of any Python 3: pip would only say "No matching distribution". The range is that of pyproject.toml.
+define IS_SUPPORTED
+import sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit("Python 3.11, 3.12 or 3.13 is needed, and %s is %s. Where another one is installed, name it: make run"
+             " PYTHON=python3.13 (dagster-dbt does not support 3.14 yet)." % (sys.argv[1], sys.version.split()[0]))
+endef
+export IS_SUPPORTED
+
+.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .venv/.installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@python=$$(test -x $(BIN)/python && echo $(BIN)/python || echo $(PYTHON)); $$python -c "$$IS_SUPPORTED" $$python
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the locked packages into .venv"
 	@$(PIP) --no-compile -r requirements.lock
@@ -28,9 +37,22 @@ help: ## show this list
 run: .venv/.installed ## set up and run the daily job on the bundled sample
 	$(TRENDS) run --source sample
 
+.venv/.installed-next: .venv/.installed-dev
+	@# The newest DuckDB beside everything else of the lock, in a folder that only this target looks into.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/next duckdb
+	@touch $@
+
+test-next: .venv/.installed-next ## all tests on the newest DuckDB (TESTS=path: some of them)
+	@rm -f .venv/.installed-next
+	@PYTHONPATH=.venv/next $(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
+	PYTHONPATH=.venv/next $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+
 test: .venv/.installed-dev lint ## lint, types, all tests
 	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end.
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40
+
+test-fast: .venv/.installed-dev ## the tests of single modules: no models, no services, under a minute on two idle cores
+	$(BIN)/python -m pytest -q -n 2 tests/unit
 
 lint: .venv/.installed-dev ## ruff, mypy, sqlfluff
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target mypy sqlfluff ruff
@@ -62,10 +84,16 @@ demo-delivery: .venv/.installed-dev ## a daily run delivered into a local servic
 drill: .venv/.installed-dev ## kill -9 twice at every request of a delivery, run again: everything is there once
 	DRILL_STEP=1 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_delivery.py -k 'so_many_requests or killed_anywhere'
 
+drill-builds: .venv/.installed-dev ## build homes of full size 20 times each: all tables come out the same
+	DRILL_BUILDS=1 $(BIN)/python -m pytest -q tests/integration/test_repeated_builds.py -k again_and_again
+
+drill-upgrade: .venv/.installed-dev ## homes that earlier commits made and delivered, brought along by one run (some minutes)
+	$(BIN)/python -m tests.service.upgrade_drill
+
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-dev.in -o requirements-dev.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay
-	rm -rf .venv target .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .compiled target .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models, dbt_specs
 from warehouse.store import Store
@@ -44,12 +44,12 @@ def report(directory: Path) -> str:
     write_export_folder(simulation, directory / "feeds")
     store = Store(directory / "home")
     feeds, refusals = export_folder.scan(directory / "feeds", ("US", "UK"))
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=datetime.now(UTC))
         dates = [day.isoformat() for day in landing.landed_dates(connection)]
     compiled_models.build(PROJECT, store, dates, dbt_specs.load(PROJECT).polled)
     seconds = time.monotonic() - started
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         connection.register("planted", simulation.truth.bursts)
         _prepare(connection)
         rows = [_rates(connection, "this product", "product"), *_others(connection)]
@@ -165,6 +165,5 @@ def _outcomes(connection_of: Store) -> list[str]:
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
+    (row,) = connection.execute(sql).fetchall()
     return row

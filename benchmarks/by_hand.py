@@ -73,7 +73,7 @@ def _differences(connection: duckdb.DuckDBPyConnection, mart: str, day: date) ->
     same_key = " and ".join(f"ours.{key} is not distinct from theirs.{key}" for key in keys)
     differs = " or ".join(_differs(name, data_type) for name, data_type in columns.items() if name not in keys)
     first = f"date '{day}' - {_DAYS_BEFORE.get(mart, 0)}"
-    row = connection.execute(f"""
+    [(differing,)] = connection.execute(f"""
         with
         ours as (select *, 1 as is_there from temp.main.{mart}),
         theirs as (
@@ -85,8 +85,8 @@ def _differences(connection: duckdb.DuckDBPyConnection, mart: str, day: date) ->
             full join theirs on {same_key}
         )
         select greatest(differing, abs((select count(*) from ours) - (select count(*) from theirs))) from compared
-    """).fetchone()
-    return int(row[0]) if row else 0
+    """).fetchall()
+    return int(differing)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:

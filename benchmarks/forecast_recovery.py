@@ -94,7 +94,7 @@ def _spiking(connection: duckdb.DuckDBPyConnection) -> list[str]:
         # A second reading has only the age's usual course as its expectation, later ones a measured pace before.
         for which, condition in (("all", "true"), ("second", "is_second"), ("third and later", "not is_second")):
             for lift in LIFTS:
-                row = connection.execute(
+                [(count, *shares)] = connection.execute(
                     f"""
                     select
                         count(*) filter (lift >= $lift),
@@ -105,8 +105,7 @@ def _spiking(connection: duckdb.DuckDBPyConnection) -> list[str]:
                     where {condition}
                     """,
                     {"lift": lift},
-                ).fetchone()
-                count, *shares = row or (0, None, None, None)
+                ).fetchall()
                 cells = " | ".join(_share(value) for value in shares)
                 lines.append(f"| {mode} | {which} | >= {lift:g} | {count:,} | {cells} |")
     return lines
@@ -119,18 +118,17 @@ def _over_expected(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for label, low, high in (("none", 1, 1 + 1e-9), ("up to 1.5", 1 + 1e-9, 1.5), *_bands()):
-        row = connection.execute(
+        [(count, *quantiles)] = connection.execute(
             """
             select
                 count(*), quantile_cont(over_expected, 0.1), median(over_expected), quantile_cont(over_expected, 0.9)
             from measured where lift >= $low and lift < $high
             """,
             {"low": low, "high": high},
-        ).fetchone()
-        count, *quantiles = row or (0, None, None, None)
+        ).fetchall()
         cells = " | ".join("-" if value is None else f"{value:.2f}" for value in quantiles)
         lines.append(f"| {label} | {count:,} | {cells} |")
-    ranked = connection.execute(
+    [(auc,)] = connection.execute(
         """
         with placed as (
             select lift >= $lift as is_burst, rank() over (order by over_expected) as place,
@@ -144,12 +142,12 @@ def _over_expected(connection: duckdb.DuckDBPyConnection) -> list[str]:
         from placed
         """,
         {"lift": LIFTS[0]},
-    ).fetchone()
+    ).fetchall()
     return [
         *lines,
         "",
         f"A reading with a lift of at least {LIFTS[0]:g} has the higher ratio than one without a burst in"
-        f" {_share(ranked[0] if ranked else None)} of pairs (AUC; 50 % would be chance).",
+        f" {_share(auc)} of pairs (AUC; 50 % would be chance).",
     ]
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest import export_folder, landing
-from orchestration import compiled_models, dbt_runner
-from orchestration.assets.models import batches
+from ingest import export_folder, facts, landing
+from orchestration import compiled_models, dbt_runner, rebuild
 from warehouse import publish
-from warehouse.store import Store, checkpoint
+from warehouse.store import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
 MARKETS = ("US", "UK")
@@ -32,20 +31,15 @@ def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
     store = Store(home)
     feeds, refusals = export_folder.scan(folder, MARKETS, until=until)
     now = datetime.now(UTC)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=now)
         dates = landing.landed_dates(connection)
         for day in dates:
             landing.cutoff_for(connection, day, now=now)
-        rows = connection.execute(
-            "select observed_at::date::varchar, sum(item_count)::bigint from raw.loads where kind = 'videos' group by 1"
-        ).fetchall()
-    rows_by_date = dict.fromkeys((day.isoformat() for day in dates), 0) | dict(rows)
-    for batch in batches(rows_by_date):
-        compiled_models.build(PROJECT, store, batch)
-        with store.writer() as connection:
-            publish.record_builds(connection, batch, "benchmark", [])
-            checkpoint(connection)
+        rows = rebuild.rows_by_date(connection, dates)
+    for batch in rebuild.batches(rows):
+        results = compiled_models.build(PROJECT, store, batch)
+        rebuild.record(store, batch, results, "benchmark")
     # With comments, as every publication has them: the measured run must not be the first to set them.
     publish.publish(
         store,

@@ -26,7 +26,7 @@ from openpyxl import Workbook, load_workbook
 
 from benchmarks import by_hand
 from benchmarks.home import MARKETS, PROJECT, backfill
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from ingest.simulator import simulate, write_export_folder
 from ingest.simulator.config import bench_config
 from orchestration import compiled_models
@@ -143,7 +143,7 @@ def _landing(feeds: Path, scratch: Path) -> str:
     size = sum(path.stat().st_size for path in files) / 1e6
     store = Store(scratch.with_suffix(""))
     offered, refusals = export_folder.scan(feeds, MARKETS)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         ours = _timed(lambda: landing.land(connection, offered, refusals, landed_at=datetime.now(UTC)))
     connection = duckdb.connect(str(scratch))
     names = [str(path) for path in files]
@@ -167,7 +167,7 @@ def _transform(home: Path, feeds: Path, day: date) -> str:
     store = Store(home)
     offered, refusals = export_folder.scan(feeds, MARKETS)
     now = datetime.now(UTC)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, offered, refusals, landed_at=now)
         landing.cutoff_for(connection, day, now=now)
     compiled_models.compiled(PROJECT)
@@ -271,10 +271,9 @@ class _BuildFile:
 
 def _build_file(home: Path) -> _BuildFile:
     with Store(home).model_writer() as connection:
-        row = connection.execute(
+        [(used, size)] = connection.execute(
             "select sum(used_blocks * block_size), sum(total_blocks * block_size) from pragma_database_size()"
-        )
-        used, size = row.fetchone() or (0, 0)
+        ).fetchall()
     return _BuildFile(used / 2**20, size / 2**20)
 
 

@@ -257,9 +257,7 @@ _PHASE = """
 
 
 def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> Sequence[float]:
-    row = connection.execute(sql).fetchone()
-    if row is None:
-        raise ValueError(f"no row from {sql}")
+    (row,) = connection.execute(sql).fetchall()
     return row
 
 

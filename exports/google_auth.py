@@ -14,6 +14,7 @@ import binascii
 import datetime as dt
 import functools
 import json
+import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -69,6 +70,13 @@ _REMEDIES = {
     "notFound": "Check the id, and that it is shared with the account that signs in",
     "PERMISSION_DENIED": "Share it with the account that signs in, with the right to edit",
 }
+
+
+# Shown before the answer is waited for. Google sends the browser to this machine, which only a browser on it reaches.
+CONSENT_PROMPT = """Open this address and allow access: {url}
+Waiting for the answer. If the browser is on another machine, it ends at an address that begins with http://localhost \
+and does not open: copy it, and in a second terminal on this machine run: curl 'ADDRESS'"""
+_TERMINAL_BROWSERS = ("www-browser", "links", "elinks", "lynx", "w3m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ def authorize_in_browser(
         auth_uri: Google's consent page.
         token_uri: Google's token endpoint.
         browser: Name of a browser known to ``webbrowser``; ``None`` for the default. The address is printed
-            as well, for machines without one.
+            as well; on a machine without a browser it is all there is.
         timeout_seconds: How long to wait for the user.
 
     Returns:
@@ -190,7 +198,8 @@ def authorize_in_browser(
         credentials = flow.run_local_server(
             port=0,
             browser=browser,
-            authorization_prompt_message="Open this address and allow access: {url}",
+            open_browser=_has_browser(browser),
+            authorization_prompt_message=CONSENT_PROMPT,
             timeout_seconds=timeout_seconds,
             access_type="offline",
             prompt="consent",
@@ -207,6 +216,14 @@ def authorize_in_browser(
         problem,
         remedy="Try again, and allow every right on the consent page",
     )
+
+
+def _has_browser(name: str | None) -> bool:
+    """Whether a window can be opened here; a browser of the terminal would take it away from the address."""
+    try:
+        return getattr(webbrowser.get(name), "name", "") not in _TERMINAL_BROWSERS
+    except webbrowser.Error:
+        return False
 
 
 def _credentials(config: GoogleConfig, scopes: Sequence[str]) -> tuple[google.auth.credentials.Credentials, str]:

@@ -89,17 +89,16 @@ def open_day(published: Path, as_of_date: date) -> Iterator[Day]:
     """
     connection = connect(published, read_only=True)
     try:
-        row = connection.execute("select cutoff_at from meta.builds where as_of_date = ?", [as_of_date]).fetchone()
-        if row is None:
-            known = connection.execute("select min(as_of_date), max(as_of_date) from meta.builds").fetchone()
-            first, last = known or (None, None)
+        built = connection.execute("select cutoff_at from meta.builds where as_of_date = ?", [as_of_date]).fetchall()
+        if not built:
+            [(first, last)] = connection.execute("select min(as_of_date), max(as_of_date) from meta.builds").fetchall()
             message = f"{published} has no {as_of_date}: it holds {first} to {last}"
             raise LookupError(message)
         markets = connection.execute(
             "select market from marts.source_health where as_of_date = ? group by market order by min(market_order)",
             [as_of_date],
         ).fetchall()
-        yield Day(connection, as_of_date, row[0], tuple(market for (market,) in markets))
+        yield Day(connection, as_of_date, built[0][0], tuple(market for (market,) in markets))
     finally:
         connection.close()
 
@@ -291,8 +290,8 @@ def actions(day: Day, limit: int) -> list[dict[str, Any]]:
 
 def sources_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of the sources whose rows are behind the published file."""
-    row = connection.execute("select sources from meta.publication").fetchone()
-    return str(row[0]).split(", ") if row else []
+    rows = connection.execute("select sources from meta.publication").fetchall()
+    return str(rows[0][0]).split(", ") if rows else []
 
 
 def builds(day: Day) -> list[dict[str, Any]]:
@@ -543,19 +542,19 @@ def sources(day: Day) -> dict[str, Any]:
     }
 
 
-def last_poll(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The latest poll's row of `micro_polls` and its rows of `acceleration_alerts`, strongest first.
+def last_poll(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A date's latest poll: its row of `micro_polls` and its rows of `acceleration_alerts`, strongest first.
 
     Raises:
-        LookupError: No poll was published.
+        LookupError: No poll of the date was published.
     """
-    latest = "where poll_at = (select max(poll_at) from marts.micro_polls)"
+    latest = "where poll_at = (select max(poll_at) from marts.micro_polls where as_of_date = ?)"
     found = [
-        _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}")).dicts()
+        _table(connection.execute(f"select * from marts.{mart} {latest} order by {order}", [as_of_date])).dicts()
         for mart, order in (("micro_polls", "poll_at"), ("acceleration_alerts", "tier_rank desc, extra_views desc"))
     ]
     if not found[0]:
-        message = "no poll was published: run `trends poll`"
+        message = f"no poll of {as_of_date} was published: run `trends poll --date {as_of_date}`"
         raise LookupError(message)
     return found[0][0], found[1]
 
@@ -614,10 +613,13 @@ def scorecard_days(
 
 def scored_period(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None, int]:
     """First and last date with a scored forecast (None without one), and the number of days with readings."""
-    scored = connection.execute("select min(as_of_date), max(as_of_date) from marts.forecast_scores").fetchone()
-    days = connection.execute("select count(distinct cast(observed_at as date)) from marts.video_readings").fetchone()
-    first, last = scored or (None, None)
-    return first, last, days[0] if days else 0
+    [(first, last)] = connection.execute(
+        "select min(as_of_date), max(as_of_date) from marts.forecast_scores"
+    ).fetchall()
+    [(days,)] = connection.execute(
+        "select count(distinct cast(observed_at as date)) from marts.video_readings"
+    ).fetchall()
+    return first, last, days
 
 
 # ---------- revenue

@@ -4,8 +4,8 @@ Belongs here: the receipt, the protocol the delivery rooms are written against, 
 be here: knowledge of any service. A receipt without a ``remote_id`` or ``digest`` is an intent: the effect was
 about to happen. Rooms write the intent before the effect where the effect can't be found by looking.
 
-The table is ``meta.receipts``. It is bookkeeping about the outside world, not a mart: it is never published. Only
-the copy of the database itself is noted elsewhere, in a file beside it.
+The table is ``meta.receipts`` of the facts. It is bookkeeping about the outside world, not a mart: it is never
+published. Only the copy of the database itself is noted elsewhere, in a file beside it.
 """
 
 import datetime as dt
@@ -21,21 +21,6 @@ from typing import Any, Protocol
 import duckdb
 
 from ingest.apify import RunRecord
-
-DDL = """
-create schema if not exists meta;
-
-create table if not exists meta.receipts (
-    idempotency_key varchar primary key,
-    effect varchar not null,
-    target varchar not null,
-    remote_id varchar,
-    digest varchar,
-    detail json not null,
-    as_of_date date,
-    created_at timestamp not null
-);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +62,11 @@ class Receipts(Protocol):
 
 
 class DuckDBReceipts:
-    """Receipts in ``meta.receipts`` of the build database; safe to share between threads.
+    """Receipts in ``meta.receipts`` of the facts; safe to share between threads.
 
     Args:
-        connect: Opens a writing connection as a context manager. It is called for each operation, so that no
-            lock on the database is held while a service is being waited for.
+        connect: Opens a writing connection to the facts as a context manager. It is called for each operation, so
+            that no lock on the database is held while a service is being waited for.
         clock: The present, aware UTC.
     """
 
@@ -93,7 +78,6 @@ class DuckDBReceipts:
         self._connect = connect
         self._clock = clock
         self._lock = threading.Lock()
-        self._is_prepared = False
 
     def find(self, idempotency_key: str) -> Receipt | None:
         """Returns the receipt of a key, or ``None``."""
@@ -103,10 +87,11 @@ class DuckDBReceipts:
     def save(self, receipt: Receipt) -> None:
         """Writes a receipt, replacing an earlier one of the same key; its first ``created_at`` stays."""
         with self._lock, self._connect() as connection:
-            self._prepare(connection)
             connection.execute(
                 """
-                insert into meta.receipts values (?, ?, ?, ?, ?, ?, ?, ?)
+                insert into meta.receipts (
+                    idempotency_key, effect, target, remote_id, digest, detail, as_of_date, created_at
+                ) values (?, ?, ?, ?, ?, ?, ?, ?)
                 on conflict (idempotency_key) do update set
                     effect = excluded.effect,
                     target = excluded.target,
@@ -131,14 +116,8 @@ class DuckDBReceipts:
         """Returns all receipts of a day, ordered by key."""
         return self._read("as_of_date = ?", as_of_date)
 
-    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        if not self._is_prepared:
-            connection.execute(DDL)
-            self._is_prepared = True
-
     def _read(self, condition: str, value: object) -> list[Receipt]:
         with self._lock, self._connect() as connection:
-            self._prepare(connection)
             # The condition is one of the two literals above, the value is bound.
             query = (
                 "select idempotency_key, effect, target, remote_id, digest, detail, as_of_date, created_at "

@@ -1,8 +1,8 @@
-"""Landing: the raw tables' definitions and the only code that writes them.
+"""Landing: the only code that writes the raw tables.
 
-Belongs here: raw and meta DDL, what is landed and what goes to quarantine, idempotence, as-of cut-offs. Must not be
-here: what is in a file (`readers`, `items`), what a value means (staging models), where files come from
-(`export_folder`, `apify`, `simulator`), the environment.
+Belongs here: what is landed and what goes to quarantine, idempotence, as-of cut-offs. Must not be here: what is in a
+file (`readers`, `items`), the tables' definitions (`migrations`), what a value means (staging models), where files come
+from (`export_folder`, `apify`, `simulator`), the environment.
 
 Raw is append-only. Files are landed in batches, one transaction each: all of a file's items, or none. How files are
 read is `readers`' business, which items are of use `items`'. Landing the same thing twice adds nothing; the same
@@ -30,148 +30,14 @@ KINDS = ("videos", "music")
 # Files are checked and inserted together up to this size: one transaction for many small polls, bounded memory.
 BATCH_BYTES = 256 * 1024 * 1024
 
-# Of both kinds of feeds: a table made `as from` another one would not have its compression.
-_ITEM_COLUMNS = """
-    load_id bigint not null,
-    item_index bigint not null,
-    source varchar not null,
-    market varchar not null,
-    kind varchar not null,
-    run_id varchar,
-    dataset_id varchar,
-    observed_at timestamp not null,
-    landed_at timestamp not null,
-    item_hash varchar not null,
-    payload json not null using compression zstd"""
-RAW_DDL = f"""
-create schema if not exists raw;
-create schema if not exists meta;
-
-create table if not exists raw.loads (
-    load_id bigint primary key,
-    source varchar not null,
-    market varchar,
-    kind varchar,
-    file varchar not null,
-    file_bytes bigint,
-    file_modified_at timestamp,
-    run_id varchar,
-    dataset_id varchar,
-    observed_at timestamp,
-    landed_at timestamp not null,
-    content_hash varchar,
-    item_count bigint not null,
-    quarantined_count bigint not null,
-    status varchar not null,
-    repeats_load_id bigint,
-    reason varchar
-);
-comment on table raw.loads is 'One row per feed file that was offered: what it was, what became of it, and why.';
-comment on column raw.loads.status is
-    'landed | repeat (same items as repeats_load_id, kept as a further feed) | empty | unreadable | missing';
-
-create table if not exists raw.tiktok_videos ({_ITEM_COLUMNS}
-);
-comment on table raw.tiktok_videos is 'Video items as they came, one row per item of a feed, with their envelope.';
-
-create table if not exists raw.tiktok_music ({_ITEM_COLUMNS}
-);
-comment on table raw.tiktok_music is 'Items of music feeds as they came, one row per item, with their envelope.';
-
-create table if not exists raw.quarantine (
-    load_id bigint not null,
-    item_index bigint,
-    source varchar not null,
-    market varchar,
-    kind varchar,
-    file varchar not null,
-    observed_at timestamp,
-    landed_at timestamp not null,
-    reason varchar not null,
-    payload varchar
-);
-comment on table raw.quarantine is 'What could not be read: an item, or (item_index is null) a whole file, and why.';
-
-create table if not exists raw.seasonal_dates (
-    calendar_id bigint not null,
-    calendar_hash varchar not null,
-    landed_at timestamp not null,
-    event_key varchar not null,
-    rule varchar not null,
-    event_date date not null,
-    resolved_by varchar not null,
-    is_approximate boolean not null
-);
-comment on table raw.seasonal_dates is
-    'Dates of the seasonal events as resolved from the seed: one whole calendar per edit, the highest id holds.';
-
-create table if not exists raw.revenue_reads (
-    read_id bigint primary key,
-    attempted_at timestamp not null,
-    source varchar not null,
-    observed_at timestamp,
-    is_simulated boolean not null,
-    locale varchar not null,
-    time_zone varchar not null,
-    content_hash varchar not null,
-    row_count bigint not null,
-    quarantined_count bigint not null,
-    rows_read_id bigint not null,
-    failure varchar not null,
-    notes varchar not null
-);
-comment on table raw.revenue_reads is
-    'One row per attempt to read revenue: which source answered, why no better one did, which reading holds its rows.';
-
-create table if not exists raw.revenue_rows (
-    read_id bigint not null,
-    sheet_row integer not null,
-    url varchar,
-    video_id varchar,
-    account varchar,
-    template_link varchar,
-    received decimal(18, 4),
-    estimated decimal(18, 4),
-    us_eu3_installs bigint,
-    row_installs bigint,
-    trend_description varchar,
-    momentum_at_detection double,
-    trigger_level varchar,
-    action_window varchar,
-    market varchar,
-    ai_category varchar,
-    age_at_detection_hours double,
-    first_seen_on date,
-    notes varchar,
-    tutorial_link varchar,
-    entered varchar not null
-);
-comment on table raw.revenue_rows is
-    'Readable rows of the revenue sheet, typed by the sheet''s locale, and (entered) every cell as it was displayed.';
-
-create table if not exists raw.revenue_quarantine (
-    read_id bigint not null,
-    sheet_row integer not null,
-    problem varchar not null,
-    entered varchar not null
-);
-comment on table raw.revenue_quarantine is 'Rows of the revenue sheet with an unreadable amount or date, and why.';
-
-create table if not exists meta.cutoffs (
-    as_of_date date primary key,
-    cutoff_at timestamp not null,
-    origin varchar not null
-);
-comment on table meta.cutoffs is
-    'The stored moment up to which a date sees raw rows. origin: live | day_end | override.';
-
-create table if not exists meta.revenue_cutoffs (
-    as_of_date date primary key,
-    cutoff_at timestamp not null
-);
-comment on table meta.revenue_cutoffs is
-    'Dates whose revenue was built again after the sheet had changed, and the moment up to which they see it.';
-"""
+_LOAD_COLUMNS = (
+    "load_id", "source", "market", "kind", "file", "file_bytes", "file_modified_at", "run_id", "dataset_id",
+    "observed_at", "landed_at", "content_hash", "item_count", "quarantined_count", "status", "repeats_load_id",
+    "reason",
+)  # fmt: skip
+_ITEM_COLUMNS = (
+    "load_id, item_index, source, market, kind, run_id, dataset_id, observed_at, landed_at, item_hash, payload"
+)
 
 # Of a digest, in which DuckDB's md5_number_upper stands; md5_number_lower in the other half.
 _LOW_64_BITS = 2**64 - 1
@@ -274,18 +140,13 @@ class _Offered:
     reason: str | None = None
 
     def load_row(self, landed_at: datetime) -> tuple[object, ...]:
-        """The row of `raw.loads`, in the table's column order."""
+        """The row of `raw.loads`, in the order of `_LOAD_COLUMNS`."""
         feed = self.feed
         return (
             self.load_id, feed.source, feed.market, feed.kind, readers.shown(feed.path), self.file_bytes,
             self.modified_at, feed.run_id, feed.dataset_id, _naive_utc(feed.observed_at), landed_at,
             self.content_hash, self.items, self.quarantined, self.status, self.repeats, self.reason,
         )  # fmt: skip
-
-
-def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Creates the raw and meta tables where they are missing. Idempotent."""
-    connection.execute(RAW_DDL)
 
 
 def land(
@@ -312,7 +173,6 @@ def land(
     Returns:
         The counts and, by name, everything that could not be read. Bad files never raise.
     """
-    ensure_tables(connection)
     moment = _naive_utc(landed_at or datetime.now(UTC))
     known_files = _known_files(connection)
     report = LandingReport()
@@ -358,7 +218,6 @@ def record_missing(
         source: Source name of the envelope.
         at: Aware time of the attempt.
     """
-    ensure_tables(connection)
     moment = _naive_utc(at)
     with _transaction(connection):
         for item in missing:
@@ -389,31 +248,30 @@ def cutoff_for(
     Returns:
         The aware UTC cut-off.
     """
-    ensure_tables(connection)
     if override is not None:
         decided, origin = _naive_utc(override), "override"
         connection.execute("delete from meta.cutoffs where as_of_date = ?", [as_of_date])
     else:
-        stored = connection.execute("select cutoff_at from meta.cutoffs where as_of_date = ?", [as_of_date]).fetchone()
-        if stored is not None:
-            return stored[0].replace(tzinfo=UTC)
+        stored = connection.execute("select cutoff_at from meta.cutoffs where as_of_date = ?", [as_of_date]).fetchall()
+        if stored:
+            return stored[0][0].replace(tzinfo=UTC)
         day_end = datetime.combine(as_of_date, time.max)
         moment = _naive_utc(now)
         decided, origin = (moment, "live") if moment < day_end else (day_end, "day_end")
-    connection.execute("insert into meta.cutoffs values (?, ?, ?)", [as_of_date, decided, origin])
+    connection.execute(
+        "insert into meta.cutoffs (as_of_date, cutoff_at, origin) values (?, ?, ?)", [as_of_date, decided, origin]
+    )
     return decided.replace(tzinfo=UTC)
 
 
 def landed_runs(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Run ids of the sources whose feeds were landed."""
-    ensure_tables(connection)
     rows = connection.execute("select distinct run_id from raw.loads where run_id is not null").fetchall()
     return {row[0] for row in rows}
 
 
 def landed_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
     """Dates (UTC) that have at least one readable feed, oldest first."""
-    ensure_tables(connection)
     rows = connection.execute(
         "select distinct observed_at::date as observed_date from raw.loads"
         " where status in ('landed', 'repeat', 'empty') and observed_at is not null order by 1"
@@ -444,8 +302,8 @@ def _record_refusal(connection: duckdb.DuckDBPyConnection, refusal: Refusal, sou
     seen = connection.execute(
         "select 1 from raw.loads where file = ? and reason = ? and status = 'unreadable'",
         [file, refusal.reason],
-    ).fetchone()
-    if seen is not None:
+    ).fetchall()
+    if seen:
         return
     with _transaction(connection):
         load_id = _next_load_id(connection)
@@ -487,7 +345,7 @@ def _land_batch(
             return
         connection.executemany("insert into accepted values (?, ?)", rows)
         connection.executemany(
-            f"insert into raw.loads values ({', '.join('?' * 17)})",
+            f"insert into raw.loads ({', '.join(_LOAD_COLUMNS)}) values ({', '.join('?' * len(_LOAD_COLUMNS))})",
             [offered.load_row(landed_at) for offered in batch if offered.load_id is not None],
         )
         kept = 0
@@ -495,7 +353,7 @@ def _land_batch(
             kept += _count(
                 connection.execute(
                     f"""
-                insert into raw.tiktok_{kind}
+                insert into raw.tiktok_{kind} ({_ITEM_COLUMNS})
                 select
                     loads.load_id, items.item_index, loads.source, loads.market, loads.kind, loads.run_id,
                     loads.dataset_id, loads.observed_at, loads.landed_at, {_ITEM_HASH}, incoming.payload
@@ -511,6 +369,7 @@ def _land_batch(
             connection.execute(
                 """
             insert into raw.quarantine
+                (load_id, item_index, source, market, kind, file, observed_at, landed_at, reason, payload)
             select
                 loads.load_id, items.item_index, loads.source, loads.market, loads.kind, loads.file,
                 loads.observed_at, loads.landed_at, items.reason, incoming.payload
@@ -532,7 +391,8 @@ def _land_batch(
                 connection.execute(
                     """
                     insert into raw.quarantine
-                    select load_id, null, source, market, kind, file, observed_at, landed_at, reason, ?
+                        (load_id, source, market, kind, file, observed_at, landed_at, reason, payload)
+                    select load_id, source, market, kind, file, observed_at, landed_at, reason, ?
                     from raw.loads where load_id = ?
                     """,
                     [offered.content, offered.load_id],
@@ -626,8 +486,8 @@ def _count(inserted: duckdb.DuckDBPyConnection) -> int:
 
 def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
     # Not a sequence: a rolled-back load must not leave a gap that looks like lost data. The writer lock makes it safe.
-    row = connection.execute("select coalesce(max(load_id), 0) + 1 from raw.loads").fetchone()
-    return int(row[0]) if row else 1
+    [(load_id,)] = connection.execute("select coalesce(max(load_id), 0) + 1 from raw.loads").fetchall()
+    return int(load_id)
 
 
 @contextmanager

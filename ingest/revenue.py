@@ -29,7 +29,6 @@ from gspread.urls import SPREADSHEETS_API_V4_BASE_URL
 from gspread.utils import rowcol_to_a1
 
 from exports.google_auth import SCOPE_SHEETS_READ, GoogleConfig, GoogleSession, guarded, sign_in
-from ingest import landing
 from ingest.retries import Policy, ServiceError
 from ingest.sheet_values import CellValue, Conventions, UnreadableError, conventions, count, day, is_blank, money
 
@@ -477,9 +476,9 @@ def renew_cutoffs(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[d
         as_of_dates: The dates.
         now: Aware time.
     """
-    landing.ensure_tables(connection)
     connection.executemany(
-        "insert or replace into meta.revenue_cutoffs values (?, ?)", [(day, _naive(now)) for day in as_of_dates]
+        "insert or replace into meta.revenue_cutoffs (as_of_date, cutoff_at) values (?, ?)",
+        [(day, _naive(now)) for day in as_of_dates],
     )
 
 
@@ -494,7 +493,6 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
     Returns:
         The reading's id.
     """
-    landing.ensure_tables(connection)
     moment, observed_at = _naive(attempted_at), _naive(reading.observed_at) if reading.observed_at else None
     digest = content_hash(reading)
     read_id = connection.execute("select coalesce(max(read_id), 0) + 1 from raw.revenue_reads").fetchall()[0][0]
@@ -504,7 +502,9 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
     connection.begin()
     try:
         connection.execute(
-            f"insert into raw.revenue_reads values ({', '.join('?' * 13)})",
+            "insert into raw.revenue_reads (read_id, attempted_at, source, observed_at, is_simulated, locale,"
+            " time_zone, content_hash, row_count, quarantined_count, rows_read_id, failure, notes)"
+            f" values ({', '.join('?' * 13)})",
             [
                 read_id, moment, reading.source, observed_at, reading.is_simulated, reading.locale, reading.time_zone,
                 digest, len(reading.readable), len(reading.problems), same or read_id, reading.failure,
@@ -518,6 +518,13 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
         connection.rollback()
         raise
     return int(read_id)
+
+
+_ROW_COLUMNS = (
+    "read_id, sheet_row, url, video_id, account, template_link, received, estimated, us_eu3_installs, row_installs,"
+    " trend_description, momentum_at_detection, trigger_level, action_window, market, ai_category,"
+    " age_at_detection_hours, first_seen_on, notes, tutorial_link, entered"
+)
 
 
 def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: RevenueReading) -> None:
@@ -536,9 +543,13 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
         if row.problem is not None
     ]
     if readable:
-        connection.executemany(f"insert into raw.revenue_rows values ({', '.join('?' * 21)})", readable)
+        connection.executemany(
+            f"insert into raw.revenue_rows ({_ROW_COLUMNS}) values ({', '.join('?' * len(readable[0]))})", readable
+        )
     if unreadable:
-        connection.executemany("insert into raw.revenue_quarantine values (?, ?, ?, ?)", unreadable)
+        connection.executemany(
+            "insert into raw.revenue_quarantine (read_id, sheet_row, problem, entered) values (?, ?, ?, ?)", unreadable
+        )
 
 
 class _EndpointClient(gspread.HTTPClient):

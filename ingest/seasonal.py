@@ -39,8 +39,6 @@ from dateutil.easter import easter
 from hijridate import Hijri, ummalqura
 from pyluach.dates import HebrewDate
 
-from ingest import landing
-
 # Wide enough for any backfill and for planning ahead; beyond a library's range events are absent, not guessed.
 FIRST_YEAR = 2010
 LAST_YEAR = 2045
@@ -266,21 +264,21 @@ def land_seasonal_dates(
     Returns:
         Whether anything was added.
     """
-    landing.ensure_tables(connection)
     digest = hashlib.sha256()
     for row in calendar_table.to_pylist():
         digest.update(repr(sorted(row.items())).encode())
     calendar_hash = digest.hexdigest()
     newest = connection.execute(
         "select calendar_id, calendar_hash from raw.seasonal_dates order by calendar_id desc limit 1"
-    ).fetchone()
-    if newest is not None and newest[1] == calendar_hash:
+    ).fetchall()
+    if newest and newest[0][1] == calendar_hash:
         return False
     connection.register("resolved_calendar", calendar_table)
     connection.execute(
-        "insert into raw.seasonal_dates"
+        "insert into raw.seasonal_dates (calendar_id, calendar_hash, landed_at, event_key, rule, event_date,"
+        " resolved_by, is_approximate)"
         " select ?, ?, ?, event_key, rule, event_date, resolved_by, is_approximate from resolved_calendar",
-        [1 if newest is None else newest[0] + 1, calendar_hash, landed_at.astimezone(UTC).replace(tzinfo=None)],
+        [newest[0][0] + 1 if newest else 1, calendar_hash, landed_at.astimezone(UTC).replace(tzinfo=None)],
     )
     connection.unregister("resolved_calendar")
     return True

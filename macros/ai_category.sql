@@ -9,8 +9,7 @@
 {% macro ai_word_lists(terms_relation) -%}
     {%- set lists = {} -%}
     {%- if execute -%}
-        {%- set rows = run_query('select kind, term from ' ~ terms_relation ~ ' order by kind, term') -%}
-        {%- for row in rows.rows -%}
+        {%- for row in rows_of_seed(terms_relation, 'kind, term') -%}
             {%- do lists.setdefault(row[0], []).append(row[1]) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -21,8 +20,7 @@
 {% macro ai_weights(weights_relation) -%}
     {%- set weights = {} -%}
     {%- if execute -%}
-        {%- set rows = run_query('select evidence, weight from ' ~ weights_relation ~ ' order by evidence') -%}
-        {%- for row in rows.rows -%}
+        {%- for row in rows_of_seed(weights_relation, 'evidence, weight') -%}
             {%- do weights.update({row[0]: row[1] | float}) -%}
         {%- endfor -%}
     {%- endif -%}

@@ -12,6 +12,7 @@
         'unique_key': node.config.unique_key,
         'dest_columns': adapter.get_columns_in_relation(target),
         'incremental_predicates': none,
+        'node': node,
     } -%}
     {%- set strategy = context['get_incremental_' ~ node.config.incremental_strategy ~ '_sql'] -%}
     {%- do print(tojson({node.unique_id: strategy(arguments)})) -%}

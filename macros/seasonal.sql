@@ -18,8 +18,7 @@
 {% macro seasonal_keywords(events_relation) -%}
     {%- set keywords = {} -%}
     {%- if execute -%}
-        {%- set rows = run_query('select key, lower(keywords) from ' ~ events_relation ~ ' order by key') -%}
-        {%- for row in rows.rows if row[1] -%}
+        {%- for row in rows_of_seed(events_relation, 'key, lower(keywords)') if row[1] -%}
             {%- set terms = [] -%}
             {%- for term in row[1].split('|') if term | trim -%}{%- do terms.append(term | trim) -%}{%- endfor -%}
             {%- if terms -%}{%- do keywords.update({row[0]: terms}) -%}{%- endif -%}

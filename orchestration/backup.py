@@ -94,15 +94,15 @@ def restore(settings: Settings, store: Store, *, force: bool = False, if_newer: 
         path = Path(directory) / COPY_NAME
         drive.fetch(config, session, there, path)
         state, aside = copies.put_back(store, path, _further(settings, store), force=force)
-    kept = f"; the build file of before is {aside}" if aside else ""
-    return f"restored {store.build_path} from Drive: {copies.describe(state)}{kept}"
+    kept = f"; the facts of before are {aside}" if aside else ""
+    return f"restored {store.facts_path} from Drive: {copies.describe(state)}{kept}"
 
 
 def _refuse_to_lose(store: Store, there: State) -> None:
     if copies.holds(store, there):
         return
     message = (
-        f"the copy in Drive ({copies.describe(there)}) has loads that {store.build_path} lacks, nothing was uploaded:"
+        f"the copy in Drive ({copies.describe(there)}) has loads that {store.facts_path} lacks, nothing was uploaded:"
         " `trends restore` first; or `trends backup --force` to replace the copy by this warehouse"
     )
     raise BackupError(message)

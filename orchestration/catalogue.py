@@ -26,7 +26,10 @@ DAILY = dg.FreshnessPolicy.cron(timetable.DAILY_DEADLINE_CRON, timedelta(hours=t
 
 
 def complete(
-    assets: Iterable[dg.AssetsDefinition], owners: Sequence[str], columns: Columns
+    assets: Iterable[dg.AssetsDefinition],
+    owners: Sequence[str],
+    columns: Columns,
+    partitions: dg.PartitionsDefinition,
 ) -> Sequence[dg.AssetsDefinition]:
     """The same assets with what the catalogue lacks.
 
@@ -34,12 +37,14 @@ def complete(
         assets: All assets.
         owners: Who owns what has no owner of its own.
         columns: Of the relations of the warehouse, by `schema/name`; what is not among them is left as it is.
+        partitions: The dates of the home.
     """
 
     def completed(spec: dg.AssetSpec) -> dg.AssetSpec:
         found = columns.get("/".join(spec.key.path), [])
         return spec.replace_attributes(
             owners=spec.owners or owners,
+            partitions_def=partitions,
             freshness_policy=DAILY if _is_daily(spec.key) else ...,
             metadata={**spec.metadata, **_column_metadata(spec, found)} if found else ...,
         )

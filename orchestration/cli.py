@@ -6,29 +6,27 @@ printed. Must not be here: what a job does.
 
 from __future__ import annotations
 
+# Little: `command` must be able to answer Ctrl-C before anything large is imported.
 import argparse
 import gc
-import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from orchestration.settings import PROJECT_ROOT, Settings
-from warehouse.store import Store, WarehouseBusyError
+from orchestration import process
 
 if TYPE_CHECKING:
     import dagster as dg
 
+    from orchestration.settings import Settings
+    from warehouse.store import Store
+
 DONE, FAILED, WRONG_USE = 0, 1, 2
 # What a shell gives a program that wrote to a reader which had gone (SIGPIPE).
 BROKEN_PIPE = 141
-
-# Problems and notes of a landing that are printed; all of them stand in raw.loads and in the run's metadata.
-LINES_SHOWN = 8
 
 
 class UsageError(ValueError):
@@ -37,13 +35,18 @@ class UsageError(ValueError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line and runs it; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    settings = _settings(options)
+    options = _parser().parse_args(arguments)
     # NumPy comes with some libraries; a thread of its algebra, which nobody uses, spins for a while in every process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    logging.basicConfig(level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s")
+    from ingest.migrations import NewerHomeError
+    from orchestration import former_home
+    from warehouse.former_home import HomeMoveError
+    from warehouse.store import FactsLostError, WarehouseBusyError
+
     try:
+        settings = _settings(options)
+        if moved := former_home.take_up(settings):
+            _complain(moved)
         code = int(options.run(options, settings))
         sys.stdout.flush()
         return code
@@ -53,21 +56,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except UsageError as error:
-        print(f"trends: {error}", file=sys.stderr)
+        _complain(error)
         return WRONG_USE
-    except (WarehouseBusyError, FileNotFoundError, LookupError) as error:
-        print(f"trends: {error}", file=sys.stderr)
+    except (
+        WarehouseBusyError, FactsLostError, NewerHomeError, HomeMoveError, FileNotFoundError, LookupError
+    ) as error:  # fmt: skip
+        _complain(error)
         return FAILED
+
+
+def _complain(error: object) -> None:
+    """One line on standard error for each thing that is wrong."""
+    for line in str(error).splitlines():
+        print(f"trends: {line}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trends", description="TikTok trends for template creators.")
+    parser.add_argument("--version", action=_Version, help="print the versions of the program and its main libraries")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, help_text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Any, help_text: str, *, writes: bool = True) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=help_text)
-        sub.add_argument("--home", type=Path, help="home directory (default: TRENDS_HOME, else the project)")
-        sub.set_defaults(run=run)
+        sub.add_argument("--home", type=Path, help="home directory (default: TRENDS_HOME, else home/ in the project)")
+        sub.set_defaults(run=run, writes=writes)
         return sub
 
     run = command("run", _run, "Run the daily job for one date.")
@@ -88,8 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     poll.add_argument("--no-deliver", action="store_true", help="land and judge, send nothing")
     poll.add_argument("--if-due", action="store_true", help="only in a poll hour of London that was not polled yet")
 
+    rebuild = command("rebuild", _rebuild, "Make everything derived again from the facts; sends nothing.")
+    rebuild.add_argument("--from", dest="first", type=_date, help="first date (default: all; others stay)")
+    rebuild.add_argument("--to", dest="last", type=_date, help="last date (default: all; others stay)")
     command("publish", _publish, "Publish the marts as they are built.")
-    scorecard = command("scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.")
+    scorecard = command(
+        "scorecard", _scorecard, "Print how good the forecasts were, beside the naive ones.", writes=False
+    )
     scorecard.add_argument("--from", dest="first", type=_date, help="first scored date (default: all)")
     scorecard.add_argument("--to", dest="last", type=_date, help="last scored date (default: all)")
     backup = command("backup", _backup, "Bring the copy of the warehouse in Drive up to date.")
@@ -98,22 +115,64 @@ def _parser() -> argparse.ArgumentParser:
     restore = command("restore", _restore, "Put the warehouse back from its copy in Drive.")
     restore.add_argument("--if-newer", action="store_true", help="do nothing, and succeed, where the copy is not newer")
     restore.add_argument("--force", action="store_true", help="also over a newer warehouse, which is set aside")
-    doctor = command("doctor", _doctor, "Check every setting: present, valid, reachable, permitted.")
+    doctor = command("doctor", _doctor, "Check every setting: present, valid, reachable, permitted.", writes=False)
     doctor.add_argument("--live", action="store_true", help="also write to scratch places, and clean up")
-    auth = command("auth", _auth, "Sign in with Google once and print the refresh token.")
+    auth = command("auth", _auth, "Sign in with Google once and print the refresh token.", writes=False)
     auth.add_argument("service", choices=["google"])
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
     ui.add_argument("--port", type=int, default=3000)
     return parser
 
 
+class _Version(argparse.Action):
+    """`--version`: the versions are looked up only where they are asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Prints one line and ends the command."""
+        from orchestration import version
+        from orchestration.settings import PROJECT_ROOT
+
+        print(version.describe(PROJECT_ROOT))
+        parser.exit()
+
+
 def _settings(options: argparse.Namespace) -> Settings:
+    """The settings of a command, checked before it changes anything.
+
+    Raises:
+        UsageError: Some can't be used; a line for each.
+    """
+    import logging
+
+    from orchestration import settings as known
+    from orchestration.progress import LogHandler
+
+    settings, problems = known.load_usable(**_given(options))
+    if options.writes and not problems:
+        problems = known.unusable_places(settings)
+    # The doctor tells what is wrong beside what is right.
+    if problems and options.run is not _doctor:
+        raise UsageError("\n".join(problem.text for problem in problems))
+    if options.run is not _doctor:
+        for line in known.unknown_names()[1]:
+            print(f"trends: note: {line}", file=sys.stderr)
+    logging.basicConfig(
+        level=settings.trends_log_level, format="%(levelname)s %(name)s: %(message)s", handlers=[LogHandler()]
+    )
+    return settings
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says in place of settings."""
     given: dict[str, Any] = {}
     if options.home:
         given["trends_home"] = options.home
     if getattr(options, "no_deliver", False):
         given["deliver"] = False
-    return Settings(**given)
+    return given
 
 
 def _date(text: str) -> date:
@@ -140,7 +199,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         return DONE
     source = options.source or feeds.default_source(settings)
     as_of_date = options.date or _last_date(source, settings)
-    return _execute("daily", settings, [as_of_date], source, options.as_of)
+    return _execute("daily", settings, [as_of_date], source, options.as_of)[0]
 
 
 def _backfill(options: argparse.Namespace, settings: Settings) -> int:
@@ -152,7 +211,7 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
     if not dates:
         message = f"{options.source} has no feed in the dates asked for"
         raise UsageError(message)
-    return _execute("backfill", settings, dates, options.source, None)
+    return _execute("backfill", settings, dates, options.source, None)[0]
 
 
 def _poll(options: argparse.Namespace, settings: Settings) -> int:
@@ -162,11 +221,12 @@ def _poll(options: argparse.Namespace, settings: Settings) -> int:
     if options.if_due and not _is_due("micro_poll", settings):
         return DONE
     source = options.source or feeds.default_source(settings)
-    code = _execute("micro_poll", settings, [options.date or _last_date(source, settings)], source, None, poll=True)
-    if code == FAILED and not _store(settings).published_path.exists():
+    day = options.date or _last_date(source, settings)
+    code, is_published = _execute("micro_poll", settings, [day], source, None, poll=True)
+    if not is_published:
         return code
     with _store(settings).published_reader() as connection:
-        poll, alerts = published.last_poll(connection)
+        poll, alerts = published.last_poll(connection, day)
     print(
         f"poll of {poll['poll_at']:%Y-%m-%d %H:%M} UTC: {poll['new_readings']} new readings,"
         f" {poll['repeated_readings']} read before; {poll['tracked']} tracked, {poll['new_candidates']} new candidates,"
@@ -191,7 +251,7 @@ def _is_due(job_name: str, settings: Settings) -> bool:
     if slot is None:
         print(f"not due: {following}")
         return False
-    if store.build_path.exists() and services.receipts(store).find(timetable.slot_key(job_name, slot)) is not None:
+    if store.has_facts and services.receipts(store).find(timetable.slot_key(job_name, slot)) is not None:
         print(f"done before: {job_name} of {slot:%Y-%m-%d %H:%M} UTC; {following}")
         return False
     return True
@@ -256,14 +316,41 @@ def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[],
     return DONE
 
 
+def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration import compiled_models
+    from orchestration import rebuild as rebuilding
+    from orchestration.settings import PROJECT_ROOT
+
+    _check_range(options)
+    store = _store(settings)
+    wanted = rebuilding.plan(store, options.first, options.last) if store.has_facts else None
+    if wanted is None or not wanted.rows_by_date:
+        message = f"nothing to rebuild: nothing was landed in {store.home} for these dates. Run `trends run` first."
+        raise UsageError(message)
+    print(f"rebuilding {wanted.describe()}; nothing is fetched or sent, the published file stays until it is whole")
+    is_part = options.first is not None or options.last is not None
+    try:
+        done = rebuilding.rebuild_and_publish(PROJECT_ROOT, store, wanted, is_part=is_part)
+    except compiled_models.OutdatedHomeError as error:
+        raise UsageError(str(error)) from None
+    for day, reason in done.left_out.items():
+        print(f"left out {day}: {reason}")
+    if done.publication is None:
+        print("trends: no date could be built, nothing was published", file=sys.stderr)
+        return FAILED
+    print(f"rebuilt {len(done.dates)} dates; published {done.publication.path} as of {done.publication.as_of_date}")
+    return DONE
+
+
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
-    from orchestration.assets.publish import git_sha
     from orchestration.dbt_runner import descriptions, ensure_manifest
+    from orchestration.settings import PROJECT_ROOT
+    from orchestration.version import git_sha
     from warehouse import publish
 
     store = _store(settings)
-    if not store.build_path.exists():
-        message = f"nothing to publish: {store.build_path} does not exist. Run `trends run` first."
+    if not publish.has_builds(store):
+        message = f"nothing to publish: nothing was built in {store.home}. Run `trends run` first."
         raise UsageError(message)
     publication = publish.publish(
         store,
@@ -278,9 +365,7 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
     from exports import published, scorecard
 
-    if options.first and options.last and options.first > options.last:
-        message = f"--from {options.first} is after --to {options.last}"
-        raise UsageError(message)
+    _check_range(options)
     with _store(settings).published_reader() as connection:
         forecasts, decisions = published.scorecard_days(connection, options.first, options.last)
         text = (
@@ -292,13 +377,21 @@ def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
     return DONE
 
 
+def _check_range(options: argparse.Namespace) -> None:
+    if options.first and options.last and options.first > options.last:
+        message = f"--from {options.first} is after --to {options.last}"
+        raise UsageError(message)
+
+
 def _doctor(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import services
     from orchestration.doctor import examine
+    from orchestration.settings import load_usable
 
     services.guard_logs(settings)
     failed = 0
-    for finding in examine(settings, live=options.live):
+    _, problems = load_usable(**_given(options))
+    for finding in examine(settings, problems, live=options.live):
         failed += finding.state == "FAILED"
         print(f"{finding.state:<8} {finding.name}: {finding.text}", flush=True)
     return FAILED if failed else DONE
@@ -328,6 +421,7 @@ def _auth(options: argparse.Namespace, settings: Settings) -> int:
 
 def _ui(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import instance
+    from orchestration.settings import PROJECT_ROOT
 
     environment = os.environ | instance.environment(settings, _store(settings))
     environment["TRENDS_HOME"] = str(settings.trends_home)
@@ -338,6 +432,8 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _store(settings: Settings) -> Store:
+    from warehouse.store import Store
+
     return Store(settings.trends_home, settings.lock_timeout_s)
 
 
@@ -376,128 +472,137 @@ def _execute(
     as_of: datetime | None,
     *,
     poll: bool = False,
-) -> int:
-    """Runs a job in this process, prints its stages, and says what a person needs to know."""
+) -> tuple[int, bool]:
+    """Runs a job in this process and says what a person needs to know.
+
+    Returns:
+        The exit code, and whether the run published anything.
+    """
+    _check_before(dates, source, settings)
+    started_at = datetime.now(UTC)
+    store = _store(settings)
+    from orchestration import console, progress
+
+    clock = console.Clock()
+    span = str(dates[-1]) if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    with progress.stage(f"start-up of {job_name} for {span} from {source}"):
+        _import_for(job_name, settings)
+    clock.lap("start-up")
+    job, opened = _make_ready(job_name, settings, store, dates[0])
+    clock.lap("definitions")
+    with opened:
+        result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at))
+    report = console.report(result, clock)
+    print(*report.lines, sep="\n")
+    failures = console.failures(result)
+    for step, reason in failures:
+        print(f"trends: {step} failed: {reason}", file=sys.stderr)
+    if not result.success:
+        step, reason = failures[0] if failures else (job_name, "unknown")
+        _tell_failure(settings, store, result.run_id, job_name, dates[-1], source, step, reason)
+        return FAILED, report.is_published
+    _record_slot(job_name, settings, store, started_at, dates[-1])
+    return FAILED if report.unreadable else DONE, report.is_published
+
+
+def _check_before(dates: Sequence[date], source: str, settings: Settings) -> None:
+    """Refuses what can't come to anything, before anything is changed.
+
+    Raises:
+        UsageError: A date to come, a source without its settings, or a first real source without feeds of the dates.
+    """
+    from orchestration import feeds
+
     today = datetime.now(UTC).date()
     if dates[-1] > today:
         message = f"{dates[-1]} has not begun: today is {today} (UTC). Say --date of a day until today"
         raise UsageError(message)
-    started, started_at = time.monotonic(), datetime.now(UTC)
-    store = _store(settings)
-    from orchestration import instance, makers
+    try:
+        feeds.check_offer(source, dates, settings, _store(settings))
+    except (FileNotFoundError, feeds.NothingOfferedError) as error:
+        raise UsageError(str(error)) from None
+
+
+def _import_for(job_name: str, settings: Settings) -> None:
+    """Imports what a job needs, and has what makes its files imported by a process beside this one."""
+    from orchestration import makers
 
     if job_name == "daily" and settings.export_processes > 1:
         makers.start()
-
-    os.environ.update(instance.environment(settings, store))
-    import dagster as dg
-
-    from orchestration import feeds, services, timetable
-    from orchestration.definitions import build_defs
+    from orchestration import definitions, services  # noqa: F401 - the first is what takes long
 
     services.guard_logs(settings)
 
-    stages = [("start-up", time.monotonic() - started)]
-    job = build_defs(settings).resolve_job_def(job_name)
+
+def _make_ready(
+    job_name: str, settings: Settings, store: Store, first_date: date
+) -> tuple[dg.JobDefinition, dg.DagsterInstance]:
+    """The job, and the instance that keeps its run, which is to be closed."""
+    from orchestration import instance
+    from orchestration.definitions import build_defs
+
+    variables = instance.environment(settings, store)
+    os.environ.update(variables)
+    return build_defs(settings, first_date=first_date).resolve_job_def(job_name), instance.of_command(variables)
+
+
+def _run_config(source: str, as_of: datetime | None, poll: bool, started_at: datetime) -> dict[str, Any]:
+    from orchestration import timetable
+
+    slot = timetable.poll_slot(started_at) if poll else None
+    # A poll that is tried again within its slot reads on in the runs that the first try paid.
+    poll_key = f"{slot:%Y-%m-%dT%H}" if slot is not None else ""
+    ingest = {"source": source, "as_of": as_of.isoformat() if as_of else "", "poll": poll, "poll_key": poll_key}
+    return {
+        "ops": {"raw_feeds": {"config": ingest}},
+        # Dagster's own console log repeats every event: people get a report, the UI has the events.
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+
+
+def _run_job(
+    job: dg.JobDefinition, opened: dg.DagsterInstance, dates: Sequence[date], run_config: dict[str, Any]
+) -> dg.ExecuteInProcessResult:
+    """Runs a job over a date or a range; one that is interrupted stands as canceled, not as running or failed."""
+    from uuid import uuid4
+
     first, last = dates[0].isoformat(), dates[-1].isoformat()
     selection: dict[str, Any] = (
         {"partition_key": last}
         if len(dates) == 1
         else {"tags": {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}}
     )
-    slot = timetable.poll_slot(started_at) if poll else None
-    # A poll that is tried again within its slot reads on in the runs that the first try paid.
-    poll_key = f"{slot:%Y-%m-%dT%H}" if slot is not None else ""
-    ingest = {"source": source, "as_of": as_of.isoformat() if as_of else "", "poll": poll, "poll_key": poll_key}
-    config = {
-        "ops": {"raw_feeds": {"config": ingest}},
-        # Dagster's own console log repeats every event: people get the report below, the UI has the events.
-        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-    }
-    stages.append(("definitions", time.monotonic() - started - stages[0][1]))
-    with dg.DagsterInstance.get() as opened:
-        result = job.execute_in_process(instance=opened, run_config=config, raise_on_error=False, **selection)
-    problems = _report(result, store, stages, started)
-    for event in result.all_events:
-        if event.is_step_failure:
-            print(f"trends: {event.step_key} failed: {_innermost(event)}", file=sys.stderr)
-    if not result.success:
-        failed = [event for event in result.all_events if event.is_step_failure]
-        step, reason = (str(failed[0].step_key), _innermost(failed[0])) if failed else (job_name, "unknown")
-        if source != feeds.SAMPLE or settings.deliver_sample:
-            services.report_failure(
-                settings, store, run_id=result.run_id, job=job_name, as_of_date=dates[-1], step=step, reason=reason
-            )
-        return FAILED
-    _record_slot(job_name, settings, store, started_at, dates[-1])
-    return FAILED if problems else DONE
+    run_id = str(uuid4())
+
+    def cancel() -> None:
+        run = opened.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            opened.report_run_canceled(run, "interrupted on the command line")
+
+    with process.noting_interruption(cancel):
+        return job.execute_in_process(
+            instance=opened, run_config=run_config, raise_on_error=False, run_id=run_id, **selection
+        )
 
 
-def _innermost(event: dg.DagsterEvent) -> str:
-    failure = event.step_failure_data
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return str(failure.user_failure_data.description)
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error else "unknown"
+def _tell_failure(
+    settings: Settings, store: Store, run_id: str, job: str, as_of_date: date, source: str, step: str, reason: str
+) -> None:
+    """Tells those who read the reports that there is none, unless it was a sample's."""
+    from orchestration import feeds, services
 
-
-def _report(result: dg.ExecuteInProcessResult, store: Store, stages: list[tuple[str, float]], started: float) -> int:
-    """Prints landing, stage times and files; returns the number of unreadable files."""
-    problems = 0
-    seen: set[str] = set()
-    told_of: set[dg.AssetKey] = set()
-    for event in result.all_events:
-        if event.is_step_success:
-            stages.append((str(event.step_key), event.step_success_data.duration_ms / 1000))
-        if event.event_type_value == "ASSET_OBSERVATION" and event.step_key in ("deliver", "send_poll"):
-            observation = event.asset_observation_data.asset_observation
-            print(f"not delivered: {observation.asset_key.path[-1]}: {observation.metadata['skipped'].value}")
-        if not event.is_step_materialization:
-            continue
-        if event.step_key == "deliver":
-            told = event.materialization.metadata
-            where = [str(told[name].value) for name in ("folder", "sheet", "outcome") if name in told]
-            print(f"delivered: {event.materialization.asset_key.path[-1]}: {' '.join(where)}")
-        metadata = event.materialization.metadata
-        landing_line = metadata.get("landing")
-        if landing_line is not None and "landing" not in seen:
-            seen.add("landing")
-            print(f"landing: {landing_line.value}")
-            problems = int(str(metadata["unreadable_files"].value))
-            for name in ("problems", "notes"):
-                lines = [line for line in str(metadata[name].value).splitlines() if line != "none"]
-                print(*lines[:LINES_SHOWN], sep="\n", end="\n" if lines else "")
-                if len(lines) > LINES_SHOWN:
-                    print(
-                        f"- and {len(lines) - LINES_SHOWN} more: select file, reason from raw.loads where reason <> ''"
-                    )
-        if "revenue" in metadata and "revenue" not in seen:
-            seen.add("revenue")
-            print(f"revenue: {metadata['revenue'].value}")
-        # A run over a range materializes every partition with the same metadata.
-        if "files" in metadata and event.materialization.asset_key not in told_of:
-            told_of.add(event.materialization.asset_key)
-            for line in str(metadata["files"].value).splitlines():
-                print(f"wrote {line} ({metadata['seconds'].value:.1f} s)")
-    print("stages: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages))
-    print(f"total {time.monotonic() - started:.1f} s; published {store.published_path}")
-    return problems
+    if source != feeds.SAMPLE or settings.deliver_sample:
+        services.report_failure(
+            settings, store, run_id=run_id, job=job, as_of_date=as_of_date, step=step, reason=reason
+        )
 
 
 def command() -> NoReturn:
-    """The program `trends`: `main`, and then the end of the process without taking it apart.
-
-    Freeing Dagster's objects one by one at exit takes longer than some commands; whatever needs closing was closed.
-    """
+    """The program `trends`."""
     # Nearly all objects that are made stay: looking through them for cycles finds nothing, and took some 3 % of a small
     # day (9.8 s against 10.2 s on average of four runs each) where it was done for each million new ones.
     gc.set_threshold(10_000_000, 50, 50)
-    code = main()
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(code)
+    process.run_command(main)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ Measured on 2 cores, a day of 2 x 1,000 videos on ten days of history: importing
 DuckDB works 3.6 s: the rest is Jinja, events and look-ups of the catalogue that give the same text every day. The text
 depends on the project's files (models, macros, seeds, variables: `dbt_runner.fingerprint`) and on the dates of the
 batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
-`target/empty`, and compiles against it; a new home starts with those tables. A home of an earlier version is built by
-dbt itself, once.
+`.compiled/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
+derived is made again (`rebuild`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from typing import Any
 import duckdb
 import filelock
 
-from ingest import landing
-from orchestration import columns, dbt_runner
+from ingest import facts
+from orchestration import columns, dbt_runner, progress
 from orchestration.dbt_runner import DbtFailedError, NodeResult
+from warehouse import completeness
 from warehouse.publish import copied_ahead
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
@@ -46,8 +47,12 @@ _BUILT_DDL = """
 create schema if not exists meta;
 create table if not exists meta.compiled_models (fingerprint varchar not null);
 comment on table meta.compiled_models is
-    'Fingerprint of the dbt project that the last whole dbt build of this file was made with.';
+    'Fingerprint of the dbt project that these derived files were made with.';
 """
+
+
+class OutdatedHomeError(RuntimeError):
+    """The derived files of a home were made by another version of the project; the message names the remedy."""
 
 
 class NotCompilableError(RuntimeError):
@@ -64,7 +69,7 @@ class CompiledNode:
         relation: `database.schema.name`, empty for a test.
         kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
         sql: The select, with placeholders for the dates; empty for a seed.
-        script: What an incremental model does with its rows, in `computed`.
+        script: What an incremental model does with its rows, in `computed`; with placeholders too.
         is_warning: Whether a test that fails only warns.
         after: Ids of all nodes that `dbt build` runs before this one.
         tested: Ids of what a test depends on.
@@ -93,7 +98,7 @@ def build(
     names: Iterable[str] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
 ) -> list[NodeResult]:
-    """Builds and tests models from dbt's compiled SQL, or by dbt itself where the project changed since.
+    """Builds and tests models from dbt's compiled SQL.
 
     Args:
         project_dir: Folder of dbt_project.yml.
@@ -107,33 +112,20 @@ def build(
 
     Raises:
         DbtFailedError: A node failed; `results` holds what ran.
+        OutdatedHomeError: See there.
     """
     fingerprint = dbt_runner.fingerprint(project_dir)
     nodes = compiled(project_dir)
     with copied_ahead(store), store.model_writer() as connection:
-        if is_new(connection):
-            create_relations(connection, project_dir)
-            record_built(connection, fingerprint)
-        if is_current(connection, fingerprint):
-            try:
-                return run(connection, nodes, as_of_dates, names, on_result)
-            finally:
-                # Here, while the caller still tells of the results.
-                checkpoint(connection)
-    arguments = selection_arguments(list(names or []), names is None)
-    results = dbt_runner.invoke(
-        project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, on_result=on_result
-    )
-    if names is None:
-        with store.writer() as connection:
-            record_built(connection, fingerprint)
-    return results
-
-
-def selection_arguments(selected: Sequence[str], everything: bool) -> list[str]:
-    """Arguments of dbt for a run of some models (by name) or of all; unit tests belong to `make test`."""
-    arguments = ["--exclude-resource-type", "unit_test"]
-    return arguments if everything else [*arguments, "--select", *sorted(selected)]
+        prepare(connection, project_dir)
+        if not is_current(connection, fingerprint):
+            message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
+            raise OutdatedHomeError(message)
+        try:
+            return run(connection, nodes, as_of_dates, names, on_result)
+        finally:
+            # Here, while the caller still tells of the results.
+            checkpoint(connection)
 
 
 def compiled(project_dir: Path) -> list[CompiledNode]:
@@ -151,10 +143,10 @@ def compiled(project_dir: Path) -> list[CompiledNode]:
             saved = json.loads(path.read_text(encoding="utf-8"))
             if saved["fingerprint"] == fingerprint:
                 return [CompiledNode(**node) for node in saved["nodes"]]
-        logger.info("compiling the models: once per version of the project")
         path.unlink(missing_ok=True)
-        empty = _build_empty(project_dir, target)
-        nodes = _compile(project_dir, empty)
+        with progress.stage("compiling the models, once per version of the project") as shown:
+            empty = _build_empty(project_dir, target, shown)
+            nodes = _compile(project_dir, empty, shown)
         with empty.model_writer() as connection:
             columns.save(target, fingerprint, connection, _selects(nodes))
         content = json.dumps({"fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]})
@@ -176,6 +168,13 @@ def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
     }
 
 
+def prepare(connection: duckdb.DuckDBPyConnection, project_dir: Path) -> None:
+    """Gives files without models the relations of the project as it is, `compiled` before."""
+    if is_new(connection):
+        create_relations(connection, project_dir)
+        record_built(connection, dbt_runner.fingerprint(project_dir))
+
+
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether no model was ever built in this file."""
     return not connection.execute(
@@ -191,7 +190,7 @@ def create_relations(connection: duckdb.DuckDBPyConnection, project_dir: Path) -
         connection: A model writer of a new home, with the raw tables.
         project_dir: Folder of dbt_project.yml, `compiled` before.
     """
-    empty = _empty_store(project_dir / "target")
+    empty = _empty_store(dbt_runner.kept_in(project_dir))
     files = {"build": empty.build_path, MARTS_DATABASE: empty.marts_path}
     for database, path in files.items():
         connection.execute(f"attach {quote_literal(str(path))} as empty (read_only)")
@@ -220,13 +219,13 @@ def _copy_relations(connection: duckdb.DuckDBPyConnection, database: str) -> Non
 
 
 def is_current(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
-    """Whether the last whole dbt build of this file was made with the project as it is."""
+    """Whether the derived files were made with the project as it is."""
     connection.execute(_BUILT_DDL)
     return connection.execute("select fingerprint from meta.compiled_models").fetchall() == [(fingerprint,)]
 
 
 def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
-    """Notes that dbt built all models of this file from the project as it is."""
+    """Notes that the derived files have the relations of the project as it is."""
     connection.execute(_BUILT_DDL)
     connection.execute("delete from meta.compiled_models")
     connection.execute("insert into meta.compiled_models values (?)", [fingerprint])
@@ -238,6 +237,7 @@ def run(
     as_of_dates: Sequence[str],
     names: Iterable[str] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
+    callers: int | None = None,
 ) -> list[NodeResult]:
     """Builds models and runs their tests, in the order of `dbt build`: what hangs on a failure is skipped.
 
@@ -247,13 +247,15 @@ def run(
         as_of_dates: ISO dates of the batch, at least one.
         names: Models and seeds to build, each with the tests of what is among them; None for all.
         on_result: Called with each node's result as soon as it is there.
+        callers: How many nodes run at a time; as many as there are cores by default.
 
     Returns:
         The results in order of completion.
 
     Raises:
-        DbtFailedError: A node failed; `results` holds what ran.
+        DbtFailedError: A node failed, or its relation has other rows than were written; `results` holds what ran.
     """
+    completeness.ensure_notes(connection)
     wanted = None if names is None else set(names)
     models = {node.unique_id for node in nodes if node.kind != "test" and (wanted is None or node.name in wanted)}
     chosen = {
@@ -271,10 +273,14 @@ def run(
     results: dict[str, NodeResult] = {}
     # What most others wait for goes first, so that the end is not one long chain on one core.
     dependants = Counter(key for node in chosen.values() for key in node.after)
-    row = connection.execute("select current_setting('threads')").fetchone()
-    cores = threads = int(row[0]) if row else 1
-    with ThreadPoolExecutor(cores) as pool:
-        cursors = [connection.cursor() for _ in range(cores)]
+    [(threads,)] = connection.execute("select current_setting('threads')").fetchall()
+    cores = threads = int(threads)
+    callers = callers or cores
+    with (
+        progress.stage(f"models of {_span(as_of_dates)}", len(chosen), "nodes") as shown,
+        ThreadPoolExecutor(callers) as pool,
+    ):
+        cursors = [connection.cursor() for _ in range(callers)]
         running: dict[Future[NodeResult], duckdb.DuckDBPyConnection] = {}
         waiting: list[str] = []
         while sorter.is_active():
@@ -292,6 +298,7 @@ def run(
                 result = future.result()
                 results[result.unique_id] = result
                 sorter.done(result.unique_id)
+                shown.update()
                 if on_result:
                     on_result(result)
         for cursor in cursors:
@@ -301,6 +308,11 @@ def run(
     if message:
         raise DbtFailedError(message, list(results.values()))
     return list(results.values())
+
+
+def _span(as_of_dates: Sequence[str]) -> str:
+    first, last = min(as_of_dates), max(as_of_dates)
+    return first if first == last else f"{first} to {last}"
 
 
 def _share_cores(connection: duckdb.DuckDBPyConnection, threads: int, cores: int, queries: int) -> int:
@@ -328,51 +340,70 @@ def _skip(_: duckdb.DuckDBPyConnection, node: CompiledNode, __: Mapping[str, str
 def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeholders: Mapping[str, str]) -> NodeResult:
     if node.kind == "kept":
         return _result(node, "success", 0.0, "unchanged")
-    sql = node.sql
+    sql, script = node.sql, node.script
     for placeholder, value in placeholders.items():
-        sql = sql.replace(placeholder, value)
+        sql, script = sql.replace(placeholder, value), script.replace(placeholder, value)
     started = time.monotonic()
+    failures, written = 0, None
     try:
         if node.kind == "test":
             failures = _count_failures(connection, sql)
         else:
-            failures = 0
-            _build_model(connection, node, sql)
-    except duckdb.Error as error:
+            written = _build_model(connection, node, sql, script)
+            completeness.require_written(connection, {node.relation: written})
+    except (duckdb.Error, completeness.LostRowsError) as error:
         return _result(node, "error", time.monotonic() - started, str(error))
     seconds = time.monotonic() - started
     if failures:
         status = "warn" if node.is_warning else "fail"
         return _result(node, status, seconds, f"{failures} rows fail the test", failures, sql)
-    return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK")
+    return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK", rows=written)
 
 
 def _count_failures(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(f"select count(*) from (\n{sql}\n) as failing_rows").fetchone()
-    return int(row[0]) if row else 0
+    [(failures,)] = connection.execute(f"select count(*) from (\n{sql}\n) as failing_rows").fetchall()
+    return int(failures)
 
 
-def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str) -> None:
+def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str, script: str) -> int:
+    """Writes a model in one transaction; returns how many rows its relation has by what the statements say."""
     connection.execute("begin")
     try:
         if node.kind == "table":
-            connection.execute(f"create or replace table {node.relation} as (\n{sql}\n)")
+            rows = _changed_rows(connection, f"create or replace table {node.relation} as (\n{sql}\n)")
         else:
+            rows = completeness.count(connection, node.relation)
             # Rows that a script reads once, and that don't come from what it deletes, need not be kept between.
-            reads_deleted = node.relation in sql and "delete from" in node.script
-            kept = reads_deleted or node.script.count(_COMPUTED) > 1
+            reads_deleted = node.relation in sql and "delete from" in script
+            kept = reads_deleted or script.count(_COMPUTED) > 1
             relation = "table" if kept else "view"
             connection.execute(f"create temp {relation} {_COMPUTED} as (\n{sql}\n)")
-            connection.execute(node.script)
+            for statement in connection.extract_statements(script):
+                changed = _changed_rows(connection, statement)
+                words = statement.query.split(maxsplit=3)
+                if words[2].rstrip("(") == node.relation:
+                    rows += {"delete": -changed, "insert": changed}[words[0]]
             connection.execute(f"drop {relation} temp.{_COMPUTED}")
         connection.execute("commit")
     except duckdb.Error:
         connection.execute("rollback")
         raise
+    return rows
+
+
+def _changed_rows(connection: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> int:
+    ((rows,),) = connection.execute(statement).fetchall()
+    return int(rows)
 
 
 def _result(
-    node: CompiledNode, status: str, seconds: float, message: str, failures: int = 0, query: str = ""
+    node: CompiledNode,
+    status: str,
+    seconds: float,
+    message: str,
+    failures: int = 0,
+    query: str = "",
+    rows: int | None = None,
 ) -> NodeResult:
     return NodeResult(
         unique_id=node.unique_id,
@@ -383,6 +414,7 @@ def _result(
         failures=failures,
         relation=node.relation or None,
         query=query,
+        rows=rows,
     )
 
 
@@ -390,32 +422,36 @@ def _empty_store(target: Path) -> Store:
     return Store(target / "empty")
 
 
-def _build_empty(project_dir: Path, target: Path) -> Store:
+def _build_empty(project_dir: Path, target: Path, shown: progress.Stage) -> Store:
     """A warehouse without data, with every seed and model of the project, built by dbt."""
     store = _empty_store(target)
     shutil.rmtree(store.home, ignore_errors=True)
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
-    dbt_runner.invoke(
-        project_dir, store, "build", arguments=["--exclude", "resource_type:test", "resource_type:unit_test"]
-    )
+    with facts.writer(store):
+        # The models read its tables.
+        pass
+    without_tests = ["--exclude", "resource_type:test", "resource_type:unit_test"]
+    dbt_runner.invoke(project_dir, store, "build", arguments=without_tests, shown=shown)
     return store
 
 
-def _compile(project_dir: Path, store: Store) -> list[CompiledNode]:
+def _compile(project_dir: Path, store: Store, shown: progress.Stage) -> list[CompiledNode]:
     variables = {"as_of_dates": [_FIRST_DATE, _OTHER_DATES]}
     outcome = dbt_runner.call(
-        project_dir, store, "compile", ["--exclude", "resource_type:unit_test"], variables=variables
-    )
+        project_dir, store, "compile", ["--exclude", "resource_type:unit_test"], variables=variables,
+        callbacks=[dbt_runner.counted(shown)],
+    )  # fmt: skip
     if not outcome.success:
         message = f"dbt: the models do not compile: {outcome.exception or outcome.result}"
         raise DbtFailedError(message)
     scripts = {
         key: script
-        for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts")
+        for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts", variables)
         for key, script in json.loads(line).items()
     }
-    nodes = {result.node.unique_id: result.node for result in outcome.result.results}  # type: ignore[union-attr]
+    results = outcome.result.results  # type: ignore[union-attr]
+    # Hooks are among them (dbt_project.yml: on-run-start): they are for builds by hand.
+    built = [result.node for result in results if result.node.resource_type in ("model", "seed", "test")]
+    nodes = {node.unique_id: node for node in built}
     # A seed depends on macros only.
     parents = {key: nodes.keys() & set(getattr(node.depends_on, "nodes", [])) for key, node in nodes.items()}
     ancestors: dict[str, set[str]] = {}

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
+from orchestration import progress
 from warehouse.publish import TableDescription
 from warehouse.store import Store
 
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 logger = logging.getLogger(__name__)
+
+# Below the project: what is parsed, compiled and kept of it. Plain dbt writes to `target/`, with whatever variables a
+# person gives it.
+KEPT = ".compiled"
+_PARSED = "partial_parse.msgpack"
+
+# Value of the variable `called_by` in the project's own calls; macros/by_hand.sql and profiles.yml ask for it.
+CALLER = "trends"
 
 _PARSED_FROM = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*")
 # What parsing a project that never ran needs no database for, and what no run should send or look up.
@@ -56,6 +65,7 @@ class NodeResult:
         failures: Failing rows of a test.
         relation: `database.schema.name` of the relation, where there is one.
         query: What a test that warned or failed selects.
+        rows: Rows that the relation has by what was written into it, where that was counted.
     """
 
     unique_id: str
@@ -66,15 +76,21 @@ class NodeResult:
     failures: int | None
     relation: str | None
     query: str | None = None
+    rows: int | None = None
+
+
+def kept_in(project_dir: Path) -> Path:
+    """Folder of everything that is kept of a version of the project; it may be deleted, and is made again."""
+    return project_dir / KEPT
 
 
 def ensure_manifest(project_dir: Path) -> Path:
-    """Parses the project unless the saved manifest is of exactly these files; returns `target/manifest.json`.
+    """Parses the project unless the saved manifest is of exactly these files; returns its manifest.json in `kept_in`.
 
     Raises:
         DbtFailedError: The project does not parse; the message is dbt's.
     """
-    target = project_dir / "target"
+    target = kept_in(project_dir)
     target.mkdir(exist_ok=True)
     with filelock.FileLock(target / "manifest.lock"):
         return _ensure_manifest(project_dir, target)
@@ -83,14 +99,18 @@ def ensure_manifest(project_dir: Path) -> Path:
 def _ensure_manifest(project_dir: Path, target: Path) -> Path:
     manifest_path, stamp_path = target / "manifest.json", target / "manifest.sha256"
     of_files = fingerprint(project_dir)
-    if manifest_path.exists() and stamp_path.exists() and stamp_path.read_text(encoding="utf-8").strip() == of_files:
+    is_whole = all(path.exists() for path in (manifest_path, target / _PARSED, stamp_path))
+    if is_whole and stamp_path.read_text(encoding="utf-8").strip() == of_files:
         return manifest_path
     from dbt.cli.main import dbtRunner
 
-    result = dbtRunner().invoke([
-        "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
-        "--target-path", str(target), "--log-path", str(target),
-    ])  # fmt: skip
+    # Killed from here on, nothing says that what lies there is of these files.
+    stamp_path.unlink(missing_ok=True)
+    with progress.stage("reading the models, once per version of the project"):
+        result = dbtRunner().invoke([
+            "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir),
+            "--profiles-dir", str(project_dir), "--target-path", str(target), "--log-path", str(target),
+        ])  # fmt: skip
     if not result.success:
         message = f"the dbt project does not parse: {result.exception}"
         raise DbtFailedError(message)
@@ -106,6 +126,7 @@ def invoke(
     as_of_dates: Sequence[str] = (),
     arguments: Sequence[str] = (),
     on_result: Callable[[NodeResult], object] | None = None,
+    shown: progress.Stage | None = None,
 ) -> list[NodeResult]:
     """Runs a dbt command on a home's build file, in this process and under the writer lock.
 
@@ -116,6 +137,7 @@ def invoke(
         as_of_dates: ISO dates of the batch; empty lets the models take the latest date.
         arguments: Further dbt arguments, such as `["--select", "+videos_daily"]`.
         on_result: Called with each node's result as soon as it is there.
+        shown: Told how many nodes there are and which are done.
 
     Returns:
         The results of all nodes, in order of completion.
@@ -124,10 +146,14 @@ def invoke(
         DbtFailedError: A node failed, or dbt refused the command.
     """
     variables = {"as_of_dates": list(as_of_dates)} if as_of_dates else {}
-    outcome = call(project_dir, store, command, arguments, variables=variables)
+    callbacks = [counted(shown)] if shown else []
+    outcome = call(project_dir, store, command, arguments, variables=variables, callbacks=callbacks)
     results = []
     for result in getattr(outcome.result, "results", None) or []:
         node = result.node
+        if node.resource_type == "operation" and result.status == "success":
+            # What runs before and after all nodes.
+            continue
         node_result = NodeResult(
             unique_id=node.unique_id,
             resource_type=str(node.resource_type),
@@ -169,15 +195,14 @@ def call(
     from dbt.cli.main import dbtRunner
 
     manifest = _load_manifest(ensure_manifest(project_dir).parent)
-    if command.startswith("run-operation"):
-        # dbt does so where it parses itself; only macros read it (as `graph`).
-        manifest.build_flat_graph()
+    # dbt does so where it parses itself; macros read it (as `graph`).
+    manifest.build_flat_graph()
     artifacts = store.warehouse / "dbt"
     with store.lock():
         try:
             return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([
                 *_QUIET, "--no-write-json", *command.split(),
-                "--vars", json.dumps({"trends_home": str(store.home), **(variables or {})}),
+                "--vars", json.dumps({"trends_home": str(store.home), "called_by": CALLER, **(variables or {})}),
                 "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
                 "--target-path", str(artifacts), "--log-path", str(artifacts), *arguments,
             ])  # fmt: skip
@@ -187,8 +212,20 @@ def call(
             gc.collect()
 
 
-def printed(project_dir: Path, store: Store, macro: str) -> list[str]:
-    """What a macro of the project prints, text by text.
+def counted(shown: progress.Stage) -> Callable[[Any], None]:
+    """A callback that shows how many nodes of a dbt command are done."""
+
+    def tell(event: Any) -> None:
+        if event.info.name == "ConcurrencyLine":
+            shown.expect(event.data.node_count, "nodes")
+        elif event.info.name == "NodeFinished":
+            shown.update()
+
+    return tell
+
+
+def printed(project_dir: Path, store: Store, macro: str, variables: Mapping[str, Any] | None = None) -> list[str]:
+    """What a macro of the project prints, text by text; `variables` as in `call`.
 
     Raises:
         DbtFailedError: The macro failed; the message is dbt's.
@@ -201,7 +238,7 @@ def printed(project_dir: Path, store: Store, macro: str) -> list[str]:
 
     # dbt prints what the macro prints; this process's output is for people.
     with contextlib.redirect_stdout(io.StringIO()):
-        outcome = call(project_dir, store, f"run-operation {macro}", callbacks=[keep])
+        outcome = call(project_dir, store, f"run-operation {macro}", variables=variables, callbacks=[keep])
     if not outcome.success:
         message = f"dbt: macro {macro}: {outcome.exception or outcome.result}"
         raise DbtFailedError(message)
@@ -236,7 +273,7 @@ def _load_manifest(target: Path) -> Manifest:
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    return Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder)
+    return Manifest.from_msgpack((target / _PARSED).read_bytes(), decoder=extended_mashumuro_decoder)
 
 
 def fingerprint(project_dir: Path) -> str:

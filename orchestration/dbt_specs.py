@@ -3,7 +3,7 @@
 Belongs here: the translator, and keeping what it made. Must not be here: how models are run (`assets.models`).
 
 dagster-dbt translates the manifest. Importing it costs 3.9 s (with dbt behind it), its translation 1 s, and both give
-the same for the same manifest: so the specs are kept beside it in `target/`, without the copy of the manifest that
+the same for the same manifest: so the specs are kept beside it, without the copy of the manifest that
 dagster-dbt hangs on each of them.
 """
 
@@ -64,7 +64,7 @@ def load(project_dir: Path) -> DbtSpecs:
     key = hashlib.sha256("\n".join(parts).encode()).digest()
     saved = path.read_bytes() if path.exists() else b""
     if saved.startswith(key):
-        # A file of this project's own build folder, like the manifest beside it.
+        # A file of this project's own folder, like the manifest beside it.
         assets, checks = pickle.loads(saved[len(key) :])  # noqa: S301
     else:
         assets, checks = _translate(manifest_path)

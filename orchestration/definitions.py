@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
-from orchestration import catalogue, dbt_runner, dbt_specs, jobs, run_launcher, sensors
+from orchestration import (
+    catalogue,
+    dbt_runner,
+    dbt_specs,
+    former_home,
+    history,
+    jobs,
+    partitions,
+    run_launcher,
+    sensors,
+)
 from orchestration.assets import delivery, exports, ingest, models, publish
 from orchestration.columns import load as load_columns
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import PROJECT_ROOT, Settings, load
 from warehouse.store import Store
 
 
-def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.Definitions:
+def build_defs(
+    settings: Settings, *, project_dir: Path = PROJECT_ROOT, first_date: date | None = None
+) -> dg.Definitions:
     """The code location for the given settings; tests pass their own.
 
     Args:
         settings: Home, sources, secrets.
         project_dir: Folder of dbt_project.yml.
+        first_date: First date of the run that they are for, where it may be older than the home's first.
     """
+    of_home = partitions.of_home(settings, first_date)
     manifest_path = dbt_runner.ensure_manifest(project_dir)
     dbt = dbt_specs.load(project_dir)
     keys = {dbt_specs.dbt_name(spec): spec.key for spec in dbt.assets}
@@ -41,10 +56,11 @@ def build_defs(settings: Settings, *, project_dir: Path = PROJECT_ROOT) -> dg.De
             ],
             dbt.owners,
             columns,
+            of_home,
         ),
-        jobs=[jobs.daily, jobs.backfill, micro_poll, revenue],
+        jobs=[jobs.daily, jobs.backfill, jobs.rebuild, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
-        sensors=sensors.build_sensors(settings, micro_poll, revenue),
+        sensors=sensors.build_sensors(settings, micro_poll, revenue, of_home),
         resources={"settings": settings, "store": _store_of_run(settings)},
     )
 
@@ -60,6 +76,7 @@ def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
             return
         with run_launcher.process_of(context.instance, context.run.run_id):
             yield opened
+            history.clear_if_due(context.instance, settings.run_history_days)
 
     return store
 
@@ -67,4 +84,6 @@ def _store_of_run(settings: Settings) -> dg.ResourceDefinition:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster` and `dg` load: the settings of the environment."""
-    return build_defs(Settings())
+    settings = load()
+    former_home.take_up(settings)
+    return build_defs(settings)

@@ -5,10 +5,8 @@ Belongs here: which checks there are. Must not be here: how a service is asked (
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from exports import discord, drive, sheets
@@ -17,9 +15,13 @@ from ingest import apify
 from ingest.landing import KINDS
 from ingest.retries import ServiceError
 from orchestration import feeds, services
-from orchestration.settings import Settings
+from orchestration import setting_checks as checks
+from orchestration.setting_checks import Problem
+from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
+from warehouse import completeness, sizes
+from warehouse.store import Store
 
-State = Literal["ok", "not set", "FAILED"]
+State = Literal["ok", "not set", "not used", "FAILED"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Finding:
 
     Attributes:
         name: What was looked at.
-        state: `ok`, `not set` or `FAILED`.
+        state: `ok`, `not set`, `not used` (a name in `.env` that nothing reads) or `FAILED`.
         text: What it is, or the remedy.
     """
 
@@ -37,14 +39,17 @@ class Finding:
     text: str
 
 
-def examine(settings: Settings, *, live: bool = False) -> Iterator[Finding]:
+def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool = False) -> Iterator[Finding]:
     """Looks at everything a user can set up, one finding after the other.
 
     Args:
         settings: What is set.
+        problems: What is set and can't be used; `settings` has a default in its place.
         live: Also write to a scratch file, tab and message, and take them away again.
     """
-    yield _home(settings.trends_home)
+    yield from _settings(settings, problems)
+    yield _marts(Store(settings.trends_home))
+    yield from _sizes(settings)
     yield from _apify(settings)
     yield from _google(settings, live)
     config = services.discord(settings)
@@ -56,11 +61,54 @@ def examine(settings: Settings, *, live: bool = False) -> Iterator[Finding]:
             yield _asked("Discord message", lambda: discord.check_write(config))
 
 
-def _home(home: Path) -> Finding:
-    existing = next(path for path in (home, *home.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        return Finding("home", "FAILED", f"{home} is not writable: set TRENDS_HOME, or give --home")
-    return Finding("home", "ok", str(home))
+def _settings(settings: Settings, problems: Sequence[Problem]) -> Iterator[Finding]:
+    """Every setting with its value, as far as that may be shown, and what is wrong with it."""
+    known = [name.upper() for name in type(settings).model_fields if name != "task_ids"]
+    tasks = [
+        f"{market}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID"
+        for market in feeds.configured_markets()
+        for kind in KINDS
+    ]
+    wrong = {problem.name: problem for problem in [*unusable_places(settings), *problems]}
+    for name in dict.fromkeys([*known, *tasks, *wrong]):
+        if name in wrong:
+            yield Finding(name, "FAILED", wrong[name].text)
+            continue
+        value = settings.task_ids.get(name) if name in tasks else getattr(settings, name.lower())
+        if value is None:
+            yield Finding(name, "not set", f"it would be {checks.EXPECTED['TASK_IDS' if name in tasks else name]}")
+        else:
+            is_given = name in tasks or name.lower() in settings.model_fields_set
+            shown = "set" if name in SECRET_NAMES else str(value)
+            yield Finding(name, "ok", shown if is_given else f"{shown} (default)")
+    for line in unknown_names()[1]:
+        yield Finding(line.split()[0], "not used", line)
+
+
+def _marts(store: Store) -> Finding:
+    """Whether what is published has the rows that it was built with."""
+    name = "published marts"
+    if not store.published_path.exists():
+        return Finding(name, "not set", "nothing is published yet: `trends run` does")
+    with store.published_reader() as connection:
+        dates = completeness.built_dates(connection)
+        found = completeness.holes(connection, dates)
+        unnoted = sorted({hole.as_of_date for hole in found if hole.expected is None})
+        lost = completeness.described(hole for hole in found if hole.expected is not None)
+        contradictions = completeness.contradictions(connection, unnoted)
+    if lost or contradictions:
+        text = "; ".join(filter(None, (lost, contradictions)))
+        return Finding(name, "FAILED", f"published with holes: {text}. {completeness.REMEDY}")
+    if unnoted:
+        text = f"how many rows {len(unnoted)} dates were built with was not noted. {completeness.REMEDY}"
+        return Finding(name, "not set", text)
+    return Finding(name, "ok", f"{len(dates)} dates, each with the rows that it was built with")
+
+
+def _sizes(settings: Settings) -> Iterator[Finding]:
+    for part in sizes.parts(Store(settings.trends_home), settings.output_dir, settings.cache_dir):
+        yield Finding(f"size of {part.name}", "ok", str(part))
+    yield Finding("free disk", "ok", sizes.readable(sizes.free(settings.trends_home)))
 
 
 def _apify(settings: Settings) -> Iterator[Finding]:
@@ -73,10 +121,10 @@ def _apify(settings: Settings) -> Iterator[Finding]:
             name = f"{market}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID"
             task_id = settings.task_id(market, kind)
             if task_id is None:
-                yield Finding(name, "not set", "the market has no such feed without it")
+                yield Finding(f"Apify task {market} {kind}", "not set", f"without {name} there is no such feed")
                 continue
             task = apify.ApifyTask(market, kind, task_id)
-            yield _asked(name, lambda task=task: apify.check_access(config, task))  # type: ignore[misc]
+            yield _asked(f"Apify task {market} {kind}", lambda task=task: apify.check_access(config, task))  # type: ignore[misc]
 
 
 def _google(settings: Settings, live: bool) -> Iterator[Finding]:

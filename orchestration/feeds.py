@@ -6,25 +6,23 @@ reading items (ingest), HTTP (ingest).
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
 from exports.google_auth import GoogleConfig
 from exports.receipts import RunReceipts
-from ingest import export_folder, landing
-from ingest.apify import ApifyTask, RunProgress, fetch_finished, fetch_runs
+from ingest import export_folder
+from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_finished, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
-from orchestration import services
-from orchestration.settings import PROJECT_ROOT, Settings
-from warehouse.store import Store
+from orchestration import progress, services
+from orchestration.settings import PROJECT_ROOT, Settings, configured_markets
+from warehouse.store import Store, connect
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +34,10 @@ LANDED = "landed"
 
 class MixedDataError(ValueError):
     """Simulated rows were about to be landed beside real ones."""
+
+
+class NothingOfferedError(ValueError):
+    """A source can't bring anything; the message names the setting or the date, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +78,21 @@ def source_of(word: str, settings: Settings, store: Store) -> str:
 
 
 def _loads(store: Store) -> tuple[int, int]:
-    """Feed files of the home, and how many of them are simulated."""
-    if not store.build_path.exists():
+    """Feed files of the home, and how many of them are simulated; looking changes nothing."""
+    if not store.has_facts:
         return 0, 0
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
-        row = connection.execute("select count(*), count(*) filter (source = 'sample') from raw.loads").fetchone()
-    return row or (0, 0)
-
-
-def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:
-    """Market codes of seeds/markets.csv, in file order."""
-    with (project_root / "seeds" / "markets.csv").open(encoding="utf-8", newline="") as stream:
-        return [row["market"].strip().upper() for row in csv.DictReader(stream)]
+    # Homes of earlier versions have them in the build file.
+    path = store.facts_path if store.facts_path.exists() else store.build_path
+    with store.lock(), closing(connect(path, read_only=True)) as connection:
+        has_loads = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'loads'"
+        ).fetchall()
+        if not has_loads:
+            return 0, 0
+        ((total, simulated),) = connection.execute(
+            "select count(*), count(*) filter (source = 'sample') from raw.loads"
+        ).fetchall()
+    return total, simulated
 
 
 def offer(
@@ -99,6 +103,7 @@ def offer(
     until: datetime | None = None,
     run_for: date | None = None,
     run_key: str | None = None,
+    noted_in: Store | None = None,
 ) -> Offer:
     """The feed files of a source.
 
@@ -110,16 +115,17 @@ def offer(
         run_for: As-of date for which Apify tasks are run; without it only what was downloaded before is offered.
         run_key: What an Apify run is started once for; without it the date. A poll gives its hour: only its video
             tasks run then, and no run of before is reused, because reading the same data again finds nothing new.
+        noted_in: Where it is noted which runs were paid (`landing_place`); the home by default.
 
     Raises:
         FileNotFoundError: The folder does not exist.
-        ValueError: The source needs a setting that is missing.
+        NothingOfferedError: The source needs a setting that is missing.
     """
     markets = configured_markets()
     if source == LANDED:
         return Offer(LANDED, [], [])
     if source == APIFY:
-        return _offer_apify(settings, store, markets, until, run_for, run_key)
+        return _offer_apify(settings, store, markets, until, run_for, run_key, noted_in or store)
     if source == SAMPLE:
         directory = ensure_sample(store)
         feeds, refusals = export_folder.scan(directory, markets, source=SAMPLE, until=until)
@@ -135,32 +141,25 @@ def _offer_apify(
     until: datetime | None,
     run_for: date | None,
     run_key: str | None,
+    noted_in: Store,
 ) -> Offer:
-    config = services.apify(settings)
-    if isinstance(config, str):
-        message = "source apify needs APIFY_TOKEN: set it in .env, or give --source DIR"
-        raise ValueError(message)
-    tasks = apify_tasks(settings, markets, KINDS if run_key is None else ("videos",))
-    if not any(task.kind == "videos" for task in tasks):
-        names = ", ".join(f"{market}_VIDEO_TASK_ID" for market in markets)
-        message = f"source apify needs the id of at least one video task: set {names} in .env"
-        raise ValueError(message)
+    config, tasks = _apify_ready(settings, markets, KINDS if run_key is None else ("videos",))
     if run_for != datetime.now(UTC).date():
         # The past cannot be scraped: an earlier date has what was landed on it.
         return Offer(APIFY, [], [])
     if run_key is not None:
         config = replace(config, reuse_hours=None)
-    ledger = RunReceipts(services.receipts(store), run_for)
-    with tqdm(total=len(tasks), desc="apify", unit="task", disable=None) as bar:
+    ledger = RunReceipts(services.receipts(noted_in), run_for)
+    with progress.stage("apify", len(tasks), "tasks") as shown:
 
-        def progress(state: RunProgress) -> None:
-            bar.set_postfix_str(f"{state.market} {state.kind} {state.status} {state.elapsed_seconds:.0f} s")
+        def tell(state: RunProgress) -> None:
+            shown.note(f", {state.market} {state.kind} {state.status} {state.elapsed_seconds:.0f} s")
             if state.status in ("DONE", "DEGRADED"):
-                bar.update()
+                shown.update()
 
         result = fetch_runs(
             config, tasks, ledger, _apify_directory(settings, store), run_key or run_for.isoformat(), clock=_now,
-            progress=progress,
+            progress=tell,
         )  # fmt: skip
     missing = [Missing(item.market, item.kind, item.reason) for item in result.degraded]
     configured = {(task.market, task.kind) for task in tasks}
@@ -171,6 +170,26 @@ def _offer_apify(
     ]
     feeds = sorted((item.feed for item in result.fetched), key=lambda feed: feed.observed_at)
     return Offer(APIFY, [feed for feed in feeds if until is None or feed.observed_at <= until], [], missing)
+
+
+def _apify_ready(
+    settings: Settings, markets: Sequence[str], kinds: Sequence[str]
+) -> tuple[ApifyConfig, list[ApifyTask]]:
+    """How Apify is asked, and the tasks that are run.
+
+    Raises:
+        NothingOfferedError: There is no token, or no video task.
+    """
+    config = services.apify(settings)
+    if isinstance(config, str):
+        message = "source apify needs APIFY_TOKEN: set it in .env, or give --source DIR"
+        raise NothingOfferedError(message)
+    tasks = apify_tasks(settings, markets, kinds)
+    if not any(task.kind == "videos" for task in tasks):
+        names = ", ".join(f"{market}_VIDEO_TASK_ID" for market in markets)
+        message = f"source apify needs the id of at least one video task: set {names} in .env"
+        raise NothingOfferedError(message)
+    return config, tasks
 
 
 def apify_tasks(settings: Settings, markets: Sequence[str], kinds: Sequence[str] = KINDS) -> list[ApifyTask]:
@@ -224,19 +243,17 @@ def ensure_sample(store: Store) -> Path:
     config = sample_config()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != repr(config):
         directory.parent.mkdir(parents=True, exist_ok=True)
-        write_export_folder(simulate(config), directory)
+        with progress.stage("making the simulated sample"):
+            write_export_folder(simulate(config), directory)
         stamp.write_text(repr(config), encoding="utf-8")
     return directory
 
 
-def keep_apart(source: str, store: Store) -> Path | None:
-    """Never lets simulated and real rows meet in one warehouse.
+def landing_place(source: str, store: Store) -> Store:
+    """Where the feeds of a source are landed, so that simulated and real rows never meet in one warehouse.
 
-    A real source arriving at a home that holds nothing but the sample sets the sample's files aside; nothing is
-    deleted. The sample is refused where real data is.
-
-    Returns:
-        Where the sample's build file was moved to, if it was.
+    The first real source of a home that holds nothing but the sample is landed beside it. `take_place` makes it the
+    home's own once there is something: until then a source that brings nothing has changed nothing.
 
     Raises:
         MixedDataError: The sample was asked for in a home with real data.
@@ -248,13 +265,60 @@ def keep_apart(source: str, store: Store) -> Path | None:
             " real source with --source apify or --source DIR."
         )
         raise MixedDataError(message)
-    if source in (SAMPLE, LANDED) or simulated == 0:
-        return None
+    if source in (SAMPLE, LANDED) or total > simulated:
+        return store
+    beside = store.beside("first-real")
+    # Also where a process was killed while its files took their place.
+    return beside if simulated or beside.warehouse.exists() else store
+
+
+def take_place(landed: Store, store: Store) -> None:
+    """Sets the sample's private files aside, deleting nothing, and puts what was landed beside them in their place.
+
+    The sample stays published until the first real dates are.
+
+    Args:
+        landed: What `landing_place` gave; nothing is done where that is the home itself.
+        store: The home.
+    """
+    if landed == store:
+        return
     with store.lock():
-        aside = store.set_aside("sample")
-        store.published_path.unlink(missing_ok=True)
-    logger.warning("the simulated sample was set aside as %s: from here on this home holds real data", aside.name)
-    return aside
+        if store.has_facts:
+            aside = store.set_aside("sample")
+            logger.warning("the simulated sample was set aside as %s: from here on this home holds real data", aside)
+        store.take_over(landed)
+
+
+def check_offer(source: str, dates: Sequence[date], settings: Settings, store: Store) -> None:
+    """Makes sure, before anything is run, that a source can bring something for one of the dates.
+
+    What is landed already counts too, so a home with real data is asked by the run itself.
+
+    Raises:
+        NothingOfferedError: It can't; the message names the remedy.
+        FileNotFoundError: The folder does not exist.
+    """
+    if source == APIFY:
+        _apify_ready(settings, configured_markets(), KINDS)
+    if source in (SAMPLE, LANDED):
+        return
+    total, simulated = _loads(store)
+    if total > simulated:
+        return
+    if source == APIFY:
+        if dates[-1] != datetime.now(UTC).date():
+            message = (
+                f"source apify brings today's readings only, and nothing was landed for {dates[-1]}: leave --date out"
+            )
+            raise NothingOfferedError(message)
+        return
+    offered = sorted({feed.observed_at.date() for feed in offer(source, settings, store).feeds})
+    if not set(dates).intersection(offered):
+        wanted = dates[0].isoformat() if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        have = f"it has {offered[0]} to {offered[-1]}" if offered else "it has none at all"
+        message = f"source {source} has no feed for {wanted}: {have}. Give another --date or --source."
+        raise NothingOfferedError(message)
 
 
 def seasonal_calendar(project_root: Path = PROJECT_ROOT) -> SeasonalCalendar:

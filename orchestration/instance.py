@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration.settings import Settings
 from warehouse.store import Store
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def environment(settings: Settings, store: Store) -> dict[str, str]:
@@ -28,6 +32,24 @@ def environment(settings: Settings, store: Store) -> dict[str, str]:
         "DAGSTER_HOME": str(_configured(store.dagster / "postgresql", "dagster_postgres.yaml")),
         "DAGSTER_POSTGRES_URL": _with_driver(settings.dagster_postgres_url.get_secret_value()),
     }
+
+
+def of_command(environment: dict[str, str]) -> dg.DagsterInstance:
+    """The instance for a job in the process of a command, to be closed like a file.
+
+    Dagster keeps what a step prints by pointing standard output and error at files, which also hides every bar from the
+    person who waits; four processes read the files meanwhile. Here the output stays the person's. Runs of the UI keep
+    theirs.
+
+    Args:
+        environment: The variables of `environment`, which must be those of the process too.
+    """
+    import dagster as dg
+    from dagster._core.instance import InstanceRef
+
+    no_capture = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    reference = InstanceRef.from_dir(environment["DAGSTER_HOME"], overrides={"compute_logs": no_capture})
+    return dg.DagsterInstance.from_ref(reference)
 
 
 def _with_driver(url: str) -> str:

@@ -7,8 +7,12 @@ from typing import Any
 import dagster as dg
 
 from orchestration import feeds, timetable
+from orchestration import rebuild as rebuilding
 from orchestration.assets import delivery, ingest
 from orchestration.assets.publish import PUBLISHED
+from orchestration.partitions import WRITER_POOL
+from orchestration.settings import PROJECT_ROOT
+from warehouse.store import Store
 
 # Dagster does not export the type of a job before its assets are known.
 AnyJob = Any
@@ -30,6 +34,31 @@ backfill = dg.define_asset_job(
     config=dg.RunConfig(ops={"raw_feeds": ingest.IngestConfig(source=feeds.LANDED)}),
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",
 )
+
+
+@dg.op(
+    pool=WRITER_POOL,
+    description="Makes models and marts of all dates again, at the stored cut-offs, and publishes them in one step.",
+)
+def rebuild_home(context: dg.OpExecutionContext, store: dg.ResourceParam[Store]) -> None:
+    """What `trends rebuild` does."""
+    wanted = rebuilding.plan(store)
+    context.log.info(f"rebuilding {wanted.describe()}")
+    done = rebuilding.rebuild_and_publish(PROJECT_ROOT, store, wanted)
+    for day, reason in done.left_out.items():
+        context.log.warning(f"left out {day}: {reason}")
+    if done.publication is None:
+        raise dg.Failure("nothing was built: run `daily` first", allow_retries=False)
+    context.add_output_metadata({"dates": len(done.dates), "left_out": len(done.left_out)})
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="After a change of the project: makes everything derived again from the facts. Sends nothing.",
+)
+def rebuild() -> None:
+    """All dates of the home."""
+    rebuild_home()
 
 
 def build_micro_poll(polled: Sequence[dg.AssetKey]) -> AnyJob:

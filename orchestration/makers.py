@@ -7,11 +7,18 @@ for each of two makers imports the same modules twice, 0.9 s before the first fi
 them long before.
 """
 
+import contextlib
 import multiprocessing
-from multiprocessing import forkserver
+import os
+import signal
+import threading
+from multiprocessing import forkserver, resource_tracker
+
+from orchestration import process
 
 # What makes the files, and what finding the command again in a copy imports.
 _MODULES = (
+    "orchestration.makers_process",
     "exports.build_today",
     "exports.daily_files",
     "exports.dashboard",
@@ -26,4 +33,36 @@ _MODULES = (
 def start() -> None:
     """Starts the process that the makers are copied from, where it is not there yet. It ends with this one."""
     multiprocessing.set_forkserver_preload(list(_MODULES))
-    forkserver.ensure_running()
+    # It would unblock the signal below.
+    resource_tracker.ensure_running()
+    # Ctrl-C on a terminal reaches every process of the command: this one answers it, and the others end with it. A new
+    # program keeps the signals that its parent blocks, from its first moment on, and so do its copies.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    process.before_end(stop)
+
+
+def stop() -> None:
+    """Ends the makers and the process that they are copied from."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        # It may not have a group of its own yet; then it has no copies.
+        for end in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError):
+                end(pid, signal.SIGKILL)
+
+
+def end_with_parent() -> None:
+    """Ends this maker when the process that it works for is gone, however that ended; for a pool's `initializer`."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from ingest import landing
+from ingest import facts, landing
 from ingest.apify import FinishedRun, finished_runs
 from ingest.retries import ServiceError
 from orchestration import feeds, services
@@ -40,16 +41,18 @@ UNFINISHED = (
 LONGEST_WAIT_S = 30.0
 
 
-def build_sensors(settings: Settings, micro_poll: AnyJob, revenue_job: AnyJob) -> list[dg.SensorDefinition]:
+def build_sensors(
+    settings: Settings, micro_poll: AnyJob, revenue_job: AnyJob, partitions: dg.PartitionsDefinition
+) -> list[dg.SensorDefinition]:
     """The three sensors; those whose settings exist run by default."""
     return [
-        _apify_sensor(settings, micro_poll),
+        _apify_sensor(settings, micro_poll, partitions),
         _revenue_sensor(settings, revenue_job),
         _failure_sensor(settings),
     ]
 
 
-def _apify_sensor(settings: Settings, micro_poll: AnyJob) -> dg.SensorDefinition:
+def _apify_sensor(settings: Settings, micro_poll: AnyJob, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:
     tasks = feeds.apify_tasks(settings, feeds.configured_markets())
     missing = "" if settings.apify_token else "APIFY_TOKEN is not set"
     if not missing and not tasks:
@@ -87,7 +90,11 @@ def _apify_sensor(settings: Settings, micro_poll: AnyJob) -> dg.SensorDefinition
         cursor = json.dumps(sorted(asked.intersection(run.run_id for run in finished) | {run.run_id for run in new}))
         if not new:
             return dg.SkipReason(f"{len(finished)} runs finished in {LOOKS_BACK.days} days, all of them are landed")
-        return dg.SensorResult(run_requests=_poll_requests(new), cursor=cursor)
+        # A run from before the home's first date is the past of nothing.
+        requests = [
+            request for request in _poll_requests(new) if partitions.has_partition_key(str(request.partition_key))
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return apify_run_finished
 
@@ -119,9 +126,9 @@ def _poll_requests(runs: Sequence[FinishedRun]) -> list[dg.RunRequest]:
 
 def _landed_runs(store: Store) -> set[str]:
     """Run ids in the warehouse. It doesn't wait for a writer: the next look comes soon enough."""
-    if not store.build_path.exists():
+    if not store.has_facts:
         return set()
-    with Store(store.home, lock_timeout_s=0).writer() as connection:
+    with facts.writer(replace(store, lock_timeout_s=0)) as connection:
         return landing.landed_runs(connection)
 
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -18,6 +19,7 @@ from exports.drive import DriveConfig
 from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts
 from exports.sheets import SheetsConfig
+from ingest import facts
 from ingest.apify import ApifyConfig
 from ingest.retries import Policy, redact, scrub
 from orchestration.settings import Settings
@@ -85,8 +87,8 @@ def report_failure(
 
 
 def receipts(store: Store) -> DuckDBReceipts:
-    """The ledger of outward effects in the build file."""
-    return DuckDBReceipts(store.writer, lambda: datetime.now(UTC))
+    """The ledger of outward effects in the home's facts."""
+    return DuckDBReceipts(partial(facts.writer, store), lambda: datetime.now(UTC))
 
 
 def apify(settings: Settings) -> ApifyConfig | str:

@@ -5,15 +5,41 @@ Belongs here: names, types and defaults of what a user can set. Must not be here
 
 from __future__ import annotations
 
+import csv
 import os
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Annotated, Any, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from orchestration import setting_checks as checks
+from orchestration.setting_checks import Problem, SettingsError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+# Apart from the code: a folder that a home makes must not look like a package to linters, nor a package like data.
+DEFAULT_HOME = PROJECT_ROOT / "home"
+
+
+def _secret(check: Callable[[str], str]) -> AfterValidator:
+    """Applies a check to what a secret holds."""
+
+    def checked(value: SecretStr) -> SecretStr:
+        check(value.get_secret_value())
+        return value
+
+    return AfterValidator(checked)
+
+
+Address = Annotated[str, AfterValidator(checks.address)]
+GoogleId = Annotated[str, AfterValidator(checks.google_id)]
+TaskId = Annotated[str, AfterValidator(checks.task_id)]
+Token = Annotated[SecretStr, _secret(checks.word)]
+# Neither "infinity" nor "not a number".
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -50,6 +76,7 @@ class Settings(BaseSettings):
         feed_max_expansion: How many times its size a compressed feed may grow, beyond 64 MiB.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         dagster_postgres_url: Database in which Dagster keeps runs, events and schedules, instead of files of the home.
+        run_history_days: How many days a run stays in Dagster's history; what it made stays longer.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
     """
@@ -58,41 +85,42 @@ class Settings(BaseSettings):
         env_file=PROJECT_ROOT / ".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    trends_home: Path = PROJECT_ROOT
-    trends_log_level: str = "WARNING"
-    lock_timeout_s: float = 60.0
-    export_processes: int = 2
+    trends_home: Path = DEFAULT_HOME
+    trends_log_level: Annotated[str, AfterValidator(checks.log_level)] = "WARNING"
+    lock_timeout_s: Number = Field(default=60.0, ge=0)
+    export_processes: int = Field(default=2, ge=1)
 
-    apify_token: SecretStr | None = None
-    apify_base_url: str = "https://api.apify.com"
-    apify_reuse_hours: float | None = None
-    apify_max_charge_usd: float | None = None
-    apify_run_timeout_minutes: float = 120.0
-    apify_item_floor: int = 20
-    task_ids: dict[str, str] = Field(default_factory=dict)
+    apify_token: Token | None = None
+    apify_base_url: Address = "https://api.apify.com"
+    apify_reuse_hours: Number | None = Field(default=None, ge=0)
+    apify_max_charge_usd: Number | None = Field(default=None, gt=0)
+    apify_run_timeout_minutes: Number = Field(default=120.0, gt=0)
+    apify_item_floor: int = Field(default=20, ge=0)
+    task_ids: dict[str, TaskId] = Field(default_factory=dict)
 
     feed_max_mb: int = Field(default=2048, gt=0)
     feed_max_expansion: int = Field(default=200, gt=0)
 
-    google_client_id: str | None = None
-    google_client_secret: SecretStr | None = None
-    google_refresh_token: SecretStr | None = None
-    google_credentials: SecretStr | None = None
-    google_auth_uri: str = "https://accounts.google.com/o/oauth2/v2/auth"
-    google_token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
-    sheets_endpoint: str = "https://sheets.googleapis.com/"
-    drive_endpoint: str = "https://www.googleapis.com/"
-    drive_folder_id: str | None = None
-    dashboard_sheet_id: str | None = None
-    revenue_sheet_id: str | None = None
+    google_client_id: Annotated[str, AfterValidator(checks.word)] | None = None
+    google_client_secret: Token | None = None
+    google_refresh_token: Token | None = None
+    google_credentials: Annotated[SecretStr, _secret(checks.service_account)] | None = None
+    google_auth_uri: Address = "https://accounts.google.com/o/oauth2/v2/auth"
+    google_token_uri: Address = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+    sheets_endpoint: Address = "https://sheets.googleapis.com/"
+    drive_endpoint: Address = "https://www.googleapis.com/"
+    drive_folder_id: GoogleId | None = None
+    dashboard_sheet_id: GoogleId | None = None
+    revenue_sheet_id: GoogleId | None = None
     revenue_tab: str = "REVENUE_TRACKER"
 
-    discord_webhook: SecretStr | None = None
-    retry_wait_s: float = Field(default=1.0, gt=0)
+    discord_webhook: Annotated[SecretStr, _secret(checks.webhook)] | None = None
+    retry_wait_s: Number = Field(default=1.0, gt=0)
     deliver: bool = True
     deliver_sample: bool = False
 
-    dagster_postgres_url: SecretStr | None = None
+    dagster_postgres_url: Annotated[SecretStr, _secret(checks.postgres_url)] | None = None
+    run_history_days: int = Field(default=90, ge=1)
 
     output_dir: Path | None = None
     cache_dir: Path | None = None
@@ -111,16 +139,115 @@ class Settings(BaseSettings):
         """Task id of a market and kind (`videos` or `music`), if one is set."""
         return self.task_ids.get(f"{market.upper()}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID")
 
+    @field_validator("trends_home")
+    @classmethod
+    def _apart_from_code(cls, value: Path) -> Path:
+        if value.expanduser().resolve() == PROJECT_ROOT:
+            message = (
+                f"the home can't be the project's own folder {PROJECT_ROOT}: leave TRENDS_HOME and --home out, and what"
+                f" is there is moved to {DEFAULT_HOME}"
+            )
+            raise ValueError(message)
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _collect_task_ids(cls, values: dict[str, object]) -> dict[str, object]:
-        # Markets are data: their variables cannot be fields. A real variable wins over one in .env.
-        env_file = cls.model_config.get("env_file")
-        known = {**(dotenv_values(env_file) if isinstance(env_file, Path) else {}), **os.environ}
-        found = {name: value for name, value in known.items() if name.endswith("_TASK_ID") and value}
-        return {**values, "task_ids": found | dict(values.get("task_ids") or {})}  # type: ignore[call-overload]
+        # Markets are data: their variables cannot be fields. A real variable wins over one in .env. Other programs
+        # have variables that end in TASK_ID too.
+        known = {**env_file_values(), **os.environ}
+        found = {name: value for name, value in known.items() if checks.TASK_NAME.fullmatch(name) and value}
+        wanted = found | dict(values.get("task_ids") or {})  # type: ignore[call-overload]
+        return {**values, "task_ids": {name: str(value).strip() for name, value in wanted.items() if value}}
 
-    @field_validator("trends_home")
+    @field_validator("*", mode="before")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _stripped(cls, value: object) -> object:
+        # A secret that was pasted into a form often ends with a line break.
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("trends_home", "output_dir", "cache_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value is not None else None
+
+
+# As in the environment. `Token | None` is a union whose first part is `Annotated[SecretStr, ...]`.
+SECRET_NAMES = frozenset(
+    name.upper()
+    for name, field in Settings.model_fields.items()
+    if any(SecretStr in (part, *get_args(part)) for part in get_args(field.annotation))
+)
+
+
+def load(**given: Any) -> Settings:
+    """The settings of the environment and `.env`, under what a command was given.
+
+    Raises:
+        SettingsError: Some can't be used; it names each with the remedy.
+    """
+    settings, problems = load_usable(**given)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def load_usable(**given: Any) -> tuple[Settings, list[Problem]]:
+    """The settings with defaults in place of those that can't be used, and what is wrong with these."""
+    slips, _ = unknown_names()
+    try:
+        return Settings(**given), slips
+    except ValidationError as error:
+        found = error.errors()
+    defaults: dict[str, Any] = {}
+    for entry in found:
+        name = str(entry["loc"][0])
+        if name == "task_ids":
+            defaults.setdefault(name, {})[str(entry["loc"][-1])] = ""
+        else:
+            defaults[name] = Settings.model_fields[name].get_default(call_default_factory=True)
+    return Settings(**{**given, **defaults}), [*checks.from_errors(found, SECRET_NAMES), *slips]
+
+
+def unusable_places(settings: Settings) -> list[Problem]:
+    """What a command that writes can't work with: directories, and the database of the run history."""
+    places = {"TRENDS_HOME": settings.trends_home, "OUTPUT_DIR": settings.output_dir, "CACHE_DIR": settings.cache_dir}
+    found = [
+        checks.problem(name, place, reason)
+        for name, place in places.items()
+        if place is not None and (reason := _unwritable(place)) is not None
+    ]
+    if settings.dagster_postgres_url is not None:
+        reason = checks.unreachable(settings.dagster_postgres_url.get_secret_value())
+        if reason is not None:
+            found.append(checks.problem("DAGSTER_POSTGRES_URL", "", reason, is_secret=True))
+    return found
+
+
+def _unwritable(place: Path) -> str | None:
+    """Why a directory or one of those that a home has in it can't be written."""
+    for within in (place, *(place / name for name in ("warehouse", "output", "data", "dagster"))):
+        if within == place or within.exists():
+            reason = checks.unwritable(within)
+            if reason is not None:
+                return reason
+    return None
+
+
+def unknown_names() -> tuple[list[Problem], list[str]]:
+    """Names in `.env` that nothing reads: slips, which are errors, and a line for each other one."""
+    known = {name.upper() for name in Settings.model_fields} - {"TASK_IDS"}
+    known |= {f"{market}_{kind}_TASK_ID" for market in configured_markets() for kind in ("VIDEO", "MUSIC")}
+    return checks.unknown_names(env_file_values(), known, Path(str(Settings.model_config.get("env_file"))))
+
+
+def env_file_values() -> dict[str, str | None]:
+    """What stands in `.env`, where it is read."""
+    path = Settings.model_config.get("env_file")
+    return dict(dotenv_values(path)) if isinstance(path, Path) else {}
+
+
+def configured_markets(project_root: Path = PROJECT_ROOT) -> list[str]:
+    """Market codes of seeds/markets.csv, in file order."""
+    with (project_root / "seeds" / "markets.csv").open(encoding="utf-8", newline="") as stream:
+        return [row["market"].strip().upper() for row in csv.DictReader(stream)]

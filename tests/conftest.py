@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from orchestration.settings import Settings
+from tests.support import REAL_DATA
 from warehouse.store import Store
 
 # A busy machine is slow now and then: a test that fails by the clock says nothing about the code.
@@ -18,12 +19,14 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment() -> Iterator[None]:
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees the user's secrets or home: neither `.env` nor variables reach the settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(Settings.model_config, "env_file", None)
         for name in Settings.model_fields:
             patch.delenv(name.upper(), raising=False)
+        # A command without --home must not touch the user's either.
+        patch.setenv("TRENDS_HOME", str(tmp_path_factory.mktemp("no_home_given")))
         # Tests run beside each other already, and each process would import openpyxl anew.
         patch.setenv("EXPORT_PROCESSES", "1")
         # The command line sets it for Dagster; it must not outlive the test run's home.
@@ -48,3 +51,21 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and TRENDS_FAIL_ON_SKIP is set: {reason}"
     return report
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """One line for whoever has no real data, instead of a list of skipped tests."""
+    if REAL_DATA.parent.is_dir():
+        return None
+    return "tests on real data (-m real_data) are left out: they need ../shared/data, which is not beside this folder"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a folder of real data its tests are not part of the run; beside one, a set that lacks is a failure."""
+    if REAL_DATA.parent.is_dir():
+        return
+    left_out = [item for item in items if item.get_closest_marker("real_data")]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)

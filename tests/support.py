@@ -18,12 +18,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from orchestration import cli, dbt_runner
+from warehouse import completeness
 from warehouse.store import Store, connect
 
 PROJECT = Path(__file__).resolve().parents[1]
-SHARED_DATA = PROJECT.parent / "shared" / "data"
+REAL_DATA = PROJECT.parent / "shared" / "data"
 FIXTURES = PROJECT / "tests" / "fixtures"
 MARKETS = ("US", "UK")
 
@@ -40,12 +41,14 @@ class Outcome:
     err: str
 
 
-def shared_data(name: str) -> Path:
-    """A folder of the real data beside the repository; the test is skipped where it is not there."""
-    directory = SHARED_DATA / name
-    if not directory.is_dir():
-        pytest.skip(f"the real data set {name} is not beside this checkout (../shared/data/{name})")
-    return directory
+def real_data(name: str) -> Path:
+    """A set of the real data beside the repository, for tests marked `real_data`; the test fails where it lacks."""
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.fail(
+            f"the real data set {name} is missing: ../shared is beside this checkout, ../shared/data/{name} not"
+        )
+    return path
 
 
 def trends(*arguments: str | Path) -> Outcome:
@@ -131,14 +134,13 @@ def write_file(
 def land_folder(store: Store, folder: Path, landed_at: str = "2026-01-06T09:00") -> landing.LandingReport:
     """Lands an export folder into a home."""
     feeds, refusals = export_folder.scan(folder, MARKETS)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         return landing.land(connection, feeds, refusals, landed_at=moment(landed_at))
 
 
 def prepare(store: Store, *dates: str) -> None:
     """Gives a home its raw tables and a cut-off at the day's end for each of the dates."""
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
+    with facts.writer(store) as connection:
         for text in dates:
             landing.cutoff_for(connection, moment(text).date(), now=datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -166,6 +168,19 @@ def published(store: Store, sql: str) -> Rows:
         return connection.execute(sql).fetchall()
 
 
+def note_rows(connection: duckdb.DuckDBPyConnection, *dates: str) -> None:
+    """Notes the rows of marts that a test wrote by hand, as the models' own statements do of theirs."""
+    completeness.ensure_notes(connection)
+    for mart in completeness.daily_marts(connection):
+        for day in dates:
+            connection.execute(f"delete from {completeness.NOTES} where (mart, as_of_date) = (?, ?::date)", [mart, day])
+            connection.execute(
+                f'insert into {completeness.NOTES} select ?, ?::date, count(*) from marts."{mart}"'
+                " where as_of_date = ?::date",
+                [mart, day, day],
+            )
+
+
 def records(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
     """All rows of a query as dicts."""
     cursor = connection.execute(sql)
@@ -190,11 +205,11 @@ def mart_checksums(path: Path, where: str = "true") -> dict[str, tuple[int, str]
         for name, is_daily in tables:
             if where != "true" and not is_daily:
                 continue
-            row = connection.execute(
+            [(rows, digest)] = connection.execute(
                 f'select count(*), cast(sum(cast(hash(mart) as hugeint)) as varchar) from marts."{name}" as mart'
                 f" where {where}"
-            ).fetchone()
-            result[name] = row or (0, "")
+            ).fetchall()
+            result[name] = (rows, digest)
         return result
     finally:
         connection.close()

@@ -3,9 +3,10 @@
 Belongs here: what a copy holds, whether one warehouse holds all that another does, and putting a copy back. Must not
 be here: where copies are kept (orchestration, exports).
 
-A copy holds the build file, the marts and the small files given with it. Not in it: the published file, which is made
-again from the marts; outputs, which have their own delivery; the run history of the UI. The files are copied whole and
-with no writer on them: equal content gives equal bytes, so an unchanged warehouse is not uploaded again.
+A copy holds the facts, what is derived of them (so that the next run need not make it again) and the small files given
+with it. Not in it: the published file, which is made again from the marts; outputs, which have their own delivery; the
+run history of the UI. The files are copied whole and with no writer on them: equal content gives equal bytes, so an
+unchanged warehouse is not uploaded again.
 """
 
 from __future__ import annotations
@@ -25,20 +26,21 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.store import Store, checkpoint, connect
+from warehouse.store import FactsLostError, Store, checkpoint, connect, log_of
 
-# Copies of format 1 have the marts in the build file, from where they are moved when they are needed.
-FORMAT = 2
+# Copies of the formats 1 and 2 have the facts in the build file: the store takes them up as it does such homes.
+FORMAT = 3
+FACTS_MEMBER = "facts.duckdb"
 BUILD_MEMBER = "build.duckdb"
 MARTS_MEMBER = "unpublished.duckdb"
 STATE_MEMBER = "state.json"
 _CODEC = "zstd"
 
-# Every row that changes a warehouse from outside has one of these times.
+# Every row that changes the facts has one of these times; what is derived changes without them.
 _TIMES = (
     ("raw", "loads", "landed_at"),
     ("raw", "revenue_reads", "attempted_at"),
-    ("meta", "builds", "built_at"),
+    ("told", "tellings", "told_at"),
     ("meta", "receipts", "created_at"),
 )
 
@@ -97,17 +99,17 @@ def state_of(store: Store) -> State | None:
     Raises:
         WarehouseBusyError: Another process is writing.
     """
-    if not store.build_path.exists():
+    if not store.has_facts:
         return None
-    with store.writer() as connection:
+    with store.facts_writer() as connection:
         return _state(connection)
 
 
 def holds(store: Store, other: State) -> bool:
     """Whether the warehouse of a home has all loads of another one."""
-    if not store.build_path.exists():
+    if not store.has_facts:
         return other.loads == 0
-    with store.writer() as connection:
+    with store.facts_writer() as connection:
         return _has_loads_of(connection, other)
 
 
@@ -128,9 +130,14 @@ def write_copy(store: Store, target: Path, further: Mapping[str, Path]) -> State
         if state is None:
             message = f"nothing to copy: nothing was landed in {store.home} yet. Run `trends run` first."
             raise BackupError(message)
-        with store.model_writer() if store.marts_path.exists() else store.writer() as connection:
+        with store.facts_writer() as connection:
             checkpoint(connection)
-        members = {BUILD_MEMBER: store.build_path, MARTS_MEMBER: store.marts_path, **further}
+        if store.marts_path.exists():
+            with store.model_writer() as connection:
+                checkpoint(connection)
+        members = {
+            FACTS_MEMBER: store.facts_path, BUILD_MEMBER: store.build_path, MARTS_MEMBER: store.marts_path, **further,
+        }  # fmt: skip
         members = {name: path for name, path in members.items() if path.exists()}
         note: dict[str, Any] = {"format": FORMAT, **state.properties(), "sha256": {}}
         with _writing(target) as archive:
@@ -153,7 +160,7 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
         force: Also where the home has loads that the copy lacks, or is newer; its files are then set aside.
 
     Returns:
-        How far the warehouse is now, and where the build file of before was moved to, if it was.
+        How far the warehouse is now, and where the facts of before were moved to, if they were.
 
     Raises:
         WarehouseBusyError: Another process is writing.
@@ -165,14 +172,17 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
         temporary.mkdir()
         try:
             state = _unpack(copy, temporary)
-            here = state_of(store)
             aside = None
-            if here is not None and not (
-                _is_ahead(temporary / BUILD_MEMBER, here) and state.changed_at > here.changed_at
-            ):
+            try:
+                here = state_of(store)
+            except FactsLostError as error:
+                if not force:
+                    raise BackupError(str(error)) from None
+                here, aside = None, store.set_aside("torn")
+            if here is not None and not (_is_ahead(_facts_of(temporary), here) and state.changed_at > here.changed_at):
                 if not force:
                     message = (
-                        f"{store.build_path} ({describe(here)}) is as new as the copy ({describe(state)}) or has loads"
+                        f"{store.facts_path} ({describe(here)}) is as new as the copy ({describe(state)}) or has loads"
                         " that it lacks, nothing was changed. To put the copy in its place: `trends restore --force`"
                     )
                     raise BackupError(message)
@@ -182,9 +192,10 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
                     path.parent.mkdir(parents=True, exist_ok=True)
                     shutil.move(temporary / name, path)
             store.published_path.unlink(missing_ok=True)
-            for path in (store.build_path, store.marts_path):
+            # The facts last: a home without them, while the rest is there, says so.
+            for path in (store.marts_path, store.build_path, store.facts_path):
                 # A log that a killed process left behind would be replayed onto the copy.
-                path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+                log_of(path).unlink(missing_ok=True)
                 if (temporary / path.name).exists():
                     (temporary / path.name).replace(path)
                 else:
@@ -208,22 +219,22 @@ def _state(connection: duckdb.DuckDBPyConnection) -> State | None:
         for schema, table, column in _TIMES
         if (schema, table) in present
     ]
-    row = connection.execute(
+    [row] = connection.execute(
         f"select max(changed_at), (select count(*) from raw.loads), (select bool_or(source = 'sample') from raw.loads)"
         f" from ({' union all '.join(times)})"
-    ).fetchone()
-    if row is None or not row[1]:
+    ).fetchall()
+    if not row[1]:
         return None
     return State(row[0].replace(tzinfo=UTC), row[1], _digest(connection, row[1]), bool(row[2]))
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, loads: int) -> str:
-    row = connection.execute(
+    [row] = connection.execute(
         "select md5(string_agg(concat_ws('|', load_id, landed_at, file, content_hash), chr(10) order by load_id))"
         " from (from raw.loads order by load_id limit ?)",
         [loads],
-    ).fetchone()
-    return str(row[0]) if row else ""
+    ).fetchall()
+    return str(row[0])
 
 
 def _has_loads_of(connection: duckdb.DuckDBPyConnection, other: State) -> bool:
@@ -233,8 +244,14 @@ def _has_loads_of(connection: duckdb.DuckDBPyConnection, other: State) -> bool:
     return _digest(connection, other.loads) == other.loads_digest
 
 
-def _is_ahead(build_path: Path, here: State) -> bool:
-    connection = connect(build_path, read_only=True)
+def _facts_of(directory: Path) -> Path:
+    """The file of an unpacked copy that has its facts."""
+    path = directory / FACTS_MEMBER
+    return path if path.exists() else directory / BUILD_MEMBER
+
+
+def _is_ahead(facts_path: Path, here: State) -> bool:
+    connection = connect(facts_path, read_only=True)
     try:
         return _has_loads_of(connection, here)
     finally:

@@ -22,16 +22,21 @@ from threading import Thread
 
 import duckdb
 
+from warehouse import completeness
 from warehouse.copying import update_copy
-from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, checkpoint, log_of, quote_literal
 
 _BUILDS_DDL = """
 create schema if not exists meta;
 create table if not exists meta.builds (
-    as_of_date date primary key, cutoff_at timestamp not null, run_id varchar not null, built_at timestamp not null
+    as_of_date date primary key,
+    cutoff_at timestamp not null,
+    run_id varchar not null,
+    built_at timestamp not null,
+    version varchar not null
 );
 comment on table meta.builds is
-    'When each as-of date of the daily marts was last built, as of when, and by which run.';
+    'When each as-of date of the daily marts was last built, as of when, by which run and version of the project.';
 create table if not exists meta.check_results (
     as_of_date date not null, check_name varchar not null, failing_rows bigint not null, message varchar
 );
@@ -63,9 +68,6 @@ comment on table meta.publication is
 
 # A smaller file is copied in no time when it is published.
 _COPIED_AHEAD_BYTES = 64 * 1024 * 1024
-
-# Columns of marts that polls fill, whatever daily builds there are.
-_BY_POLL = {"poll_at", "alerted_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,33 +136,27 @@ def built_dates(connection: duckdb.DuckDBPyConnection, wanted: Sequence[date]) -
 
 def held_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
     """The dates that the per-day tables hold: those of the last build, which a part of it can be built from."""
-    has_batch = connection.execute("select count(*) from duckdb_tables() where table_name = 'int_as_of'").fetchone()
-    if not has_batch or not has_batch[0]:
+    if not connection.execute("select 1 from duckdb_tables() where table_name = 'int_as_of'").fetchall():
         return []
     return [row[0] for row in connection.execute("select as_of_date from intermediate.int_as_of order by 1").fetchall()]
 
 
 def published_dates(store: Store) -> list[date]:
-    """As-of dates of the published file, oldest first."""
+    """As-of dates of the published file, oldest first; none of a file without that note (of the first version)."""
     with store.published_reader() as connection:
+        noted = "select 1 from duckdb_tables() where (schema_name, table_name) = ('meta', 'builds')"
+        if not connection.execute(noted).fetchall():
+            return []
         return [row[0] for row in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
 
 
 def has_builds(store: Store) -> bool:
     """Whether there is anything to publish: a date that was built, or a poll."""
-    if not store.build_path.exists():
-        return False
-    with store.writer() as connection:
-        present = connection.execute(
-            "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'builds'"
-        ).fetchone()
-        row = connection.execute("select count(*) from meta.builds").fetchone() if present else None
-    if row is not None and row[0] > 0:
-        return True
-    if not store.marts_path.exists():
+    if not store.has_facts or not store.build_path.exists():
         return False
     with store.model_writer() as connection:
-        return _has_polls(connection)
+        ensure_tables(connection)
+        return bool(connection.execute("from meta.builds limit 1").fetchall()) or _has_polls(connection)
 
 
 def forget_builds(connection: duckdb.DuckDBPyConnection, as_of_dates: Sequence[str]) -> None:
@@ -176,21 +172,33 @@ def record_builds(
     run_id: str,
     warnings: Sequence[CheckWarning] = (),
     checked: Sequence[str] | None = None,
+    *,
+    version: str = "unknown",
 ) -> None:
     """Notes in the build file that these dates were built: what is not built is not published.
 
     Args:
-        connection: A writer connection to the build file.
-        as_of_dates: ISO dates; each has a cut-off.
+        connection: A model writer that was opened after the models were built: marts that were lost on their way to
+            the disk are still there for whoever wrote them.
+        as_of_dates: ISO dates; those without a cut-off were polled only, and are no builds.
         run_id: The run that built them.
         warnings: Checks that warned.
         checked: Names of the checks that ran, whose earlier results give way; all of them by default.
+        version: Of the project.
+
+    Raises:
+        IncompleteMartsError: A daily mart has other rows of these dates than it was built with; nothing is noted.
     """
     ensure_tables(connection)
+    days = connection.execute(
+        "select as_of_date from facts.meta.cutoffs where list_contains(?::date[], as_of_date)", [list(as_of_dates)]
+    ).fetchall()
+    completeness.require(connection, [day for (day,) in days])
     built_at = datetime.now(UTC).replace(tzinfo=None)
     connection.executemany(
-        "insert or replace into meta.builds select as_of_date, cutoff_at, ?, ? from meta.cutoffs where as_of_date = ?",
-        [(run_id, built_at, as_of_date) for as_of_date in as_of_dates],
+        "insert or replace into meta.builds (as_of_date, cutoff_at, run_id, built_at, version)"
+        " select as_of_date, cutoff_at, ?, ?, ? from facts.meta.cutoffs where as_of_date = ?",
+        [(run_id, built_at, version, as_of_date) for as_of_date in as_of_dates],
     )
     connection.execute("delete from meta.unfinished where list_contains(?::date[], as_of_date)", [list(as_of_dates)])
     connection.execute(
@@ -249,12 +257,14 @@ def publish(
     Raises:
         WarehouseBusyError: Another process is writing.
         LookupError: No date was built yet.
+        IncompleteMartsError: A mart lost rows since it was built; the published file stays as it is.
     """
     with store.lock():
         with store.model_writer() as connection:
             ensure_tables(connection)
             _drop_leftovers(connection)
             publication = _complete(connection, store, run_id, git_sha)
+            completeness.require(connection, completeness.built_dates(connection))
             _set_comments(connection, descriptions or {})
             checkpoint(connection)
         copy = _next_path(store)
@@ -262,6 +272,8 @@ def publish(
             update_copy(marts.fileno(), copy)
         # Freeing the pages of a large file that nobody has takes 0.4 s: beside what comes next.
         former = store.published_path.open("rb") if store.published_path.exists() else None
+        # Of somebody who wrote into the published file and was killed: readers would see those rows in the new one too.
+        log_of(store.published_path).unlink(missing_ok=True)
         copy.replace(store.published_path)
         if former is not None:
             Thread(target=former.close).start()
@@ -302,44 +314,47 @@ def _complete(connection: duckdb.DuckDBPyConnection, store: Store, run_id: str, 
     """Gives the marts' file what a published one has: unfinished dates as they were published, and `meta`."""
     latest = connection.execute(
         "select as_of_date, cutoff_at from meta.builds order by as_of_date desc limit 1"
-    ).fetchone()
-    if latest is None and _has_polls(connection):
+    ).fetchall()
+    if not latest and _has_polls(connection):
         # A home that was only polled so far.
         latest = connection.execute(
             "select as_of_date, poll_ended_at from marts.micro_polls order by poll_at desc limit 1"
-        ).fetchone()
-    if latest is None:
+        ).fetchall()
+    if not latest:
         message = f"nothing to publish: no date was built in {store.build_path}"
         raise LookupError(message)
+    as_of_date, cutoff_at = latest[0]
     connection.execute(f"use {MARTS_DATABASE}; {_BUILDS_DDL} {_PUBLICATION_DDL}")
+    completeness.ensure_notes(connection)
+    connection.execute(completeness.NOTES_COMMENT)
     columns = _columns(connection)
     _take_back(connection, store, columns)
     for name in ("builds", "check_results"):
         # An unfinished date keeps what was noted when it was published.
         connection.execute(
             f"delete from meta.{name} where as_of_date not in (from build.meta.unfinished);"
-            f" insert into meta.{name} from build.meta.{name}"
+            f" insert into meta.{name} by name from build.meta.{name}"
             " where as_of_date in (select as_of_date from build.meta.builds)"
         )
     counts = " union all ".join(f'select {quote_literal(name)}, count(*) from marts."{name}"' for name in columns)
     tables = {name: int(rows) for name, rows in connection.execute(counts).fetchall()}
-    sources = connection.execute(
-        "select string_agg(distinct source, ', ' order by source) from build.raw.loads where status <> 'unreadable'"
-    ).fetchone()
+    [(sources,)] = connection.execute(
+        "select string_agg(distinct source, ', ' order by source) from facts.raw.loads where status <> 'unreadable'"
+    ).fetchall()
     connection.execute("delete from meta.publication")
     connection.execute(
         "insert into meta.publication values (?, ?, ?, ?, ?, ?, ?)",
         [
             run_id,
             datetime.now(UTC).replace(tzinfo=None),
-            latest[0],
-            latest[1],
+            as_of_date,
+            cutoff_at,
             git_sha,
-            (sources[0] if sources else None) or "none",
+            sources or "none",
             json.dumps(tables, sort_keys=True),
         ],
     )
-    return Publication(store.published_path, latest[0].isoformat(), tables)
+    return Publication(store.published_path, as_of_date.isoformat(), tables)
 
 
 def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Mapping[str, Mapping[str, str]]) -> None:
@@ -347,19 +362,54 @@ def _take_back(connection: duckdb.DuckDBPyConnection, store: Store, columns: Map
     if not connection.execute("from build.meta.unfinished limit 1").fetchall():
         return
     of_unfinished = "as_of_date in (from build.meta.unfinished)"
-    daily = [name for name, types in columns.items() if "as_of_date" in types and not _BY_POLL & types.keys()]
-    for name in daily:
-        connection.execute(f'delete from marts."{name}" where {of_unfinished}')
+    daily = [f'marts."{name}"' for name in completeness.daily_marts(connection)]
+    for name in [*daily, completeness.NOTES]:
+        connection.execute(f"delete from {name} where {of_unfinished}")
     if store.published_path.exists():
         connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
-        if _columns(connection, "published") == columns:
-            for name in daily:
-                connection.execute(f'insert into marts."{name}" from published.marts."{name}" where {of_unfinished}')
+        same_columns = _columns(connection, "published") == columns and completeness.has_notes(connection, "published")
+        if same_columns and _is_of_same_kind(connection):
+            for name in [*daily, "meta.mart_rows"]:
+                connection.execute(f"insert into {name} from published.{name} where {of_unfinished}")
+            for name in ("builds", "check_results"):
+                # Derived files that were made again know nothing of it yet.
+                connection.execute(
+                    f"insert into meta.{name} by name from published.meta.{name}"
+                    f" where {of_unfinished} and as_of_date not in (select as_of_date from meta.{name})"
+                )
             connection.execute("detach published")
             return
         connection.execute("detach published")
     for name in ("builds", "check_results"):
         connection.execute(f"delete from meta.{name} where {of_unfinished}")
+
+
+def is_published_of(store: Store, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a published file, and of the facts that are here: not the sample's beside the first real ones.
+
+    Args:
+        store: The home.
+        connection: A model writer.
+    """
+    if not store.published_path.exists():
+        return False
+    connection.execute(f"attach {quote_literal(str(store.published_path))} as published (read_only)")
+    try:
+        has_loads = connection.execute(
+            "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = ('facts', 'raw', 'loads')"
+        ).fetchall()
+        return bool(has_loads) and _is_of_same_kind(connection)
+    finally:
+        connection.execute("detach published")
+
+
+def _is_of_same_kind(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether both the rows and what is published are simulated, or neither: the sample stays published for a while."""
+    other = connection.execute(
+        "select 1 from published.meta.publication where contains(sources, 'sample') != exists"
+        " (from facts.raw.loads where source = 'sample')"
+    ).fetchall()
+    return not other
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str = MARTS_DATABASE) -> dict[str, dict[str, str]]:

@@ -1,28 +1,34 @@
 """Paths, the writer lock and connections of one TRENDS_HOME.
 
-Belongs here: where each file is, and the only three ways to open the warehouse (`writer`, `model_writer`,
-`published_reader`). Must not be here: table definitions (see `ingest.landing`), business rules.
+Belongs here: where each file is, and the only three ways to open the warehouse (`facts_writer`, `model_writer`,
+`published_reader`). Must not be here: table definitions (see `ingest.migrations`), business rules.
 
-DuckDB lets one process write OR many read, and a reader of the build file blocks its writer. So the build file is
-private to the pipeline: every process that opens it takes one file lock first. The marts are in a private file of
-their own, so that publishing them is copying that file. Everyone else reads the published file, which is replaced as a
-whole and never locked.
+Facts are what can't be had again: raw items, cut-offs, receipts, what people were told. They have a file of their own.
+The build file and the marts' file hold what is derived from them, and may be thrown away (`warehouse.rebuild`).
+
+DuckDB lets one process write OR many read, and a reader of a file blocks its writer. So these files are private to the
+pipeline: every process that opens one takes one file lock first. The marts are in a private file of their own, so that
+publishing them is copying that file. Everyone else reads the published file, which is replaced as a whole and never
+locked.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import filelock
+
+logger = logging.getLogger(__name__)
 
 # Extensions are never fetched at run time: what is not in the wheel is not there.
 CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -30,13 +36,18 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
 }
 
-# The oldest DuckDB that can open a new build file: from 1.2 on raw items are kept in a fifth of the room (zstd). The
+# The oldest DuckDB that can open a new private file: from 1.2 on raw items are kept in a fifth of the room (zstd). The
 # marts, which people open with what they have, stay with the oldest that there is.
-BUILD_FILE_VERSION = "v1.2.0"
+PRIVATE_FILE_VERSION = "v1.2.0"
 MARTS_FILE_VERSION = "v1.0.0"
-# Name of the marts' file as a database, in SQL of the models too (dbt_project.yml, profiles.yml): the one that the
-# published file has for those who open it.
+# Names of the files as databases, in SQL of the models too (dbt_project.yml, profiles.yml, the sources' YAML). That of
+# the marts is the one that the published file has for those who open it.
+FACTS_DATABASE = "facts"
+BUILD_DATABASE = "build"
 MARTS_DATABASE = "trends"
+
+# Written into a folder of derived files when they are whole and are about to take their places.
+WHOLE_MARKER = "WHOLE"
 
 # DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
 # spilled to a folder beside the file.
@@ -59,6 +70,10 @@ class WarehouseBusyError(RuntimeError):
     """Another process holds the writer lock; the message names it and what to do."""
 
 
+class FactsLostError(RuntimeError):
+    """The facts of a home are not there, or can't be read; the message names the remedy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The files of one home directory.
@@ -66,10 +81,12 @@ class Store:
     Attributes:
         home: Directory that holds `warehouse/`, `output/`, `data/` and `dagster/`.
         lock_timeout_s: Seconds to wait for the writer lock before giving up.
+        derived: Folder below `warehouse/` of the derived files; a rebuild has one of its own.
     """
 
     home: Path
     lock_timeout_s: float = 60.0
+    derived: str = ""
 
     @property
     def warehouse(self) -> Path:
@@ -77,27 +94,59 @@ class Store:
         return self.home / "warehouse"
 
     @property
+    def facts_path(self) -> Path:
+        """What can't be had again: raw rows, cut-offs, receipts, what was told."""
+        return self.warehouse / "facts.duckdb"
+
+    @property
     def build_path(self) -> Path:
-        """The pipeline's private database: raw, staging, intermediate."""
-        return self.warehouse / "build.duckdb"
+        """The models' private database, derived: staging and intermediate."""
+        return self.warehouse / self.derived / "build.duckdb"
 
     @property
     def marts_path(self) -> Path:
-        """The marts as the models write them, private too: what is published is a copy."""
-        return self.warehouse / "unpublished.duckdb"
+        """The marts as the models write them, derived and private too: what is published is a copy."""
+        return self.warehouse / self.derived / "unpublished.duckdb"
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether anything was ever landed or noted here; a home of an earlier version has it in the build file."""
+        return self.facts_path.exists() or self.build_path.exists()
 
     def set_aside(self, why: str) -> Path:
-        """Renames the pipeline's private files, under the writer lock; returns where the build file is now.
+        """Renames the pipeline's private files, under the writer lock; returns where the facts are now.
 
         Args:
             why: Part of their new names, such as `sample`.
         """
-        now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-        aside = self.build_path.with_name(f"build.{why}-{now}.duckdb")
-        self.build_path.rename(aside)
-        if self.marts_path.exists():
-            self.marts_path.rename(self.marts_path.with_name(f"unpublished.{why}-{now}.duckdb"))
+        with self.lock():
+            self._settle()
+            now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+            aside = self.facts_path.with_name(f"facts.{why}-{now}.duckdb")
+            # The facts last: what is derived is made again, should this be cut short.
+            for path in (self.build_path, self.marts_path, self.facts_path):
+                for file in (path, log_of(path)):
+                    if file.exists():
+                        file.rename(file.with_name(file.name.replace(path.stem, f"{path.stem}.{why}-{now}", 1)))
         return aside
+
+    def beside(self, name: str) -> Store:
+        """A home within this one, for rows that must not meet those that are here; `take_over` ends it."""
+        return replace(self, home=self.warehouse / f".{name}")
+
+    def take_over(self, other: Store) -> None:
+        """Makes the facts of a home `beside` this one its own; under the writer lock, where no facts are.
+
+        Args:
+            other: The other home, which is gone then.
+        """
+        with other.lock():
+            log = log_of(other.facts_path)
+            if log.exists():
+                log.replace(log_of(self.facts_path))
+            other.facts_path.replace(self.facts_path)
+            _sync(self.warehouse)
+        shutil.rmtree(other.home)
 
     @property
     def published_path(self) -> Path:
@@ -125,8 +174,11 @@ class Store:
         return self.home / "dagster"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[bool]:
         """Holds the writer lock (re-entrant within a process and thread of control).
+
+        Yields:
+            Whether it was free: nothing in this process has a file open yet.
 
         Raises:
             WarehouseBusyError: Another process held it for `lock_timeout_s` seconds.
@@ -146,19 +198,23 @@ class Store:
             raise WarehouseBusyError(message) from None
         try:
             holder_path.write_text(f"{os.getpid()}\n", encoding="utf-8")
-            yield
+            yield lock.lock_counter == 1
         finally:
             lock.release()
 
     @contextmanager
-    def writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-write connection to the build file, under the lock, closed at the end.
+    def facts_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-write connection to the facts, under the lock, closed at the end.
+
+        Their tables are made by `ingest.migrations`.
 
         Raises:
             WarehouseBusyError: See `lock`.
+            FactsLostError: The facts are gone, what is derived from them is not; or they can't be read.
         """
-        with self.lock():
-            connection = connect(self.build_path)
+        with self.lock() as was_free:
+            self._settle()
+            connection = self._open_facts(is_first=was_free)
             try:
                 yield connection
             finally:
@@ -166,32 +222,156 @@ class Store:
 
     @contextmanager
     def model_writer(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Like `writer`, with the marts' file attached for writing: `marts.<name>` are its tables.
+        """A read-write connection to the derived files, with the facts to read from, under the lock.
 
-        The marts have no log: after a crash they are what they were at their last checkpoint. A build writes one before
-        its dates count as built, so what was lost is built again.
+        `raw.<name>` are tables of the facts, `marts.<name>` those of the marts, `meta.<name>` those of the build file;
+        other schemas of the facts and the marts are named with their database.
 
         Raises:
             WarehouseBusyError: See `lock`.
+            FactsLostError: See `facts_writer`.
         """
-        with self.lock():
-            is_lost = self.published_path.exists() and not self.marts_path.exists()
-            with self.writer() as connection:
-                if is_lost and not _has_marts(connection):
-                    shutil.copyfile(self.published_path, self.marts_path)
-                else:
-                    is_lost = False
-                connection.execute(
-                    f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
-                    f" (storage_version '{MARTS_FILE_VERSION}', recovery_mode no_wal_writes);"
-                    f" create schema if not exists {MARTS_DATABASE}.marts;"
-                    f" set search_path = 'build.main,{MARTS_DATABASE}.marts'"
-                )
+        with self.lock() as was_free:
+            self._settle()
+            if not self.facts_path.exists():
+                connection = connect(self.facts_path)
+                connection.execute("create schema raw")
+                connection.close()
+            self.build_path.parent.mkdir(parents=True, exist_ok=True)
+            is_lost = not self.derived and self.published_path.exists() and not self.marts_path.exists()
+            is_lost = is_lost and self.build_path.exists()
+            if is_lost:
+                log_of(self.marts_path).unlink(missing_ok=True)
+                partial = self.marts_path.with_suffix(".partial")
+                shutil.copyfile(self.published_path, partial)
+                partial.rename(self.marts_path)
+            connection = self._open_derived(is_first=was_free)
+            try:
                 if is_lost:
                     _go_on_from_published(connection)
-                elif _has_marts(connection):
-                    _move_marts(connection)
                 yield connection
+            finally:
+                connection.close()
+
+    def _open_facts(self, *, is_first: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            if _is_empty(self.facts_path):
+                raise duckdb.IOException("it is empty")
+            connection = connect(self.facts_path)
+            try:
+                if is_first:
+                    _require_whole(connection)
+            except duckdb.Error:
+                connection.close()
+                raise
+            return connection
+        except duckdb.Error:
+            self._require_facts()
+            raise
+
+    def _require_facts(self) -> None:
+        """Says what to do where the facts can't be read."""
+        reason = _unreadable(self.facts_path)
+        if reason:
+            message = (
+                f"{self.facts_path} can't be read ({reason}), and with it all raw rows and receipts. Take the last"
+                " copy, which sets the file aside: `trends restore --force`"
+            )
+            raise FactsLostError(message)
+
+    def _open_derived(self, *, is_first: bool) -> duckdb.DuckDBPyConnection:
+        """A connection with all three files; derived ones that can't be read are set aside once."""
+        if _is_empty(self.build_path) or _is_empty(self.marts_path):
+            self._set_torn_aside()
+        try:
+            return self._attach_all(is_first=is_first)
+        except duckdb.Error:
+            self._require_facts()
+            if not self._set_torn_aside():
+                raise
+            return self._attach_all(is_first=is_first)
+
+    def _attach_all(self, *, is_first: bool) -> duckdb.DuckDBPyConnection:
+        connection = connect(self.build_path)
+        try:
+            connection.execute(
+                f"attach if not exists {quote_literal(str(self.marts_path))} as {MARTS_DATABASE}"
+                f" (storage_version '{MARTS_FILE_VERSION}');"
+                f" attach if not exists {quote_literal(str(self.facts_path))} as {FACTS_DATABASE} (read_only);"
+                f" create schema if not exists {MARTS_DATABASE}.marts;"
+                f" set search_path = '{BUILD_DATABASE}.main,{MARTS_DATABASE}.marts,{FACTS_DATABASE}.raw'"
+            )
+            if is_first:
+                _require_whole(connection)
+        except duckdb.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _set_torn_aside(self) -> bool:
+        """Sets the derived files aside where one of them can't be read: they are made again together."""
+        torn = {path: reason for path in (self.build_path, self.marts_path) if (reason := _unreadable(path))}
+        if not torn:
+            return False
+        now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        for path in (self.build_path, self.marts_path):
+            log_of(path).unlink(missing_ok=True)
+            if path.exists():
+                path.replace(path.with_name(f"{path.stem}.torn-{now}.duckdb"))
+        for path, reason in torn.items():
+            logger.warning("%s can't be read (%s): set aside, it is made again from the facts", path.name, reason)
+        return True
+
+    def rebuilding(self) -> Store:
+        """The same home with derived files of their own, which `take_over_rebuilt` puts in place once whole."""
+        return replace(self, derived=".rebuild")
+
+    def take_over_rebuilt(self) -> None:
+        """Puts the derived files of `rebuilding`, checkpointed and closed, in place of the present ones.
+
+        A kill at any point leaves the old files or, from the marker on, the new ones: whoever opens the home next goes
+        on here. The published file is not touched.
+        """
+        with self.lock():
+            marker = self.warehouse / self.rebuilding().derived / WHOLE_MARKER
+            with marker.open("w") as stream:
+                os.fsync(stream.fileno())
+            _sync(marker.parent)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Finishes what a killed process began, and takes up the files of an earlier version; under the lock."""
+        rebuilt, present = self.rebuilding(), replace(self, derived="")
+        if (self.warehouse / rebuilt.derived / WHOLE_MARKER).exists():
+            for new, old in ((rebuilt.build_path, present.build_path), (rebuilt.marts_path, present.marts_path)):
+                if new.exists():
+                    # A log of the old file must not be replayed onto the new one.
+                    log_of(old).unlink(missing_ok=True)
+                    new.replace(old)
+            _sync(self.warehouse)
+            shutil.rmtree(self.warehouse / rebuilt.derived)
+        if not self.facts_path.exists() and present.build_path.exists():
+            present._take_up_earlier_version()
+
+    def _take_up_earlier_version(self) -> None:
+        """Until November 2026 the build file held the facts too: it becomes their file, and the rest is made again."""
+        connection = connect(self.build_path)
+        try:
+            schemas = [row[0] for row in connection.execute(_SCHEMAS).fetchall()]
+        finally:
+            connection.close()
+        if "raw" not in schemas:
+            message = (
+                f"{self.facts_path} is gone, and with it all raw rows and receipts; {self.build_path.name} was derived"
+                " from it and can't replace it. Put the file back, or take the last copy: `trends restore`. To begin"
+                f" anew, move {self.warehouse} aside"
+            )
+            raise FactsLostError(message)
+        log = log_of(self.build_path)
+        if log.exists():
+            log.replace(log_of(self.facts_path))
+        self.build_path.replace(self.facts_path)
+        _sync(self.warehouse)
 
     @contextmanager
     def published_reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -215,7 +395,7 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
 
     Dead rows stay where they are until `checkpoint`.
     """
-    version = {} if read_only else {"storage_compatibility_version": BUILD_FILE_VERSION}
+    version = {} if read_only else {"storage_compatibility_version": PRIVATE_FILE_VERSION}
     connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_CONFIG | version)
     # Global: settings of a session do not reach its cursors, on which the models run.
     connection.execute("set global TimeZone = 'UTC'")
@@ -223,8 +403,8 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute("set max_vacuum_tasks = 0")
     connection.execute(f"set block_allocator_memory = '{BLOCK_MEMORY_GIB}GiB'")
     connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
-    row = connection.execute("select current_setting('memory_limit')").fetchone()
-    amount, unit = str(row[0] if row else "").split()
+    [(setting,)] = connection.execute("select current_setting('memory_limit')").fetchall()
+    amount, unit = setting.split()
     limit = READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB
     # What DuckDB found for the machine or its container may be less.
     if float(amount) * _GIB.get(unit, 0.0) > limit:
@@ -238,34 +418,76 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     return connection
 
 
-def _has_marts(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the marts are in the build file: it is of a version that kept them there."""
-    return bool(
-        connection.execute(
-            "select 1 from duckdb_schemas() where database_name = 'build' and schema_name = 'marts'"
-        ).fetchall()
-    )
+# Schemas of a file that people or the pipeline made.
+_SCHEMAS = """
+select schema_name from duckdb_schemas()
+where database_name = current_database() and not internal
+"""
 
 
-def _move_marts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Moves the marts out of the build file; what was moved before a kill is moved again."""
-    relations = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'build' and schema_name = 'marts'"
-        " union all select view_name from duckdb_views() where database_name = 'build' and schema_name = 'marts'"
-    ).fetchall()
-    for (name,) in relations:
-        connection.execute(f'create or replace table {MARTS_DATABASE}.marts."{name}" as from build.marts."{name}"')
-    connection.execute("drop schema build.marts cascade")
+def log_of(path: Path) -> Path:
+    """DuckDB's log beside a file: what a killed process had committed and not yet written into the file itself.
+
+    DuckDB replays it onto whatever file has that name, also onto another one that took the place of its own.
+    """
+    return path.with_name(f"{path.name}.wal")
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a file is there without content: DuckDB would take it for a new one."""
+    return path.exists() and path.stat().st_size == 0
+
+
+def _require_whole(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuses a file that is shorter than its header says: DuckDB would notice when it comes to what is cut off.
+
+    Nothing was written through another connection yet: what is not in the file by then is counted too.
+
+    Raises:
+        IOException: One of the open files is.
+    """
+    for path, size in connection.execute(
+        "select databases.path, sizes.total_blocks * sizes.block_size"
+        " from pragma_database_size() as sizes inner join duckdb_databases() as databases using (database_name)"
+        " where databases.path is not null"
+    ).fetchall():
+        if Path(path).stat().st_size < size:
+            message = f"{path} is cut off: it has {Path(path).stat().st_size} of {size} bytes"
+            raise duckdb.IOException(message)
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file is no database of this version of DuckDB; empty where it is, or is not there."""
+    if not path.exists():
+        return ""
+    if _is_empty(path):
+        return "it is empty"
+    try:
+        with duckdb.connect(str(path), read_only=True, config=CONNECTION_CONFIG) as connection:
+            _require_whole(connection)
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        # Somebody has it open: that is said by whoever opens it.
+        return "" if "lock" in reason or "same database file" in reason else reason
+    return ""
+
+
+def _sync(directory: Path) -> None:
+    """Makes renames in a directory durable."""
+    handle = os.open(directory, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
 
 
 def _go_on_from_published(connection: duckdb.DuckDBPyConnection) -> None:
     """Takes the published file for the marts' lost one: what was built since it was published counts as not built."""
     has_builds = connection.execute(
-        "select 1 from duckdb_tables() where database_name = 'build' and schema_name = 'meta' and table_name = 'builds'"
+        "select 1 from duckdb_tables() where database_name = ? and schema_name = 'meta' and table_name = 'builds'",
+        [BUILD_DATABASE],
     ).fetchall()
     if has_builds:
         connection.execute(
-            "delete from build.meta.builds where (as_of_date, built_at)"
+            f"delete from {BUILD_DATABASE}.meta.builds where (as_of_date, built_at)"
             f" not in (select (as_of_date, built_at) from {MARTS_DATABASE}.meta.builds)"
         )
 

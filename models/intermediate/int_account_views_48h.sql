@@ -36,7 +36,7 @@ readings as (
     where
         not age_is_lower_bound
         and plays is not null
-        and posted_at >= {{ window_start((var('history_days') | int) + 1) }}
+        and posted_at >= {{ window_start(ref('int_as_of'), (var('history_days') | int) + 1) }}
 
 ),
 

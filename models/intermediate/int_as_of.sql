@@ -12,8 +12,8 @@ select
     as_of_date,
     cutoff_at
 from cutoffs
-{% if var('as_of_dates', []) %}
-where as_of_date in ({{ date_literals(var('as_of_dates')) }})
-{% else %}
+{% if as_of_dates() %}
+where as_of_date in ({{ date_literals(as_of_dates()) }})
+{% elif not flags.FULL_REFRESH %}
 where as_of_date = (select max(latest.as_of_date) from cutoffs as latest)
 {% endif %}

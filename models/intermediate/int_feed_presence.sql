@@ -18,7 +18,7 @@ staged as (
         observed_at,
         observed_date
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(0) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

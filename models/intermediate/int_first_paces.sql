@@ -24,7 +24,7 @@ first_intervals as (
         base_plays - pace * pace_gap_hours / 24 as earlier_plays
     from {{ ref('int_forecast_bases') }}
     where
-        as_of_date > {{ window_start(var('history_days')) }}
+        as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
         and pace is not null
         and previous_pace is null
         and not age_is_lower_bound

@@ -26,7 +26,7 @@ presence as (
 readings as (
 
     select * from {{ ref('int_video_readings') }}
-    where reading_date >= {{ window_start(lookback) }}
+    where reading_date >= {{ window_start(ref('int_as_of'), lookback) }}
 
 ),
 

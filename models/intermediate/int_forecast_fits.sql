@@ -25,7 +25,7 @@ targets as (
         {{ held_between(log_of_count('actual_gain') ~ ' - ' ~ log_of_count('retention_gain'), -3, 3) }} as log_miss
     from {{ ref('int_forecast_targets') }}
     where
-        as_of_date > {{ window_start(var('history_days')) }}
+        as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
         and is_sampled
 
 ),

@@ -15,7 +15,7 @@ targets as (
 candidates as (
 
     select * from {{ ref('int_forecast_candidates') }}
-    where as_of_date >= {{ window_start((forecast_horizons() | max) // 24 + 1) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), (forecast_horizons() | max) // 24 + 1) }}
 
 )
 

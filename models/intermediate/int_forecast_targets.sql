@@ -42,7 +42,7 @@ bases as (
         base_likes
     from {{ ref('int_forecast_bases') }}
     where
-        as_of_date >= {{ window_start(longest + 1) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), longest + 1) }}
         and not is_stale
 
 ),
@@ -86,7 +86,7 @@ readings as (
         max(likes) as likes
     from {{ ref('int_video_readings') }}
     where
-        reading_date >= {{ window_start(longest + 1) }}
+        reading_date >= {{ window_start(ref('int_as_of'), longest + 1) }}
         and observed_at > (
             select min(previous_cutoff_at) - interval {{ 2 * tolerance }} hour from scoring_dates
         )
@@ -142,7 +142,7 @@ observed as (
             and seen.market = made.market
             and seen.video_id = made.video_id
     where
-        made.as_of_date >= {{ window_start(longest + 1) }}
+        made.as_of_date >= {{ window_start(ref('int_as_of'), longest + 1) }}
         and seen.place_by_distance = 1
         and seen.first_observed_at > seen.previous_cutoff_at
 

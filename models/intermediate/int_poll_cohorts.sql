@@ -26,7 +26,7 @@ levels as (
         log_change
     from {{ ref('int_poll_levels') }}
     where
-        as_of_date >= {{ window_start(var('history_days')) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), var('history_days')) }}
         and is_peer
 
 ),

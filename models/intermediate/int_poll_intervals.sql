@@ -9,7 +9,7 @@ recent as (
 
     select * from {{ ref('int_video_readings') }}
     where
-        reading_date >= {{ window_start(4) }}
+        reading_date >= {{ window_start(ref('int_as_of'), 4) }}
         and plays is not null
 
 ),
@@ -21,7 +21,7 @@ polled as (
         market,
         video_id
     from recent
-    where reading_date >= {{ window_start(0) }}
+    where reading_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

@@ -34,7 +34,7 @@ activity as (
             rows between unbounded preceding and current row
         ) as activity_millionths
     from {{ ref('int_poll_steps') }}
-    where as_of_date >= {{ window_start(4) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 4) }}
 
 ),
 

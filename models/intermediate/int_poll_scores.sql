@@ -5,6 +5,9 @@
     Expected: own level, times the cohort's change at that age, times what the poll's other videos did alike.
 -#}
 
+{#- Named here: dbt does not see a ref that stands in what only a later run has. -#}
+{%- set remembered_from = window_start(ref('int_as_of'), 4) %}
+
 with
 
 levels as (
@@ -164,7 +167,7 @@ remembered as (
         false as is_new
     from {{ this }} as stored
     where
-        stored.as_of_date >= {{ window_start(4) }}
+        stored.as_of_date >= {{ remembered_from }}
         and stored.as_of_date not in (
             select polls.as_of_date from {{ ref('int_polls') }} as polls
             where polls.is_in_batch

@@ -3,7 +3,7 @@
     observed at or before its own feeds, whatever the cut-off of its date: that one belongs to the daily run.
 -#}
 
-{%- set dates = var('as_of_dates', []) %}
+{%- set dates = as_of_dates() %}
 
 with
 
@@ -14,7 +14,7 @@ feeds as (
         observed_date,
         observed_at
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(4) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 4) }}
 
 ),
 
@@ -24,6 +24,8 @@ batch as (
     select distinct observed_date as as_of_date
     from feeds
     where observed_date in ({{ date_literals(dates) }})
+    {%- elif flags.FULL_REFRESH -%}
+    select distinct observed_date as as_of_date from feeds
     {%- else -%}
     select as_of_date from {{ ref('int_as_of') }}
     {%- endif %}

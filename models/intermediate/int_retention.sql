@@ -27,7 +27,7 @@ bases as (
         pace_change
     from {{ ref('int_forecast_bases') }}
     where
-        as_of_date > {{ window_start(var('history_days')) }}
+        as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
         and pace_change is not null
         and is_sampled
         and not is_stale

@@ -34,7 +34,7 @@ readings as (
         observed_at
     from {{ ref('int_video_readings') }}
     where
-        reading_date >= {{ window_start(var('history_days')) }}
+        reading_date >= {{ window_start(ref('int_as_of'), var('history_days')) }}
         and live_views_per_hour is not null
 
 ),

@@ -25,7 +25,7 @@ staged as (
         observed_at,
         observed_date
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(28) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 28) }}
 
 ),
 

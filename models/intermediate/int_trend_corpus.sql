@@ -35,7 +35,7 @@ videos as (
         carried_keys,
         coalesce(author_handle, video_id) as creator
     from {{ ref('int_videos') }}
-    where first_seen_date >= {{ window_start(var('history_days')) }}
+    where first_seen_date >= {{ window_start(ref('int_as_of'), var('history_days')) }}
 
 ),
 

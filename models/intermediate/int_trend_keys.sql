@@ -18,7 +18,7 @@ videos as (
 
     select first_seen_at
     from {{ ref('int_videos') }}
-    where first_seen_date >= {{ window_start(var('history_days')) }}
+    where first_seen_date >= {{ window_start(ref('int_as_of'), var('history_days')) }}
 
 ),
 

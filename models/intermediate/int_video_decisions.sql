@@ -42,7 +42,7 @@ trailing_forecasts as (
         count(*) as made
     from {{ ref('forecasts') }}
     where
-        as_of_date >= {{ window_start(var('decision_kept_days')) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), var('decision_kept_days')) }}
         and horizon_hours = {{ horizon }}
         and not is_stale
     group by as_of_date, market
@@ -58,7 +58,7 @@ trailing_outcomes as (
         count(*) as observed
     from {{ ref('int_forecast_outcomes') }}
     where
-        as_of_date >= {{ window_start(var('decision_kept_days')) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), var('decision_kept_days')) }}
         and horizon_hours = {{ horizon }}
     group by as_of_date, forecast_date, market
 

@@ -29,7 +29,7 @@ batch as (
 features as (
 
     select * from {{ ref('int_score_features') }}
-    where as_of_date > {{ window_start(var('history_days')) }}
+    where as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
 
 ),
 

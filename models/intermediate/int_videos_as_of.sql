@@ -15,7 +15,7 @@ readings as (
 
     select *
     from {{ ref('int_video_readings') }}
-    where last_seen_at >= {{ window_start(var('history_days')) }}
+    where last_seen_at >= {{ window_start(ref('int_as_of'), var('history_days')) }}
 
 ),
 

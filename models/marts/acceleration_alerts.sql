@@ -23,7 +23,7 @@ polls as (
 scores as (
 
     select * from {{ ref('int_poll_scores') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 
@@ -107,7 +107,7 @@ walk as (
         false as is_new
     from {{ this }}
     where
-        as_of_date >= {{ window_start(4) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), 4) }}
         and as_of_date < (select min(polls.as_of_date) from polls)
     {%- endif %}
 
@@ -189,7 +189,7 @@ attributes as (
         author_handle,
         row_number() over (partition by market, video_id, observed_at order by load_id desc) as place
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(0) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

@@ -24,7 +24,7 @@ alerts as (
     select *
     from {{ ref('acceleration_alerts') }}
     where
-        as_of_date >= {{ window_start(2) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), 2) }}
         and as_of_date <= (select max(batch.as_of_date) from batch)
 
 ),
@@ -39,7 +39,7 @@ readings as (
         plays
     from {{ ref('int_video_readings') }}
     where
-        reading_date >= {{ window_start(4) }}
+        reading_date >= {{ window_start(ref('int_as_of'), 4) }}
         and reading_date <= (select max(batch.as_of_date) from batch)
 
 ),
@@ -47,7 +47,7 @@ readings as (
 levels as (
 
     select * from {{ ref('int_poll_levels') }}
-    where as_of_date >= {{ window_start(2) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 2) }}
 
 ),
 

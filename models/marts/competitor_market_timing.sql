@@ -17,7 +17,7 @@ trends as (
 crossings as (
 
     select * from {{ ref('cross_market_trends') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 )
 

@@ -24,7 +24,7 @@ stages as (
         onset_date,
         was_running
     from {{ ref('int_trend_stages') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 )
 

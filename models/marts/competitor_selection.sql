@@ -48,7 +48,7 @@ others as (
             and batch.as_of_date - 6 <= videos.as_of_date
             and cast(videos.posted_at as date) between batch.as_of_date - 6 and batch.as_of_date
     where
-        videos.as_of_date >= {{ window_start(6) }}
+        videos.as_of_date >= {{ window_start(ref('int_as_of'), 6) }}
         and videos.author_role = 'other'
     group by batch.as_of_date, videos.market, videos.video_id
 

@@ -37,7 +37,7 @@ responses as (
         {{ quantile_in_group('response_hours', 0.5) }} as response_p50_hours,
         {{ quantile_in_group('response_hours', 0.75) }} as response_p75_hours
     from {{ ref('competitor_responses') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
     group by as_of_date, account
 
 )

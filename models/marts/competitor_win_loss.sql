@@ -14,7 +14,7 @@ parties as (
 scorecard as (
 
     select * from {{ ref('competitor_scorecard') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

@@ -44,7 +44,7 @@ accounts as (
 posts as (
 
     select * from {{ ref('int_video_views_24h') }}
-    where posted_at >= {{ window_start((var('outlier_history_days', 90) | int) + 2) }}
+    where posted_at >= {{ window_start(ref('int_as_of'), (var('outlier_history_days', 90) | int) + 2) }}
 
 ),
 

@@ -33,21 +33,21 @@ feeds as (
         kind = 'videos'
         and not is_missing
         and not is_stale
-        and as_of_date >= {{ window_start(days - 1) }}
+        and as_of_date >= {{ window_start(ref('int_as_of'), days - 1) }}
 
 ),
 
 stages as (
 
     select * from {{ ref('int_trend_stages') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 
 uses as (
 
     select * from {{ ref('int_trend_uses') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

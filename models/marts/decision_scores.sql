@@ -19,14 +19,14 @@ outcomes as (
     select * from {{ ref('int_forecast_outcomes') }}
     where
         horizon_hours = {{ horizon }}
-        and as_of_date >= {{ window_start(days_back) }}
+        and as_of_date >= {{ window_start(ref('int_as_of'), days_back) }}
 
 ),
 
 decided as (
 
     select * from {{ ref('decisions') }}
-    where as_of_date >= {{ window_start(days_back) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), days_back) }}
 
 ),
 

@@ -26,7 +26,7 @@ outcomes as (
 published as (
 
     select * from {{ ref('forecasts') }}
-    where as_of_date >= {{ window_start((forecast_horizons() | max) // 24 + 1) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), (forecast_horizons() | max) // 24 + 1) }}
 
 ),
 

@@ -34,7 +34,7 @@ outcomes as (
 
     select * from {{ ref('int_forecast_outcomes') }}
     where
-        as_of_date > {{ window_start(var('history_days')) }}
+        as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
         and is_sampled
 
 ),

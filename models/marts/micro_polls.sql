@@ -32,7 +32,7 @@ sightings as (
         video_id,
         observed_at
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(0) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 
@@ -44,7 +44,7 @@ readings as (
         observed_at,
         reading_number
     from {{ ref('int_video_readings') }}
-    where reading_date >= {{ window_start(0) }}
+    where reading_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 
@@ -56,7 +56,7 @@ ever_watched as (
         video_id
     from {{ ref('int_poll_scores') }}
     where
-        as_of_date >= {{ window_start(4) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), 4) }}
         and is_watched
 
 ),
@@ -77,7 +77,7 @@ scores as (
         on
             scored.market = ever_watched.market
             and scored.video_id = ever_watched.video_id
-    where scored.as_of_date >= {{ window_start(4) }}
+    where scored.as_of_date >= {{ window_start(ref('int_as_of'), 4) }}
     window in_order as (partition by scored.market, scored.video_id order by scored.observed_at)
 
 ),
@@ -92,7 +92,7 @@ watched as (
 alerts as (
 
     select * from {{ ref('acceleration_alerts') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 
@@ -128,7 +128,7 @@ seen_of_watched as (
         on
             staged.market = ever_watched.market
             and staged.video_id = ever_watched.video_id
-    where staged.observed_date >= {{ window_start(4) }}
+    where staged.observed_date >= {{ window_start(ref('int_as_of'), 4) }}
 
 ),
 

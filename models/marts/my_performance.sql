@@ -5,7 +5,7 @@ with
 recent as (
 
     select * from {{ ref('videos_daily') }}
-    where as_of_date >= {{ window_start(6) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 6) }}
 
 ),
 

@@ -9,7 +9,7 @@ videos as (
 
     select * from {{ ref('videos_daily') }}
     where
-        as_of_date >= {{ window_start(0) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
         and author_role = 'other'
         and age_hours <= 60
         and momentum_score >= 300
@@ -32,7 +32,7 @@ batch as (
 decided as (
 
     select * from {{ ref('decisions') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

@@ -35,7 +35,7 @@ from_music_feeds as (
         platform_rank,
         'music' as feed
     from {{ ref('stg_tiktok__sound_uses') }}
-    where observed_date >= {{ window_start(2) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 2) }}
 
 ),
 
@@ -57,7 +57,7 @@ from_video_feeds as (
         'videos' as feed
     from {{ ref('stg_tiktok__videos') }}
     where
-        observed_date >= {{ window_start(2) }}
+        observed_date >= {{ window_start(ref('int_as_of'), 2) }}
         and music_id is not null
 
 ),

@@ -28,7 +28,7 @@ videos as (
         trend_key_type
     from {{ ref('videos_daily') }}
     where
-        as_of_date >= {{ window_start((var('history_days') | int) - 1) }}
+        as_of_date >= {{ window_start(ref('int_as_of'), (var('history_days') | int) - 1) }}
         and author_role = 'own'
 
 ),

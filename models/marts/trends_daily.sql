@@ -21,7 +21,7 @@ batch as (
 stage_history as (
 
     select * from {{ ref('int_trend_stages') }}
-    where as_of_date >= {{ window_start(var('history_days') - 1) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), var('history_days') - 1) }}
 
 ),
 
@@ -37,7 +37,7 @@ stages as (
 uses as (
 
     select * from {{ ref('int_trend_uses') }}
-    where as_of_date >= {{ window_start(0) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

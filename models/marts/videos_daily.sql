@@ -11,7 +11,7 @@ metrics as (
 attributes as (
 
     select * from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(0) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
 ),
 

@@ -21,7 +21,7 @@ from exports.daily_report import daily_report
 from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
 from exports.receipts import Receipts
 from ingest.retries import ServiceError
-from orchestration import services
+from orchestration import progress, services
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
@@ -78,7 +78,8 @@ def deliver(
                 reason = _why_not(settings, store)
                 if reason:
                     raise Skipped(reason)
-                metadata = steps[key]()
+                with progress.stage(f"delivery of {day}: {name}"):
+                    metadata = steps[key]()
             except Skipped as skipped:
                 context.log.info(f"{name} skipped: {skipped}")
                 context.log_event(dg.AssetObservation(key, metadata={"date": day.isoformat(), "skipped": str(skipped)}))
@@ -111,7 +112,7 @@ def deliver(
 def send_poll(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
 ) -> Iterator[dg.MaterializeResult]:
-    """Sends what the last poll found. The alerts stand in the warehouse before."""
+    """Sends what the last poll of the run's date found. The alerts stand in the warehouse before."""
     services.guard_logs(settings)
     config = services.discord(settings)
     reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
@@ -119,7 +120,7 @@ def send_poll(
         context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": str(reason)}))
         return
     with store.published_reader() as connection:
-        poll, alerts = published.last_poll(connection)
+        poll, alerts = published.last_poll(connection, date.fromisoformat(run_dates(context)[-1]))
     ledger = services.receipts(store)
     outcomes = [
         discord.deliver(config, ledger, key, poll["as_of_date"], message)

@@ -22,7 +22,7 @@ from exports.full_market import full_market
 from exports.published import Day
 from exports.summary import summary
 from exports.trend_report import first_picture, trend_report
-from orchestration import makers, plots
+from orchestration import makers, plots, progress
 from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -125,7 +125,10 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         days = _exported_dates(context, store)
         chosen = [name for name in files if dg.AssetKey(["exports", name]) in context.selected_asset_keys]
         failures: dict[str, Exception] = {}
-        with _executor(settings.export_processes) as executor:
+        with (
+            _executor(settings.export_processes) as executor,
+            progress.stage("files", len(chosen) * len(days), "files") as shown,
+        ):
             # The big workbooks and the report with its charts first, so that no process is alone at the end.
             making = {
                 name: [
@@ -137,6 +140,8 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
                 ]
                 for name in sorted(chosen, key=lambda name: not name.startswith("trend_"))
             }  # fmt: skip
+            for future in (future for futures in making.values() for future in futures):
+                future.add_done_callback(lambda _: shown.update())
             for name in chosen:
                 try:
                     written = [future.result() for future in making[name]]
@@ -158,7 +163,8 @@ def _executor(processes: int) -> Executor:
     if processes <= 1:
         return ThreadPoolExecutor(1)
     makers.start()
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("forkserver"))
+    context = multiprocessing.get_context("forkserver")
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=makers.end_with_parent)
 
 
 def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:

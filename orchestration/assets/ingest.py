@@ -10,13 +10,11 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from tqdm import tqdm
 
-from ingest import landing, readers, revenue, seasonal
-from orchestration import feeds, plots, services
+from ingest import facts, landing, readers, revenue, seasonal
+from orchestration import feeds, plots, progress, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
-from warehouse.publish import pending_dates
 from warehouse.store import Store
 
 RAW_TABLES = {
@@ -132,7 +130,7 @@ def raw_feeds(
     dates = [date.fromisoformat(key) for key in run_dates(context)]
     last = dates[-1]
     source = feeds.source_of(config.source, settings, store)
-    feeds.keep_apart(source, store)
+    place = feeds.landing_place(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
     offered = (
         feeds.offer_finished(settings, store, config.apify_runs)
@@ -144,16 +142,17 @@ def raw_feeds(
             until=day_end - timedelta(microseconds=1),
             run_for=last,
             run_key=(config.poll_key or f"{last}T{datetime.now(UTC):%H}") if config.poll else None,
+            noted_in=place,
         )
     )
     # Apify's runs take minutes: what they brought belongs to this run, so the present is what comes after them, also
     # where our clock is behind Apify's.
     now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
     calendar = feeds.seasonal_calendar()
-    with store.writer() as connection, tqdm(total=len(offered.feeds), desc="landing", unit="file", disable=None) as bar:
-        limits = readers.Limits(settings.feed_max_mb * 1024**2, settings.feed_max_expansion)
+    limits = readers.Limits(settings.feed_max_mb * 1024**2, settings.feed_max_expansion)
+    with facts.writer(place) as connection, progress.stage("landing", len(offered.feeds), "files") as shown:
         report = landing.land(
-            connection, offered.feeds, offered.refusals, source=offered.name, limits=limits, progress=bar.update
+            connection, offered.feeds, offered.refusals, source=offered.name, limits=limits, progress=shown.update
         )
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
@@ -164,7 +163,8 @@ def raw_feeds(
         if len(missing) == len(dates):
             raise dg.Failure(_nothing_for(dates, landed, source, report), allow_retries=False)
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
-        for day in [] if config.poll else pending_dates(connection, landed, dates):
+        # Earlier dates that were never built are built too: they give yesterday to score and to compare with.
+        for day in [] if config.poll else [day for day in landed if day <= last]:
             landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
         counts = _row_counts(connection, [f"raw.{name}" for name in RAW_TABLES], "meta.cutoffs")
         per_day = connection.execute(
@@ -172,6 +172,10 @@ def raw_feeds(
             " where kind = 'videos' and observed_at::date between ? and ? group by 1, 2",
             [last - timedelta(days=plots.DAYS_SHOWN), last],
         ).fetchall()
+    if place != store and not counts["raw.tiktok_videos"] + counts["raw.tiktok_music"]:
+        message = f"source {source} brought no item, so the sample stays. {report.summary()}"
+        raise dg.Failure("; ".join([message, *report.problems]), allow_retries=False)
+    feeds.take_place(place, store)
     for line in (*report.problems, *report.notes):
         context.log.warning(line)
     shared: dict[str, Any] = {
@@ -183,7 +187,9 @@ def raw_feeds(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in RAW_TABLES:
-        told = {**shared, "dagster/row_count": counts[f"raw.{name}"]}
+        told: dict[str, Any] = {"source": source, "dagster/row_count": counts[f"raw.{name}"]}
+        if LOADS.path[-1] == name:
+            told |= shared
         if name == "tiktok_videos":
             told["items_per_day"] = plots.daily_bars("Video items in the feeds of a day", per_day)
         yield dg.MaterializeResult(asset_key=["raw", name], metadata=told)
@@ -225,8 +231,9 @@ def raw_revenue(
     services.guard_logs(settings)
     now = datetime.now(UTC)
     # Before the writer lock is taken: a slow service must not keep other writers waiting.
-    reading = feeds.revenue(settings, store, now=now)
-    with store.writer() as connection:
+    with progress.stage("revenue"):
+        reading = feeds.revenue(settings, store, now=now)
+    with facts.writer(store) as connection:
         read_id = revenue.land_revenue(connection, reading, attempted_at=now)
         if config.renew and reading.source == revenue.SHEET:
             revenue.renew_cutoffs(connection, [date.fromisoformat(key) for key in run_dates(context)], now=now)
@@ -247,8 +254,9 @@ def raw_revenue(
         "seconds": round(time.monotonic() - started, 3),
     }
     for name in REVENUE_TABLES:
+        told: dict[str, Any] = shared if name == "revenue_reads" else {"source": reading.source}
         yield dg.MaterializeResult(
-            asset_key=["raw", name], metadata={**shared, "dagster/row_count": counts[f"raw.{name}"]}
+            asset_key=["raw", name], metadata={**told, "dagster/row_count": counts[f"raw.{name}"]}
         )
     yield dg.MaterializeResult(
         asset_key=REVENUE_CUTOFFS,

@@ -17,21 +17,13 @@ import dagster as dg
 import duckdb
 
 from ingest import landing
-from orchestration import compiled_models, plots
+from orchestration import compiled_models, plots, rebuild
 from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
-from warehouse.publish import (
-    CheckWarning,
-    built_dates,
-    findings,
-    forget_builds,
-    held_dates,
-    pending_dates,
-    record_builds,
-)
-from warehouse.store import Store, checkpoint
+from warehouse.publish import CheckWarning, built_dates, forget_builds, held_dates, pending_dates
+from warehouse.store import Store
 
 # The model that holds the dates of a build.
 BATCH = "int_as_of"
@@ -48,22 +40,6 @@ _GOOD = ("success", "pass")
 
 # Results whose events are one transaction: some 30 ms, for which others who write wait.
 TOLD_TOGETHER = 10
-
-# Readings per dbt invocation of a backfill: bounds memory; a day that is larger is built alone.
-ROWS_PER_BATCH = 1_000_000
-
-
-def batches(rows_per_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> list[list[str]]:
-    """Splits dates (ISO, with their rows) into consecutive batches of at most `limit` rows, at least one date each."""
-    result: list[list[str]] = []
-    rows = 0
-    for as_of_date in sorted(rows_per_date):
-        if not result or rows + rows_per_date[as_of_date] > limit:
-            result.append([])
-            rows = 0
-        result[-1].append(as_of_date)
-        rows += rows_per_date[as_of_date]
-    return result
 
 
 def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
@@ -90,7 +66,14 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         names = [dbt_name(spec) for key, spec in specs.items() if key in context.selected_asset_keys]
         is_poll = dbt.polled.issuperset(names)
         everything = not context.is_subset
-        with store.writer() as connection:
+        rebuild.ensure_current(
+            project_dir,
+            store,
+            wanted,
+            is_part=context.is_subset,
+            on_begin=lambda plan: context.log.warning(f"the project changed: rebuilding {plan.describe()}"),
+        )
+        with store.model_writer() as connection:
             landed = landing.landed_dates(connection)
             if is_poll:
                 # The day before too: its last feeds may have come after its last poll.
@@ -105,22 +88,14 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 everything = held_dates(connection) != pending
                 # The tests of a date ask it which dates were built.
                 names.append(BATCH)
-            rows = dict.fromkeys((day.isoformat() for day in pending), 0)
-            rows |= {
-                row[0].isoformat(): int(row[1])
-                for row in connection.execute(
-                    "select observed_at::date as day, sum(item_count) from raw.loads"
-                    " where kind = 'videos' and list_contains(?, observed_at::date) group by 1",
-                    [pending],
-                ).fetchall()
-            }
+            rows = rebuild.rows_by_date(connection, pending)
         results: list[NodeResult] = []
         found: list[CheckWarning] = []
         failure: DbtFailedError | None = None
-        parts = batches(rows)
+        parts = rebuild.batches(rows)
         for batch in parts:
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
-            with store.writer() as connection:
+            with store.model_writer() as connection:
                 # A poll changes nothing of what was built for a date.
                 forget_builds(connection, [] if is_poll else batch)
             building = partial(compiled_models.build, project_dir, store, batch, None if everything else names)
@@ -133,18 +108,11 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 done, failure = error.results, error
             # Of several batches the last outcome of a node counts; seeds ran in the first one only.
             results = list({result.unique_id: result for result in [*results, *done]}.values())
-            with store.model_writer() as connection:
-                seen = [
-                    finding
-                    for result in done
-                    if result.query
-                    for finding in findings(connection, dbt_test(result), result.query, result.failures or 0)
-                ]
-                found += seen
-                if not failure and not is_poll:
-                    checked = [dbt_test(result) for result in done if result.resource_type == "test"]
-                    record_builds(connection, batch, context.run.run_id, seen, checked)
-                checkpoint(connection)
+            is_build = not failure and not is_poll
+            try:
+                found += rebuild.record(store, batch, done, context.run.run_id, is_build=is_build)
+            except DbtFailedError as error:
+                failure = failure or error
             if failure:
                 break
         untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]
@@ -202,11 +170,6 @@ def _waiting(done: SimpleQueue[NodeResult | None]) -> Iterator[NodeResult]:
         yield result
 
 
-def dbt_test(result: NodeResult) -> str:
-    """Name of the test behind a result."""
-    return result.unique_id.split(".")[2]
-
-
 def _told_of(connection: duckdb.DuckDBPyConnection, results: Sequence[NodeResult]) -> dict[str, dict[str, Any]]:
     """Rows of each relation that was built, by its node's id, and a picture for the videos of the last days.
 
@@ -223,7 +186,7 @@ def _told_of(connection: duckdb.DuckDBPyConnection, results: Sequence[NodeResult
         if node.endswith(f".{PICTURED}"):
             days = connection.execute(
                 f"select as_of_date, market, count(*) from {relation}"
-                " where as_of_date > (select max(as_of_date) from meta.cutoffs) - to_days(?) group by 1, 2",
+                " where as_of_date > (select max(as_of_date) from facts.meta.cutoffs) - to_days(?) group by 1, 2",
                 [plots.DAYS_SHOWN],
             ).fetchall()
             told[node]["videos_per_day"] = plots.daily_bars("Videos per day", days)
@@ -243,7 +206,7 @@ def _events(
         if spec.metadata and DBT_UNIQUE_ID in spec.metadata
     }
     for result in results:
-        metadata: dict[str, Any] = {"seconds": round(result.seconds, 3), "status": result.status}
+        metadata: dict[str, Any] = {"seconds": round(result.seconds, 3)}
         if result.unique_id in by_unique_id:
             key = by_unique_id[result.unique_id]
             if result.status == "success" and key in context.selected_asset_keys:
@@ -254,17 +217,20 @@ def _events(
                 check_name=checks[result.unique_id].name,
                 passed=result.status == "pass",
                 severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                metadata={
-                    **metadata,
-                    "failing_rows": result.failures or 0,
-                    "message": result.message,
-                    "found": dg.MetadataValue.md(
-                        "\n".join(
-                            f"- {finding.as_of_date or 'all dates'}: {finding.message}"
-                            for finding in found
-                            if finding.name == dbt_test(result)
-                        )
-                        or "nothing"
-                    ),
-                },
+                metadata=metadata if result.status == "pass" else {**metadata, **_failing(result, found)},
             )
+
+
+def _failing(result: NodeResult, found: Sequence[CheckWarning]) -> dict[str, Any]:
+    """What is told of a check that did not pass; of the hundreds that do, nothing is."""
+    lines = [
+        f"- {finding.as_of_date or 'all dates'}: {finding.message}"
+        for finding in found
+        if finding.name == rebuild.test_name(result)
+    ]
+    return {
+        "status": result.status,
+        "failing_rows": result.failures or 0,
+        "message": result.message,
+        "found": dg.MetadataValue.md("\n".join(lines) or "nothing"),
+    }

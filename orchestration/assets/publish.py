@@ -1,17 +1,26 @@
-"""The published warehouse as an asset: made only after every mart and every blocking check of the run."""
+"""The published warehouse as an asset: made only after every mart and every blocking check of the run.
+
+What a live job publishes, people are told: it is kept as a fact (`ingest.told`).
+"""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 
-from orchestration.dbt_runner import descriptions
-from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL
+from ingest import facts, told
+from orchestration import dbt_runner, progress
+from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import PROJECT_ROOT
+from orchestration.version import git_sha, project_version
 from warehouse import publish
 from warehouse.store import Store
 
 PUBLISHED = dg.AssetKey(["warehouse", "trends"])
+
+# What the jobs that tell people something told them; a backfill and a rebuild tell nobody anything.
+_KEPT = {"daily": told.keep_day, "micro_poll": told.keep_poll}
 
 
 def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path) -> dg.AssetsDefinition:
@@ -28,12 +37,20 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only.",
     )
     def published_warehouse(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
-        publication = publish.publish(
-            store,
-            run_id=context.run.run_id,
-            git_sha=git_sha(PROJECT_ROOT),
-            descriptions=descriptions(manifest_path),
-        )
+        with progress.stage("publishing"):
+            publication = publish.publish(
+                store,
+                run_id=context.run.run_id,
+                git_sha=git_sha(PROJECT_ROOT),
+                descriptions=dbt_runner.descriptions(manifest_path),
+            )
+        keep = _KEPT.get(context.run.job_name)
+        if keep is not None:
+            # A run that built earlier dates too tells of its own alone.
+            told_of = date.fromisoformat(run_dates(context)[-1])
+            version, fingerprint = project_version(PROJECT_ROOT), dbt_runner.fingerprint(PROJECT_ROOT)
+            with facts.writer(store) as connection:
+                keep(connection, publication.path, told_of, told.Teller(context.run.run_id, version, fingerprint))
         table = "\n".join(f"| {name} | {rows} |" for name, rows in publication.tables.items())
         return dg.MaterializeResult(
             metadata={
@@ -46,15 +63,3 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         )
 
     return published_warehouse
-
-
-def git_sha(directory: Path) -> str | None:
-    """The checked-out commit, or None outside a checkout; read from .git, without starting git."""
-    head = directory / ".git" / "HEAD"
-    if not head.exists():
-        return None
-    content = head.read_text(encoding="utf-8").strip()
-    if not content.startswith("ref: "):
-        return content
-    reference = directory / ".git" / content.removeprefix("ref: ")
-    return reference.read_text(encoding="utf-8").strip() if reference.exists() else None

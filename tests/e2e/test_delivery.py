@@ -186,8 +186,8 @@ def drill_home(home: Store, nothing: Outcome, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def untouched(drill_home: Store) -> Iterator[Service]:
     """A service that nothing was delivered to, and no receipt of anything."""
-    with drill_home.writer() as connection:
-        connection.execute("drop table if exists meta.receipts")
+    with drill_home.facts_writer() as connection:
+        connection.execute("delete from meta.receipts")
     service = Service()
     service.drive.add_folder("parent", "Trends")
     service.sheets.add("book").add("REVENUE_TRACKER", TRACKER)

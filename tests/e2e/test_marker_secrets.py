@@ -143,7 +143,7 @@ def test_no_marker_is_printed_or_kept(ran: tuple[Path, str, list[int]], service:
 def test_the_search_sees_what_is_there(ran: tuple[Path, str, list[int]]) -> None:
     home, _, _ = ran
     found = places(home, VIDEO)
-    assert {"warehouse/build.duckdb", "warehouse/trends.duckdb"} <= set(found)
+    assert {"warehouse/facts.duckdb", "warehouse/trends.duckdb"} <= set(found)
     assert [name for name in found if name.endswith(".xlsx")]
     assert [name for name in places(home, "STEP_FAILURE") if name.startswith("dagster/")]
 

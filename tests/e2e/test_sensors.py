@@ -121,7 +121,7 @@ def test_a_run_that_somebody_else_started_is_landed_without_paying_for_another(
         # Also without a memory of what it asked for.
         assert "all of them are landed" in str(look(definitions, "apify_run_finished", instance).skip_message)
     assert service.count("apify.start") == 0
-    assert build(home, "select count(*) from meta.cutoffs") == [(0,)], "a date's daily run decides its cut-off"
+    assert build(home, "select count(*) from facts.meta.cutoffs") == [(0,)], "a date's daily run decides its cut-off"
 
 
 def test_it_leaves_alone_what_a_run_may_be_landing(service: Service, given: dict[str, str], home: Store) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from ingest import facts
 from orchestration import dbt_runner
 from warehouse.store import Store
 
@@ -39,6 +40,12 @@ class Subset:
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-write connection, closed at the end; dbt must not run meanwhile."""
         with Store(self.folder).model_writer() as connection:
+            yield connection
+
+    @contextmanager
+    def facts(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-write connection to the facts that the models read, closed at the end."""
+        with facts.writer(Store(self.folder)) as connection:
             yield connection
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -92,4 +99,8 @@ def create_subset(
         (folder / "models" / f"{name}.sql").write_text(sql, encoding="utf-8")
     if sources:
         (folder / "models" / "stand_in_sources.yml").write_text(sources, encoding="utf-8")
-    return Subset(folder, folder / "warehouse" / "build.duckdb")
+    subset = Subset(folder, folder / "warehouse" / "build.duckdb")
+    with subset.facts():
+        # dbt attaches them read-only: they must be there.
+        pass
+    return subset

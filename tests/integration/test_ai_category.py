@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from dbt_subset import REPOSITORY, Subset, create_subset
 
-GOLD = REPOSITORY.parent / "shared" / "data" / "ai_captions.csv"
+from tests.support import real_data
+
 INVENTED = REPOSITORY / "tests" / "fixtures" / "ai_captions_invented.csv"
 
 RAW = """
@@ -120,10 +121,9 @@ def test_ordinary_words_are_no_evidence(judged: list[tuple[Labelled, Verdict]], 
     assert verdict.evidence is None
 
 
+@pytest.mark.real_data
 def test_gold_set_in_both_halves(tmp_path: Path) -> None:
-    if not GOLD.exists():
-        pytest.skip("the hand-labelled captions (../shared/data/ai_captions.csv) are not on this machine")
-    captions = _read(GOLD)
+    captions = _read(real_data("ai_captions.csv"))
     pairs = list(zip(captions, _classify(tmp_path / "project", [c.text for c in captions]), strict=True))
     for part in ("half a", "half b"):
         half = [pair for pair in pairs if pair[0].part == part]

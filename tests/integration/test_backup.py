@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from exports import drive
 from exports.drive import DriveConfig
 from exports.google_auth import GoogleSession
 from exports.receipts import DuckDBReceipts, FileReceipts, Receipt
+from ingest import facts
 from orchestration.backup import COPY_NAME
 from tests.service.faults import Fault
 from tests.service.helpers import QUICK
@@ -58,7 +60,7 @@ def copies(service: Service) -> list[dict[str, object]]:
 
 
 def loads(store: Store) -> list[tuple[object, ...]]:
-    with store.writer() as connection:
+    with store.facts_writer() as connection:
         return connection.execute("select load_id, landed_at, content_hash from raw.loads order by 1").fetchall()
 
 
@@ -84,16 +86,17 @@ def test_a_lost_home_comes_back_whole(service: Service, store: Store, folder: Pa
     cache = store.data / "revenue_cache.json"
     cache.parent.mkdir(parents=True)
     cache.write_text('{"rows": []}')
-    DuckDBReceipts(store.writer, lambda: datetime(2026, 1, 5, 9, tzinfo=UTC)).save(Receipt("k", "e", "t", "id", "d"))
-    before = hashlib.md5(store.build_path.read_bytes()).hexdigest()
+    ledger = DuckDBReceipts(partial(facts.writer, store), lambda: datetime(2026, 1, 5, 9, tzinfo=UTC))
+    ledger.save(Receipt("k", "e", "t", "id", "d"))
+    before = hashlib.md5(store.facts_path.read_bytes()).hexdigest()
     assert trends("backup", "--home", store.home).code == 0
     new = Store(store.home.with_name("new"))
     outcome = trends("restore", "--home", new.home)
     assert outcome.code == 0, outcome.err
-    assert outcome.out.startswith(f"restored {new.build_path} from Drive: 1 loads")
-    assert hashlib.md5(new.build_path.read_bytes()).hexdigest() == before
+    assert outcome.out.startswith(f"restored {new.facts_path} from Drive: 1 loads")
+    assert hashlib.md5(new.facts_path.read_bytes()).hexdigest() == before
     assert (new.data / "revenue_cache.json").read_text() == '{"rows": []}'
-    assert sorted(path.name for path in new.warehouse.iterdir()) == ["build.duckdb", "build.holder", "build.lock"]
+    assert sorted(path.name for path in new.warehouse.iterdir()) == ["build.holder", "build.lock", "facts.duckdb"]
     # The restored home goes on with the same file.
     assert trends("backup", "--home", new.home).out.startswith("backup unchanged")
     land(new, folder, 6)
@@ -122,7 +125,7 @@ def test_an_older_warehouse_is_brought_forward_and_a_newer_one_stays(store: Stor
     forced = trends("restore", "--force", "--home", older.home)
     assert forced.code == 0, forced.err
     assert loads(older) == loads(store)
-    (aside,) = older.warehouse.glob("build.replaced-*.duckdb")
+    (aside,) = older.warehouse.glob("facts.replaced-*.duckdb")
     assert str(aside) in forced.out
 
 
@@ -163,7 +166,7 @@ def test_what_is_not_configured_or_not_there_is_named(
 
 def test_the_sample_is_not_copied(service: Service, store: Store, folder: Path) -> None:
     land(store, folder, 5)
-    with store.writer() as connection:
+    with store.facts_writer() as connection:
         connection.execute("update raw.loads set source = 'sample'")
     outcome = trends("backup", "--home", store.home)
     assert (outcome.code, "DELIVER_SAMPLE" in outcome.err) == (1, True)
@@ -190,7 +193,7 @@ def test_a_damaged_copy_replaces_nothing(
     outcome = trends("restore", "--home", older.home)
     assert outcome.code == 1
     assert told in outcome.err
-    assert not older.build_path.exists()
+    assert not older.has_facts
 
 
 def test_a_copy_that_somebody_replaced_by_hand_is_kept_beside_the_new_one(
@@ -214,7 +217,7 @@ def test_a_cut_or_changed_file_is_no_copy(store: Store, folder: Path, tmp_path: 
     new = Store(tmp_path / "new")
     with pytest.raises(BackupError, match="trends backup"):
         put_back(new, path, {}, force=False)
-    assert not new.build_path.exists()
+    assert not new.has_facts
 
 
 def test_a_member_that_leaves_the_directory_is_refused(tmp_path: Path) -> None:
@@ -231,7 +234,7 @@ def test_the_log_of_a_killed_process_is_not_replayed_onto_the_copy(store: Store,
     state = write_copy(store, path, {})
     new = Store(tmp_path / "new")
     new.warehouse.mkdir(parents=True)
-    new.build_path.with_name("build.duckdb.wal").write_bytes(b"left behind")
+    new.facts_path.with_name("facts.duckdb.wal").write_bytes(b"left behind")
     assert put_back(new, path, {}, force=False) == (state, None)
     assert state_of(new) == state
 

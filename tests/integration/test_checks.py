@@ -13,7 +13,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import compiled_models
+from orchestration import compiled_models, dbt_runner
 from orchestration.dbt_runner import DbtFailedError
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
@@ -40,7 +40,7 @@ def compiled() -> dict[str, str]:
 @pytest.fixture
 def connection(compiled: dict[str, str], tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A warehouse with every relation, none with rows, and `DAY` as the batch."""
-    shutil.copytree(PROJECT / "target" / "empty" / "warehouse", tmp_path / "warehouse")
+    shutil.copytree(dbt_runner.kept_in(PROJECT) / "empty" / "warehouse", tmp_path / "warehouse")
     with Store(tmp_path).model_writer() as opened:
         relation(opened, "intermediate.int_as_of", "as_of_date, cutoff_at", f"('{DAY}', '{DAY} 23:59:59')")
         yield opened
@@ -179,8 +179,6 @@ def test_a_mode_is_one_word_in_the_project(tmp_path: Path, mode: str) -> None:
     text = project.read_text(encoding="utf-8")
     assert f"{name}: warn" in text
     project.write_text(text.replace(f"{name}: warn", f"{name}: {mode}"), encoding="utf-8")
-    with Store(folder).model_writer() as connection:
-        compiled_models.landing.ensure_tables(connection)
     if mode == "blok":
         with pytest.raises(DbtFailedError, match=f"{name} is blok: say block, warn or off"):
             compiled_models.build(folder, Store(folder), [DAY])

@@ -6,14 +6,17 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models, dbt_runner
+from orchestration.compiled_models import CompiledNode, OutdatedHomeError
 from orchestration.dbt_runner import DbtFailedError
 from tests.integration.dbt_subset import Subset, create_subset
-from tests.support import MARKETS, PROJECT, Rows
+from tests.support import MARKETS, PROJECT
+from warehouse import completeness
 from warehouse.store import Store
 
 FIRST_DAYS, LAST_DAY = ["2026-03-04", "2026-03-05", "2026-03-06"], ["2026-03-07"]
@@ -27,7 +30,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(directory / "home")
     feeds, refusals = export_folder.scan(directory / "feeds", MARKETS)
     now = datetime.now(UTC)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=now)
         for day in landing.landed_dates(connection):
             landing.cutoff_for(connection, day, now=now)
@@ -39,17 +42,14 @@ def _copy(store: Store, directory: Path) -> Store:
     return Store(directory)
 
 
-def _contents(store: Store) -> dict[str, Rows]:
-    """Rows and checksum of every table that dbt makes."""
+def _contents(store: Store) -> dict[str, tuple[int, int]]:
+    """Rows and checksum of every table that dbt makes, and of the notes of their rows."""
     with store.model_writer() as connection:
-        tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables()"
-            " where schema_name in ('seeds', 'staging', 'intermediate', 'marts')"
+        ((rows, total),) = connection.execute(
+            f"select count(*), sum(hash(noted)::hugeint) from {completeness.NOTES} as noted"
         ).fetchall()
-        return {
-            table: connection.execute(f"select count(*), sum(hash(rows)::hugeint) from {table} as rows").fetchall()
-            for (table,) in tables
-        }
+        sums = completeness.checksums(connection, ["seeds", "staging", "intermediate", "marts"])
+        return {**sums, "notes": (rows, total)}
 
 
 def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Store, tmp_path: Path) -> None:
@@ -62,21 +62,24 @@ def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Stor
             (result.unique_id, result.status) for result in expected
         }
         contents = _contents(by_compiled)
+        written = {
+            str(result.relation).replace('"', "").split(".", 1)[1]: result.rows
+            for result in results
+            if result.rows is not None
+        }
+        assert len(written) > 70
+        assert {table: contents[table][0] for table in written} == written
         assert len(contents) > 80
         assert contents == _contents(by_dbt)
 
 
-def test_home_of_an_older_project_is_built_by_dbt_and_then_current(landed: Store, tmp_path: Path) -> None:
+def test_home_of_another_project_is_refused(landed: Store, tmp_path: Path) -> None:
     store = _copy(landed, tmp_path / "home")
     compiled_models.build(PROJECT, store, FIRST_DAYS, ["int_as_of"])
-    with store.writer() as connection:
+    with store.model_writer() as connection:
         compiled_models.record_built(connection, "an older project")
-        connection.execute("alter table intermediate.int_as_of add column gone integer")
-    compiled_models.build(PROJECT, store, FIRST_DAYS)
-    with store.writer() as connection:
-        assert compiled_models.is_current(connection, dbt_runner.fingerprint(PROJECT))
-        columns = connection.execute("describe intermediate.int_as_of").fetchall()
-    assert [name for name, *_ in columns] == ["as_of_date", "cutoff_at"]
+    with pytest.raises(OutdatedHomeError, match="made by another version of this project: `trends rebuild`"):
+        compiled_models.build(PROJECT, store, LAST_DAY)
 
 
 MODELS = {
@@ -104,12 +107,9 @@ models:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Subset:
     """A project of five models with one test that fails and one that warns, in a new home."""
-    subset = create_subset(
+    return create_subset(
         tmp_path_factory.mktemp("small") / "project", models=[], seeds=[], parents=MODELS, sources=TESTS
     )
-    with Store(subset.folder).writer() as connection:
-        landing.ensure_tables(connection)
-    return subset
 
 
 def test_failed_test_skips_what_hangs_on_it_and_nothing_else(small: Subset) -> None:
@@ -148,6 +148,23 @@ def test_model_that_fails_names_itself_and_leaves_its_old_rows(small: Subset) ->
         assert connection.execute("select gaps from main.after_gaps").fetchall() == [(1,)]
         assert connection.execute("select current_setting('threads')").fetchall() == threads
         connection.execute("drop view main.gaps; create table main.gaps (gap integer)")
+
+
+def test_relation_that_loses_rows_after_its_commit_fails_its_node(
+    small: Subset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_model = compiled_models._build_model
+
+    def losing(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str, script: str) -> int:
+        rows = build_model(connection, node, sql, script)
+        connection.execute(f"delete from {node.relation}")
+        return rows
+
+    monkeypatch.setattr(compiled_models, "_build_model", losing)
+    with pytest.raises(DbtFailedError, match=r'gaps: .*"gaps" has 0 rows, 1 were written') as error:
+        compiled_models.build(small.folder, Store(small.folder), ["2026-01-02"], ["gaps", "after_gaps"])
+    statuses = {result.unique_id.split(".")[2]: result.status for result in error.value.results}
+    assert (statuses["gaps"], statuses["after_gaps"]) == ("error", "skipped")
 
 
 def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:

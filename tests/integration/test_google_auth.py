@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from exports import drive
+from exports import drive, google_auth
 from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS_READ, GoogleConfig, authorize_in_browser, sign_in
 from exports.receipts import DuckDBReceipts
 from ingest.retries import ServiceError
@@ -169,3 +169,32 @@ def test_the_command_names_what_is_missing_or_refused(service: Service, command:
     assert outcome.err.startswith("trends: Google sign-in: ask for consent failed")
     assert len(outcome.err.splitlines()) == 1
     assert "marker-secret" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("browser", [None, "w3m"])
+def test_without_a_browser_the_address_is_printed_and_the_answer_waited_for(
+    browser: str | None, service: Service, command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server: the user opens the printed address, or copies to this machine where the browser ended."""
+    shown: list[str] = []
+
+    def get(using: str | None = None) -> webbrowser.BaseBrowser:
+        if browser is None:
+            raise webbrowser.Error("could not locate runnable browser")
+        return webbrowser.GenericBrowser(browser)
+
+    class Prompt(str):
+        def format(self, *_: object, **named: object) -> str:
+            text = str.format(self, *_, **named)
+            if not shown:
+                Browser().open(str(named["url"]))
+            shown.append(text)
+            return text
+
+    monkeypatch.setattr(google_auth, "CONSENT_PROMPT", Prompt(google_auth.CONSENT_PROMPT))
+    monkeypatch.setattr(webbrowser, "get", get)
+    outcome = command()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"Open this address and allow access: {service.url}/o/oauth2/v2/auth?" in outcome.out
+    assert "curl 'ADDRESS'" in outcome.out
+    assert outcome.out.splitlines()[-1] == f"GOOGLE_REFRESH_TOKEN={service.token.refresh_token}"

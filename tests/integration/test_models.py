@@ -1,7 +1,8 @@
-"""The dbt project against a real DuckDB: its unit tests, and staging of every item shape and of real exports."""
+"""The dbt project against a real DuckDB: its unit tests, and staging of every item shape and of exports."""
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections import Counter
@@ -17,24 +18,24 @@ from hypothesis import strategies as st
 
 from ingest import landing
 from ingest.landing import FeedFile, LandingReport
+from ingest.migrations import migrate
+from tests import invented
 from tests.support import (
     FIXTURES,
-    SHARED_DATA,
     build,
     compiled,
     dbt,
     land_folder,
     moment,
     prepare,
+    real_data,
     records,
-    shared_data,
     video,
     write_feed,
 )
 from warehouse.store import Store, connect
 
 SHAPES = FIXTURES / "item_shapes"
-EXPORTS = "apify_exports"
 
 
 # ---------- dbt unit tests
@@ -77,12 +78,14 @@ SHAPE_TIMES = {path.name: f"2026-01-05T{hour:02}:00" for hour, path in enumerate
 
 
 class Staged:
-    """A home with the shapes (as video and as music feeds) and, where they are, the real exports, staged."""
+    """A home with feeds landed and staged: the folder they are of, and what landing them reported."""
 
-    def __init__(self, store: Store, shapes: LandingReport, exports: LandingReport | None) -> None:
+    def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
-        self.shapes = shapes
-        self.exports = exports
+        self.folder = folder
+        self.report: LandingReport = land_folder(store, folder)
+        prepare(store, "2026-01-05")
+        dbt(store, "run", "--select", "stg_tiktok__videos", "stg_tiktok__sound_uses")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         with self.store.model_writer() as connection:
@@ -98,6 +101,7 @@ class Staged:
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    """The shapes, as video and as music feeds."""
     folder = tmp_path_factory.mktemp("staged")
     store = Store(folder / "home")
     for name, observed_at in SHAPE_TIMES.items():
@@ -105,11 +109,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Staged:
             path = folder / "feeds" / "uk" / kind / f"{moment(observed_at):%Y-%m-%dT%H-%M-%SZ}{Path(name).suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SHAPES / name, path)
-    shapes = land_folder(store, folder / "feeds")
-    exports = land_folder(store, SHARED_DATA / EXPORTS) if (SHARED_DATA / EXPORTS).is_dir() else None
-    prepare(store, "2026-01-05")
-    dbt(store, "run", "--select", "stg_tiktok__videos", "stg_tiktok__sound_uses")
-    return Staged(store, shapes, exports)
+    return Staged(store, folder / "feeds")
 
 
 CREATOR = {
@@ -210,7 +210,7 @@ def test_every_shape_is_resolved_or_quarantined_with_its_reason(staged: Staged) 
     items = sum(len(json.loads(path.read_text(encoding="utf-8"))) for path in SHAPES.glob("*.json"))
     csv_rows = 3
     assert sum(landed.values()) + sum(refused.values()) == 2 * (items + csv_rows), "no item is lost"
-    assert staged.shapes.problems == []
+    assert staged.report.problems == []
 
 
 def test_music_feeds_know_their_sounds(staged: Staged) -> None:
@@ -234,18 +234,32 @@ def test_music_feeds_know_their_sounds(staged: Staged) -> None:
     }
 
 
-# ---------- real exports
+# ---------- exports
 
 
-@pytest.fixture(scope="module")
-def exports(staged: Staged) -> Iterator[Staged]:
-    shared_data(EXPORTS)
-    yield staged
+@pytest.fixture(scope="module", params=["invented", pytest.param("apify_exports", marks=pytest.mark.real_data)])
+def exports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    """Exports of three years, invented and real ones."""
+    directory = tmp_path_factory.mktemp("exports")
+    is_invented = request.param == "invented"
+    folder = invented.write_exports(directory / "feeds") if is_invented else real_data(request.param)
+    return Staged(Store(directory / "home"), folder)
 
 
-def test_export_of_1200_rows_is_1092_videos(exports: Staged) -> None:
-    (load,) = exports.rows("select * from raw.loads where file like '%2022-07-27T21-44-20Z.csv'")
-    assert (load["status"], load["item_count"], load["quarantined_count"]) == ("landed", 1200, 0)
+def rows_of_csv(exports: Staged, year: int) -> list[dict[str, str]]:
+    """The rows of a year's CSV export, read without the product."""
+    (path,) = exports.folder.glob(f"*/videos/{year}-*.csv")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_rows_of_an_export_are_one_video_each_with_its_resolution(exports: Staged) -> None:
+    times = Counter(row["id"] for row in rows_of_csv(exports, 2022))
+    assert len(times) < times.total()
+    if exports.folder.name == "apify_exports":
+        assert (len(times), times.total(), max(times.values())) == (1092, 1200, 5)
+    (load,) = exports.rows("select * from raw.loads where file like '%2022-07-27T21-44-%Z.csv'")
+    assert (load["status"], load["item_count"], load["quarantined_count"]) == ("landed", times.total(), 0)
     (row,) = exports.rows(
         f"""
         select
@@ -259,6 +273,7 @@ def test_export_of_1200_rows_is_1092_videos(exports: Staged) -> None:
             count(*) filter (plays_resolution = 1 and plays >= 10000) as wrong_ones,
             count(*) filter (plays_resolution = 100 and plays not between 10000 and 999999) as wrong_hundreds,
             count(*) filter (plays_resolution = 100000 and plays < 1000000) as wrong_large,
+            count(distinct plays_resolution) as resolutions,
             count(*) filter (plays is null or likes is null or shares is null) as missing,
             count(*) filter (plays_resolution is null) as unknown_resolution,
             count(music_id) as music_ids,
@@ -268,30 +283,35 @@ def test_export_of_1200_rows_is_1092_videos(exports: Staged) -> None:
         from staging.stg_tiktok__videos where load_id = {load["load_id"]}
         """
     )
-    assert (row["videos"], row["ids"], row["items"], row["most"]) == (1092, 1092, 1200, 5)
+    assert (row["videos"], row["ids"], row["items"], row["most"]) == (
+        len(times), len(times), times.total(), max(times.values()),
+    )  # fmt: skip
     assert (row["shortest"], row["is_numeric"], row["all_rounded"]) == (19, True, True)
     assert (row["wrong_ones"], row["wrong_hundreds"], row["wrong_large"], row["missing"]) == (0, 0, 0, 0)
-    assert (row["unknown_resolution"], row["music_ids"], row["post_times"]) == (0, 0, 1092)
+    assert (row["resolutions"], row["unknown_resolution"]) == (3, 0)
+    assert (row["music_ids"], row["post_times"]) == (0, len(times))
     assert row["all_found_by"]
     assert row["most_finders"] > 1
 
 
 def test_error_row_of_an_export_is_in_quarantine(exports: Staged) -> None:
-    rows = exports.rows("select item_index, reason, file from raw.quarantine where year(observed_at) < 2026")
-    assert [(row["reason"][:11], Path(row["file"]).name) for row in rows] == [
+    quarantined = exports.rows("select item_index, reason, file from raw.quarantine")
+    assert [(row["reason"][:11], Path(row["file"]).name) for row in quarantined] == [
         ("error row: ", "2024-09-04T12-00-00Z.csv")
     ]
+    rows = rows_of_csv(exports, 2024)
     (load,) = exports.rows("select * from raw.loads where file like '%2024-09-04T12-00-00Z.csv'")
-    assert (load["item_count"], load["quarantined_count"]) == (68, 1)
+    assert (load["item_count"], load["quarantined_count"]) == (len(rows) - 1, 1)
     slideshows = exports.rows(
         f"select count(*) as n, max(duration_s) as longest from staging.stg_tiktok__videos"
         f" where load_id = {load['load_id']} and is_slideshow"
     )
-    assert slideshows == [{"n": 23, "longest": 0.0}]
+    assert slideshows == [{"n": sum(row["isSlideshow"] == "true" for row in rows), "longest": 0.0}]
+    assert slideshows[0]["n"] > 0
 
 
 def test_nested_items_of_an_export_are_complete(exports: Staged) -> None:
-    path = shared_data(EXPORTS) / "us" / "videos" / "2025-07-07T18-00-00Z.json"
+    path = exports.folder / "us" / "videos" / "2025-07-07T18-00-00Z.json"
     items = json.loads(path.read_text(encoding="utf-8"))
     rows = {
         row["video_id"]: row
@@ -331,8 +351,8 @@ def staging_sql(staged: Staged) -> str:
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database of the name that the compiled query knows."""
-    connection = connect(tmp_path_factory.mktemp("scratch") / "build.duckdb")
-    landing.ensure_tables(connection)
+    connection = connect(tmp_path_factory.mktemp("scratch") / "facts.duckdb")
+    migrate(connection)
     yield connection
     connection.close()
 

@@ -12,10 +12,10 @@ from typing import IO
 
 import pytest
 
-from ingest import landing
-from tests.support import PROJECT, build, mart_checksums, moment, published
+from tests.support import PROJECT, build, mart_checksums, moment, note_rows, prepare, published
+from warehouse.completeness import IncompleteMartsError
 from warehouse.publish import TableDescription, copied_ahead, forget_builds, pending_dates, publish, record_builds
-from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint
+from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint, connect, log_of
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
@@ -42,24 +42,24 @@ create table {schema}.markets as select 'US' as market, 'label' as label;
 @pytest.fixture
 def built(store: Store) -> Store:
     """A home with marts of every form: daily partitions, polls, a small table."""
+    prepare(store, *DAYS)
     with store.model_writer() as connection:
-        landing.ensure_tables(connection)
         connection.execute(MARTS.format(schema="trends.marts"))
-        for day in DAYS:
-            landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
+        note_rows(connection, *DAYS)
         record_builds(connection, DAYS, "run-0")
     return store
 
 
 def change(store: Store, day: str, number: int) -> None:
     """A further run: rebuilds one day with other values and another number of rows."""
+    prepare(store, day)
     with store.model_writer() as connection:
         connection.execute(f"delete from marts.videos_daily where as_of_date = '{day}'")
         connection.execute(
             f"insert into marts.videos_daily select '{day}', 'UK', number::varchar, {number}"
             f" from range({400 + number}) as numbers (number)"
         )
-        landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
+        note_rows(connection, day)
         record_builds(connection, [day], f"run-{number}")
 
 
@@ -94,6 +94,7 @@ def test_what_was_built_since_is_published_with_what_stands(built: Store) -> Non
     change(built, "2026-01-04", 8)
     with built.model_writer() as connection:
         connection.execute("delete from marts.videos_daily where as_of_date = '2026-01-03'")
+        note_rows(connection, "2026-01-03")
         record_builds(connection, ["2026-01-03"], "run-9")
         connection.execute("update marts.markets set label = 'new label'")
     assert publish(built, run_id="run-9").tables == {
@@ -148,21 +149,6 @@ def test_a_failed_date_without_such_rows_before_is_not_published(built: Store, b
     assert published(built, "select count(*) from meta.builds") == [(2,)]
 
 
-def test_marts_of_an_earlier_version_move_out_of_the_build_file(store: Store) -> None:
-    with store.writer() as connection:
-        landing.ensure_tables(connection)
-        connection.execute("create schema marts;" + MARTS.format(schema="marts"))
-        connection.execute("alter table marts.markets rename to label; create view marts.markets as from marts.label")
-        for day in DAYS:
-            landing.cutoff_for(connection, moment(day).date(), now=moment("2026-02-01"))
-        record_builds(connection, DAYS, "run-0")
-    before = mart_checksums(store.build_path)
-    tables = publish(store, run_id="run-1").tables
-    assert tables == {"label": 1, "markets": 1, "micro_polls": 1, "videos_daily": 1500}
-    assert mart_checksums(store.marts_path) == mart_checksums(store.published_path) == before
-    assert mart_checksums(store.build_path) == {}
-
-
 def test_a_lost_file_of_marts_is_taken_from_what_was_published(built: Store) -> None:
     publish(built, run_id="run-0")
     before = mart_checksums(built.published_path)
@@ -196,8 +182,8 @@ def test_descriptions_become_comments(built: Store) -> None:
 
 
 def test_nothing_built_is_said(store: Store) -> None:
+    prepare(store)
     with store.model_writer() as connection:
-        landing.ensure_tables(connection)
         pending_dates(connection, [], [moment("2026-01-01").date()])
     with pytest.raises(LookupError, match="nothing to publish: no date was built"):
         publish(store, run_id="run-0")
@@ -254,6 +240,100 @@ def test_copied_ahead_keeps_other_processes_out(built: Store, monkeypatch: pytes
     assert "Could not set lock on file" in other.stderr
 
 
+# ---------- what was lost on the way
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("delete from marts.videos_daily", "videos_daily: 2026-01-01 (0 rows, 500 were built), 2026-01-02 (0 rows, "),
+        (
+            "delete from marts.videos_daily where as_of_date = '2026-01-02'",
+            "2026-01-02 (0 rows, 500 were built). `trends",
+        ),
+        ("insert into marts.videos_daily (as_of_date) values ('2026-01-03')", "2026-01-03 (501 rows, 500 were built)"),
+        ("drop table marts.videos_daily", "videos_daily: 2026-01-01 (0 rows, 500 were built)"),
+        ("delete from trends.meta.mart_rows where as_of_date = '2026-01-03'", "2026-01-03 (500 rows, never noted"),
+    ],
+)
+def test_a_mart_that_changed_since_it_was_built_is_not_published(built: Store, loss: str, told: str) -> None:
+    publish(built, run_id="run-0")
+    before = built.published_path.read_bytes()
+    build(built, loss)
+    with pytest.raises(IncompleteMartsError) as error:
+        publish(built, run_id="run-1")
+    assert told in str(error.value)
+    assert "`trends rebuild`" in str(error.value)
+    assert built.published_path.read_bytes() == before
+
+
+def test_a_date_with_holes_does_not_count_as_built(built: Store) -> None:
+    with built.model_writer() as connection:
+        forget_builds(connection, DAYS)
+        connection.execute("delete from marts.videos_daily where as_of_date = '2026-01-03'")
+        with pytest.raises(IncompleteMartsError, match=r"^[^;]*videos_daily: 2026-01-03 \(0 rows, 500 were built\)"):
+            record_builds(connection, DAYS, "run-1")
+        assert connection.execute("select count(*) from meta.builds").fetchall() == [(0,)]
+
+
+def test_an_empty_date_of_a_mart_is_no_hole(built: Store) -> None:
+    with built.model_writer() as connection:
+        connection.execute("delete from marts.videos_daily where as_of_date = '2026-01-03'")
+        note_rows(connection, "2026-01-03")
+    assert publish(built, run_id="run-1").tables["videos_daily"] == 1000
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from warehouse.store import Store
+with Store(Path(sys.argv[1])).model_writer() as connection:
+    connection.execute("update trends.marts.markets set label = 'committed, then killed'")
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_process_committed_is_published(built: Store) -> None:
+    publish(built, run_id="run-0")
+    assert subprocess.run([sys.executable, "-c", KILLED, str(built.home)], cwd=PROJECT, check=False).returncode == 9
+    assert log_of(built.marts_path).exists()
+    publish(built, run_id="run-1")
+    assert published(built, "select label from marts.markets") == [("committed, then killed",)]
+    assert not log_of(built.marts_path).exists()
+    assert built.published_path.read_bytes() == built.marts_path.read_bytes()
+
+
+def _leave_log(store: Store) -> bytes:
+    """What a killed process leaves beside the marts' file."""
+    subprocess.run([sys.executable, "-c", KILLED, str(store.home)], cwd=PROJECT, check=False)
+    return log_of(store.marts_path).read_bytes()
+
+
+def test_a_log_never_meets_another_file(built: Store, tmp_path: Path) -> None:
+    """DuckDB replays it onto whatever file has the name of its own."""
+    publish(built, run_id="run-0")
+    log = _leave_log(built)
+    # Somebody wrote into the published file and was killed: readers of the next one don't see that.
+    build(built, "update marts.markets set label = 'label'")
+    log_of(built.published_path).write_bytes(log)
+    publish(built, run_id="run-1")
+    assert published(built, "select label from marts.markets") == [("label",)]
+    # The marts' file was lost, its log was not: the published one takes its place.
+    built.marts_path.unlink()
+    log_of(built.marts_path).write_bytes(log)
+    assert build(built, "select label from marts.markets") == [("label",)]
+
+
+def test_a_log_goes_aside_with_its_file(built: Store) -> None:
+    _leave_log(built)
+    aside = built.set_aside("test")
+    assert not log_of(built.marts_path).exists()
+    (marts,) = aside.parent.glob("unpublished.test-*.duckdb")
+    with connect(marts) as connection:
+        assert connection.execute("select label from marts.markets").fetchall() == [("committed, then killed",)]
+    assert build(built, "select count(*) from duckdb_tables() where schema_name = 'marts'") == [(0,)]
+
+
 # ---------- which dates a run builds
 
 
@@ -297,9 +377,9 @@ reads = torn = 0
 seen = []
 while True:
     connection = duckdb.connect(sys.argv[1], read_only=True)
-    run_id, tables = connection.execute('select run_id, tables from meta.publication').fetchone()
+    run_id, tables = connection.execute('select run_id, tables from meta.publication').fetchall()[0]
     counts = {
-        name: connection.execute(f'select count(*) from marts.{name}').fetchone()[0] for name in json.loads(tables)
+        name: connection.execute(f'select count(*) from marts.{name}').fetchall()[0][0] for name in json.loads(tables)
     }
     days = connection.execute(
         'select as_of_date, count(distinct momentum_score) from marts.videos_daily'
@@ -391,7 +471,7 @@ def test_lock_is_reentrant_and_connections_are_closed(built: Store) -> None:
 
 
 def test_memory_of_a_connection_is_bounded(store: Store) -> None:
-    with store.writer() as connection:
+    with store.facts_writer() as connection:
         ((limit,),) = connection.execute("select current_setting('memory_limit')").fetchall()
         connection.execute("set memory_limit = '20GiB'")
         ((raised,),) = connection.execute("select current_setting('memory_limit')").fetchall()

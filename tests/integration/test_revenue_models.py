@@ -88,8 +88,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subset]:
         sources=(REPOSITORY / "models" / "staging" / "_raw__sources.yml").read_text(encoding="utf-8"),
     )
     (subset.folder / "seeds" / "revenue_rates.csv").write_text(RATES, encoding="utf-8")
-    with subset.connect() as connection:
-        landing.ensure_tables(connection)
+    with subset.facts() as connection:
         for text in DATES:
             landing.cutoff_for(connection, date.fromisoformat(text), now=datetime(2100, 1, 1, tzinfo=UTC))
         seed = read_seed(PROJECT / "seeds" / "revenue_seed.csv")

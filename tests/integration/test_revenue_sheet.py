@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from exports.google_auth import SCOPE_SHEETS_READ
+from ingest import facts
 from ingest.retries import ServiceError
 from ingest.revenue import (
     COLUMNS,
@@ -343,7 +344,7 @@ def test_a_users_seed_is_no_sample(tmp_path: Path) -> None:
 
 def test_equal_readings_share_their_rows(store: Store) -> None:
     reading = read_seed(SEED)
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         for hours in (0, 1):
             land_revenue(connection, reading, attempted_at=NOW + timedelta(hours=hours))
         changed = replace(reading, rows=reading.rows[:-1], source="sheet", observed_at=NOW)
@@ -361,7 +362,7 @@ def test_equal_readings_share_their_rows(store: Store) -> None:
 
 def test_unreadable_rows_are_in_quarantine(store: Store, book: Spreadsheet, read: Read) -> None:
     book.add("REVENUE_TRACKER", [list(COLUMNS), line(1, "n/a"), line(2, 5)])
-    with store.writer() as connection:
+    with facts.writer(store) as connection:
         land_revenue(connection, read(), attempted_at=NOW)
         ((sheet_row, problem, entered),) = connection.execute(
             "select sheet_row, problem, entered from raw.revenue_quarantine"

@@ -30,9 +30,11 @@ SEEDS = ["seasonal_events.csv", "content_windows.csv", "seasonal.yml", "markets.
 SOURCES = """
 sources:
   - name: raw
+    database: facts
     schema: raw
     tables: [{name: seasonal_dates}]
   - name: meta
+    database: facts
     schema: meta
     tables: [{name: cutoffs}]
 """
@@ -74,12 +76,12 @@ class Project:
     def land(self) -> bool:
         """Resolves the project's seed and lands its dates."""
         calendar = resolve_calendar(read_events(self.subset.folder / "seeds" / "seasonal_events.csv"), 2024, 2032)
-        with self.subset.connect() as connection:
+        with self.subset.facts() as connection:
             return land_seasonal_dates(connection, calendar.table, landed_at=datetime(2026, 1, 1, tzinfo=UTC))
 
     def build(self, days: Sequence[date], cutoff: Callable[[date], datetime] = _day_end) -> None:
         """Builds a batch of as-of dates, storing the cut-offs of new ones as the pipeline does."""
-        with self.subset.connect() as connection:
+        with self.subset.facts() as connection:
             connection.executemany(
                 "insert or ignore into meta.cutoffs values (?, ?, 'test')", [(day, cutoff(day)) for day in days]
             )

@@ -17,6 +17,7 @@ from exports import discord, drive, sheets
 from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleConfig, sign_in
 from exports.receipts import DuckDBReceipts
 from ingest import apify
+from ingest.migrations import migrate
 from tests.service.faults import Fault
 from tests.service.helpers import AS_OF, QUICK
 from tests.service.server import Service
@@ -49,6 +50,7 @@ class Everything:
         self.folder = folder
         self.database = folder / "build.duckdb"
         self.connection = duckdb.connect(str(self.database))
+        migrate(self.connection)
         self.receipts = DuckDBReceipts(self.connection.cursor, lambda: dt.datetime(2026, 1, 5, tzinfo=dt.UTC))
         self.shown: list[str] = []
         service.apify.token = MARKERS["apify"]

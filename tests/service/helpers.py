@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from exports.google_auth import GoogleConfig
 from exports.receipts import DuckDBReceipts
+from ingest.migrations import migrate
 from ingest.retries import Policy
 from tests.service.server import Service
 
@@ -19,6 +20,7 @@ QUICK = Policy(attempts=4, wait_initial=0.01, wait_max=0.02, wait_jitter=0.0, lo
 def receipts_in(database: Path | str) -> DuckDBReceipts:
     """Receipts in a database that stays open, because opening one takes longer than a whole delivery."""
     connection = duckdb.connect(str(database))
+    migrate(connection)
     return DuckDBReceipts(connection.cursor, lambda: dt.datetime(2026, 1, 5, 9, tzinfo=dt.UTC))
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from orchestration import cli
+from orchestration import cli, version
+from tests.support import PROJECT
 
 
 def test_a_reader_that_went_away_ends_the_command_quietly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +33,29 @@ def test_a_date_that_has_not_begun_is_refused_with_the_remedy(
     assert code == 2
     assert f"{later} has not begun" in capsys.readouterr().err
     assert not (tmp_path / "warehouse").exists()
+
+
+def test_the_version_names_commit_and_libraries(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    sha = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    commit = f" ({sha[:12]})" if sha else ""
+    assert capsys.readouterr().out == (
+        f"trends {metadata.version('tiktok-trend-system')}{commit}, Python {platform.python_version()},"
+        f" DuckDB {metadata.version('duckdb')}, dbt {metadata.version('dbt-core')},"
+        f" Dagster {metadata.version('dagster')}\n"
+    )
+    assert version.git_sha(tmp_path) is None
+
+
+def test_a_commit_is_found_in_packed_references_and_detached(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    head = tmp_path / ".git" / "HEAD"
+    head.write_text("ref: refs/heads/work\n", encoding="utf-8")
+    (tmp_path / ".git" / "packed-refs").write_text(f"# pack-refs\n{'a' * 40} refs/heads/work\n", encoding="utf-8")
+    assert version.git_sha(tmp_path) == "a" * 40
+    head.write_text("b" * 40 + "\n", encoding="utf-8")
+    assert version.git_sha(tmp_path) == "b" * 40

@@ -73,8 +73,7 @@ def digest(directory: Path) -> dict[str, str]:
 
 
 def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple:
-    row = con.execute(query).fetchone()
-    assert row is not None
+    (row,) = con.execute(query).fetchall()
     return row
 
 
@@ -292,7 +291,7 @@ def test_console_csv_json_and_gzip_files_hold_the_feed_they_stand_for(sample: Si
     assert {"hashtags/0/name", "musicMeta/musicId", "searchHashtag/views"} <= set(rows[0])
     gzip_path = sorted(folder.glob("us/videos/*.json.gz"))[0]
     query = "select count(distinct json ->> 'id') from read_json_objects(?, format = 'array')"
-    assert con.execute(query, [str(gzip_path)]).fetchone() == (250,)
+    assert con.execute(query, [str(gzip_path)]).fetchall() == [(250,)]
     music_path = sorted(folder.glob("us/music/*.json"))[0]
     kinds = Counter("sound" if item.get("type") else "video" for item in json.loads(music_path.read_text("utf-8")))
     assert kinds["sound"] >= 10
@@ -372,7 +371,7 @@ def test_bursts_really_lift_the_views(sample: Simulation) -> None:
     con = duckdb.connect()
     con.register("counts", truth.expected_counts)
     con.register("bursts", truth.bursts)
-    bursts, inside, before = con.execute(
+    [(bursts, inside, before)] = con.execute(
         """
         with gains as (
             select *, plays - lag(plays) over video as gain, lag(observed_at) over video as previous
@@ -386,7 +385,7 @@ def test_bursts_really_lift_the_views(sample: Simulation) -> None:
         from gains inner join bursts using (video_id)
         where observed_at between bursts.start - interval 6 hour and bursts.end
         """
-    ).fetchone()  # type: ignore[misc]
+    ).fetchall()
     assert bursts > 30
     assert inside > 4 * before
     assert sample.truth.bursts.num_rows > 50
@@ -474,7 +473,7 @@ def test_benchmark_feeds_hold_the_asked_number_of_plain_items(tmp_path: Path) ->
     count = duckdb.connect().execute(
         "select count(*), count(distinct json ->> 'id') from read_json_objects(?)", [str(paths[0])]
     )
-    assert count.fetchone() == (2_000, 2_000)
+    assert count.fetchall() == [(2_000, 2_000)]
 
 
 def test_broken_files_come_on_request_only(folder: Path, tmp_path: Path) -> None:

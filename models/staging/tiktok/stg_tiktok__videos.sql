@@ -17,7 +17,7 @@
 {%- endfor %}
 {%- set all_hashtags = 'list_concat(' ~ tag_lists | join(', ') ~ ', ' ~ tiktok_caption_tags('caption_text') ~ ')' %}
 {%- set all_effects -%}
-list_concat({{ tiktok_list('item."effectStickers"', ['name', 'ID']) }}, {{ tiktok_columns('effectStickers', ['name']) }})
+list_concat({{ tiktok_list('item."effectStickers"', ['name', 'ID', 'id']) }}, {{ tiktok_columns('effectStickers', ['name']) }})
 {%- endset %}
 
 with

@@ -22,7 +22,7 @@ videos as (
         market,
         video_id
     from {{ ref('videos_daily') }}
-    where as_of_date >= {{ window_start(1) }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 1) }}
 
 ),
 

@@ -22,7 +22,7 @@ health as (
     where
         kind = 'videos'
         and not is_missing
-        and as_of_date >= {{ window_start(var('check_feed_rows_days')) }}
+        and as_of_date >= {{ window_start(ref('int_as_of'), var('check_feed_rows_days')) }}
 
 ),
 

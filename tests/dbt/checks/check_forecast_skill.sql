@@ -22,7 +22,7 @@ scores as (
     where
         market = 'ALL'
         and horizon_hours = 24
-        and as_of_date > {{ window_start(var('check_forecast_skill_days')) }}
+        and as_of_date > {{ window_start(ref('int_as_of'), var('check_forecast_skill_days')) }}
 
 ),
 

@@ -8,7 +8,7 @@
     from {{ model }}
     where not ({{ statement }})
     {% if batch_only %}and as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch){% endif %}
-    {% if landed_by %}and {{ of_last_landing(landed_by) }}{% endif %}
+    {% if landed_by %}and {{ of_last_landing(landed_by, source('raw', 'loads')) }}{% endif %}
     having count(*) > 0
     {% if not loop.last %}union all{% endif %}
     {% endfor %}

@@ -9,7 +9,7 @@
     {% if polls_only %}
     where as_of_date in (select polls.as_of_date from {{ ref('int_polls') }} as polls where polls.is_in_batch)
     {% endif %}
-    {% if landed_by %}where {{ of_last_landing(landed_by) }}{% endif %}
+    {% if landed_by %}where {{ of_last_landing(landed_by, source('raw', 'loads')) }}{% endif %}
     group by {{ columns | join(', ') }}
     having count(*) > 1
 {% endtest %}

@@ -1,27 +1,12 @@
-"""The pure functions that decide what dbt is asked to do."""
+"""The pure functions that decide what is built together, and how text becomes SQL."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.assets.models import batches
-from orchestration.compiled_models import selection_arguments
+from orchestration.rebuild import batches
 from warehouse.store import quote_literal
-
-
-def test_everything_needs_no_selection() -> None:
-    assert selection_arguments([], everything=True) == ["--exclude-resource-type", "unit_test"]
-
-
-def test_some_models_are_selected_by_name_in_a_stable_order() -> None:
-    assert selection_arguments(["videos_daily", "int_as_of"], everything=False) == [
-        "--exclude-resource-type",
-        "unit_test",
-        "--select",
-        "int_as_of",
-        "videos_daily",
-    ]
 
 
 def test_small_days_share_a_batch() -> None:

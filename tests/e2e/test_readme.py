@@ -1,0 +1,182 @@
+"""Every command that README shows does what it says there, in README's order and on homes that are shared.
+
+A command that is new in README fails `test_every_command_is_tried` until it stands in `TRIED`. What needs a service of
+others meets the local one, or ends with its refusal; make targets that only start what is tried elsewhere have to be
+there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.service.server import Service, environment
+from tests.support import PROJECT, Outcome, trends, video, write_feed
+from warehouse.store import Store
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+PROGRAM = re.compile(r"(?:\.venv/bin/)?(?:make|trends|dbt) +\S")
+
+
+def shown() -> list[str]:
+    """The commands of README in their order, each once, without the folder of the environment and without remarks."""
+    found: list[tuple[int, str]] = []
+    for block in BLOCK.finditer(README):
+        if not block["language"]:
+            lines = re.finditer(r"^\S.*$", block["text"], re.MULTILINE)
+            found += [(block.start("text") + line.start(), line[0].split("  #")[0]) for line in lines]
+    text = BLOCK.sub(lambda block: " " * len(block[0]), README)
+    found += [(span.start(), span[1]) for span in re.finditer(r"`([^`\n]+)`", text) if PROGRAM.match(span[1])]
+    return list(dict.fromkeys(command.strip().removeprefix(".venv/bin/") for _, command in sorted(found)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the commands share.
+
+    Attributes:
+        sample: The home of the simulated sample.
+        real: A home for an export folder.
+        folder: The export folder `DIR`.
+        service: The local service.
+    """
+
+    sample: Store
+    real: Store
+    folder: Path
+    service: Service
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    directory = tmp_path_factory.mktemp("readme")
+    for day in ("2026-02-19", "2026-02-20"):
+        for market in ("us", "uk"):
+            items = [video(str(7607000000000000000 + number), plays=1000 + number) for number in range(20)]
+            write_feed(directory / "feeds", f"{day}T08:00", items, market=market)
+    service = Service()
+    service.drive.add_folder("parent", "Trends")
+    with service.running():
+        yield Place(Store(directory / "sample"), Store(directory / "real"), directory / "feeds", service)
+
+
+def _in_sample(place: Place, command: str) -> None:
+    given = [word for word in shlex.split(command)[1:] if word not in ("--home", "DIR")]
+    _well(trends(*given, "--home", place.sample.home))
+
+
+def _in_real(place: Place, command: str) -> None:
+    given = [str(place.folder) if word == "DIR" else word for word in shlex.split(command)[1:]]
+    _well(trends(*given, "--home", place.real.home))
+
+
+def _well(outcome: Outcome) -> None:
+    assert outcome.code == 0, outcome.err + outcome.out
+
+
+def _says(code: int, text: str) -> Callable[[Place, str], None]:
+    """The command is refused, and says why."""
+
+    def run(place: Place, command: str) -> None:
+        outcome = trends(*shlex.split(command)[1:], "--home", place.sample.home)
+        assert outcome.code == code, outcome.err + outcome.out
+        assert text in outcome.err + outcome.out
+
+    return run
+
+
+def _with_drive(place: Place, command: str) -> None:
+    given = environment(place.service) | {"DRIVE_FOLDER_ID": "parent"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        _well(trends(*shlex.split(command)[1:], "--home", place.real.home))
+
+
+def _is_there(_: Place, command: str) -> None:
+    shown = subprocess.run(["make", "-n", *shlex.split(command)[1:]], cwd=PROJECT, capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    assert ".venv/bin/" in shown.stdout
+
+
+def _make_run(place: Place, command: str) -> None:
+    _is_there(place, command)
+    _well(trends("run", "--source", "sample", "--home", place.sample.home))
+    assert place.sample.published_path.exists()
+
+
+def _by_dbt(place: Place, command: str) -> None:
+    target = str(place.folder.parent / "target")
+    given = {"TRENDS_HOME": str(place.sample.home), "DBT_TARGET_PATH": target, "DBT_LOG_PATH": target}
+    program = Path(sys.executable).with_name("dbt")
+    done = subprocess.run(
+        [program, *shlex.split(command)[1:]],
+        cwd=PROJECT, env=os.environ | given, capture_output=True, text=True,
+    )  # fmt: skip
+    # The sample's days are long ago.
+    late = command == "dbt source freshness" and "ERROR STALE freshness of raw.tiktok_videos" in done.stdout
+    assert done.returncode == 0 or late, done.stdout[-3000:]
+
+
+TRIED: dict[str, Callable[[Place, str], None]] = {
+    "make run": _make_run,
+    "make test": _is_there,
+    "make test-fast": _is_there,
+    "make run PYTHON=python3.13": _is_there,
+    "trends run": _in_sample,
+    "trends run --date 2026-02-20 --source DIR": _in_real,
+    "trends backfill --source DIR": _in_real,
+    "trends poll": _in_sample,
+    "trends scorecard": _in_sample,
+    "trends doctor": _in_sample,
+    "trends auth google": _says(2, "GOOGLE_CLIENT_ID"),
+    "trends backup": _with_drive,
+    "trends restore": _says(1, "DRIVE_FOLDER_ID"),
+    "make ui": _is_there,
+    "make demo-delivery": _is_there,
+    "trends restore --if-newer": _with_drive,
+    "trends backup --if-configured": _in_sample,
+    "make bench": _is_there,
+    "make bench BENCH=speed": _is_there,
+    "dbt build": _by_dbt,
+    "dbt run --select +forecasts": _by_dbt,
+    "dbt run --vars '{as_of_dates: [\"2026-03-10\"]}'": _by_dbt,
+    "dbt run --full-refresh": _by_dbt,
+    "dbt source freshness": _by_dbt,
+    "dbt docs generate": _by_dbt,
+    "trends rebuild": _in_sample,
+    "trends rebuild --from 2026-02-12 --to 2026-02-20": _in_real,
+    "trends --version": _in_sample,
+    "trends run --source sample --home DIR": _in_sample,
+    "trends backup --force": _with_drive,
+    "trends restore --force": _with_drive,
+}
+
+
+def test_every_command_is_tried() -> None:
+    assert set(shown()) == set(TRIED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", shown())
+def test_command(place: Place, command: str) -> None:
+    TRIED[command](place, command)
+
+
+def test_the_query_shows_rows(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (query,) = [block["text"] for block in BLOCK.finditer(README) if block["language"] == "python"]
+    monkeypatch.chdir(place.sample.home)
+    exec(compile(query, "README.md", "exec"), {"duckdb": duckdb})
+    assert "video_url" in capsys.readouterr().out
