@@ -98,8 +98,8 @@ def count_usable(path: Path, kind: str) -> tuple[int, str]:
             [str(path)],
         )
         judge(connection)
-        row = connection.execute("select count(*) filter (reason is null) from incoming_items").fetchone()
-        return (int(row[0]) if row else 0), reasons(connection).get(0, "")
+        [(usable,)] = connection.execute("select count(*) filter (reason is null) from incoming_items").fetchall()
+        return int(usable), reasons(connection).get(0, "")
     finally:
         connection.close()
 

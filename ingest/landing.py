@@ -480,8 +480,9 @@ def _file_hash(path: Path) -> str | None:
 
 
 def _count(inserted: duckdb.DuckDBPyConnection) -> int:
-    row = inserted.fetchone()
-    return int(row[0]) if row else 0
+    """Rows that a statement wrote."""
+    [(rows,)] = inserted.fetchall()
+    return int(rows)
 
 
 def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:

@@ -302,12 +302,12 @@ def _read_json(
     # A list that breaks off behind a comma is a whole one to DuckDB; a mark before lines is none.
     if (is_list and _last_byte(path) == b"]") or (start[:1] == b"{" and not has_mark):
         try:
-            row = connection.execute(
+            [(rows,)] = connection.execute(
                 f"insert into incoming select {file_index}, json, true, null from read_json_objects("
                 f"{quote_literal(str(path))}, format = '{'array' if is_list else 'newline_delimited'}',"
                 f" maximum_object_size = {MAXIMUM_ITEM_BYTES})"
-            ).fetchone()
-            if is_list or (row and row[0] > 1):
+            ).fetchall()
+            if is_list or rows > 1:
                 return
         except duckdb.Error as refused:
             error = str(refused).splitlines()[0]
@@ -568,22 +568,20 @@ def _read_whole_csv(connection: duckdb.DuckDBPyConnection, file_index: int, path
     columns = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in dialect.header)
     try:
         # Exploded arrays give hundreds of columns of which a row fills few: the empty ones are not kept.
-        row = connection.execute(
+        [(rows,)] = connection.execute(
             f"insert into incoming select {file_index}, json_merge_patch('{{}}', to_json(line)), true, null"
             f" from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, skip = 1,"
             f" columns = {{{columns}}}, delim = {quote_literal(dialect.delimiter)},"
             f" quote = {quote_literal(dialect.quote)}, escape = {quote_literal(dialect.quote)}, strict_mode = true,"
             f" null_padding = false, max_line_size = {MAXIMUM_ITEM_BYTES}) as line"
-        ).fetchone()
-        repeated = connection.execute(
+        ).fetchall()
+        [(repeated,)] = connection.execute(
             f"select count(*) from incoming where file_index = {file_index} and list_contains(?, payload ->> ?)",
             [sorted(items.known_names()), "$." + json.dumps(dialect.header[0])],
-        ).fetchone()
+        ).fetchall()
     except duckdb.Error:
         return False
-    if row is None or repeated is None or repeated[0]:
-        return False
-    return bool(row[0] == _row_count(path, dialect))
+    return not repeated and bool(rows == _row_count(path, dialect))
 
 
 def _row_count(path: Path, dialect: Dialect) -> int:

@@ -42,7 +42,9 @@ def test_knowing_less_never_ranks_higher(store: Store) -> None:
         "run", "--date", "2026-02-20", "--source", CASES / "score_without_plays", "--home", store.home, "--no-deliver"
     )
     assert outcome.code == 0, outcome.err
-    scores = dict(published(store, "select author_handle, max(score) from marts.videos_daily group by 1"))
+    scores: dict[str, float] = dict(
+        published(store, "select author_handle, max(score) from marts.videos_daily group by 1")
+    )
     equals = [score for handle, score in scores.items() if handle.startswith("maker.same")]
     assert len(equals) == 20
     assert max(scores["maker.noplays"], scores["maker.noplays_nolikes"]) <= min(equals)

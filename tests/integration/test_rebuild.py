@@ -69,7 +69,7 @@ def test_a_rebuild_gives_equal_marts_and_leaves_the_facts_alone(home: Store) -> 
 
 def test_a_part_puts_its_dates_right_and_leaves_the_others(home: Store) -> None:
     before = mart_checksums(home.published_path)
-    runs = dict(published(home, "select as_of_date::varchar, run_id from meta.builds"))
+    runs: dict[str, str] = dict(published(home, "select as_of_date::varchar, run_id from meta.builds"))
     build(home, "delete from marts.videos_daily where as_of_date in ('2026-03-05', '2026-03-06')")
     outcome = trends("rebuild", "--from", "2026-03-05", "--to", "2026-03-06", "--home", home.home)
     assert outcome.code == 0, outcome.err

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from ingest.simulator import sample_config
 from orchestration import partitions
@@ -40,7 +41,7 @@ def test_dates_begin_with_the_first_published_one_and_follow_older_ones(store: S
 
 @pytest.mark.parametrize("token", ["", "token"])
 def test_an_empty_home_has_the_dates_that_may_come_first(store: Store, token: str) -> None:
-    settings = Settings(trends_home=store.home, apify_token=token or None)
+    settings = Settings(trends_home=store.home, apify_token=SecretStr(token) if token else None)
     before_first = datetime.now(UTC).date() - timedelta(days=partitions.DAYS_BEFORE_FIRST)
     assert first(settings) == (before_first if token else sample_config().start).isoformat()
 

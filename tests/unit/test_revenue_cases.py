@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +22,7 @@ def reading(name: str) -> RevenueReading:
     return read_seed(CASES / f"{name}.csv")
 
 
-def edited(path: Path, *, row: int | None = None, **cells: str) -> RevenueReading:
+def edited(path: Path, cells: Mapping[str, str], row: int | None = None) -> RevenueReading:
     """The good tab with some cells changed, in one row (from 0) or in all."""
     with (CASES / "still_loading_1_good.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -44,14 +45,14 @@ def test_a_total_is_no_template(name: str) -> None:
 
 
 def test_subtotals_of_months(tmp_path: Path) -> None:
-    found = edited(tmp_path, row=1, **{"TikTok URL": "February", "Received ($)": "100"})
+    found = edited(tmp_path, {"TikTok URL": "February", "Received ($)": "100"}, row=1)
     assert (found.total, found.problems) == (Decimal(200), ("row 3: no TikTok URL: not counted",))
 
 
 @pytest.mark.parametrize("text", ["Loading...", "#REF!", "#N/A", "#ERROR!"])
 def test_a_sheet_that_is_still_loading_is_a_failed_reading(tmp_path: Path, text: str) -> None:
     good = reading("still_loading_1_good")
-    for bad in (reading("still_loading_2_bad"), edited(tmp_path, **{"TikTok URL": text, "Received ($)": text})):
+    for bad in (reading("still_loading_2_bad"), edited(tmp_path, {"TikTok URL": text, "Received ($)": text})):
         with pytest.raises(RevenueReadError, match="no readable row, and there were 3"):
             check_against(bad, good)
 
@@ -72,7 +73,7 @@ def test_the_cache_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_fallen_total_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2026, 2, 20, 9, tzinfo=UTC)
     revenue.write_cache(tmp_path / "cache", replace(reading("still_loading_1_good"), observed_at=now))
-    cleared = replace(edited(tmp_path, **{"Received ($)": ""}), source=revenue.SHEET, observed_at=now)
+    cleared = replace(edited(tmp_path, {"Received ($)": ""}), source=revenue.SHEET, observed_at=now)
     monkeypatch.setattr(revenue, "read_sheet", lambda *_, **__: cleared)
     found = revenue.read_revenue(revenue.RevenueSheetConfig("s", None), tmp_path / "cache", tmp_path, now=now)  # type: ignore[arg-type]
     assert (found.source, found.total) == (revenue.SHEET, 0)

@@ -24,7 +24,7 @@ COUNTS = ("plays", "likes", "shares", "comments", "saves", "reposts", "author_fo
 
 def with_extremes() -> list[dict[str, Any]]:
     """One item for every fact and extreme value, under the first name of the fact."""
-    made = []
+    made: list[dict[str, Any]] = []
     for paths in items.variables()["item_facts"].values():
         for value in EXTREMES:
             item: dict[str, Any] = video(str(7608807730350944484 + len(made)), posted="2026-02-20T05:00:00.000Z")
