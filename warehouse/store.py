@@ -174,11 +174,8 @@ class Store:
         return self.home / "dagster"
 
     @contextmanager
-    def lock(self) -> Iterator[bool]:
+    def lock(self) -> Iterator[None]:
         """Holds the writer lock (re-entrant within a process and thread of control).
-
-        Yields:
-            Whether it was free: nothing in this process has a file open yet.
 
         Raises:
             WarehouseBusyError: Another process held it for `lock_timeout_s` seconds.
@@ -198,7 +195,7 @@ class Store:
             raise WarehouseBusyError(message) from None
         try:
             holder_path.write_text(f"{os.getpid()}\n", encoding="utf-8")
-            yield lock.lock_counter == 1
+            yield
         finally:
             lock.release()
 
@@ -212,9 +209,9 @@ class Store:
             WarehouseBusyError: See `lock`.
             FactsLostError: The facts are gone, what is derived from them is not; or they can't be read.
         """
-        with self.lock() as was_free:
+        with self.lock():
             self._settle()
-            connection = self._open_facts(is_first=was_free)
+            connection = self._open_facts()
             try:
                 yield connection
             finally:
@@ -231,7 +228,7 @@ class Store:
             WarehouseBusyError: See `lock`.
             FactsLostError: See `facts_writer`.
         """
-        with self.lock() as was_free:
+        with self.lock():
             self._settle()
             if not self.facts_path.exists():
                 connection = connect(self.facts_path)
@@ -245,7 +242,7 @@ class Store:
                 partial = self.marts_path.with_suffix(".partial")
                 shutil.copyfile(self.published_path, partial)
                 partial.rename(self.marts_path)
-            connection = self._open_derived(is_first=was_free)
+            connection = self._open_derived()
             try:
                 if is_lost:
                     _go_on_from_published(connection)
@@ -253,18 +250,11 @@ class Store:
             finally:
                 connection.close()
 
-    def _open_facts(self, *, is_first: bool) -> duckdb.DuckDBPyConnection:
+    def _open_facts(self) -> duckdb.DuckDBPyConnection:
         try:
             if _is_empty(self.facts_path):
                 raise duckdb.IOException("it is empty")
-            connection = connect(self.facts_path)
-            try:
-                if is_first:
-                    _require_whole(connection)
-            except duckdb.Error:
-                connection.close()
-                raise
-            return connection
+            return connect(self.facts_path)
         except duckdb.Error:
             self._require_facts()
             raise
@@ -279,19 +269,19 @@ class Store:
             )
             raise FactsLostError(message)
 
-    def _open_derived(self, *, is_first: bool) -> duckdb.DuckDBPyConnection:
+    def _open_derived(self) -> duckdb.DuckDBPyConnection:
         """A connection with all three files; derived ones that can't be read are set aside once."""
         if _is_empty(self.build_path) or _is_empty(self.marts_path):
             self._set_torn_aside()
         try:
-            return self._attach_all(is_first=is_first)
+            return self._attach_all()
         except duckdb.Error:
             self._require_facts()
             if not self._set_torn_aside():
                 raise
-            return self._attach_all(is_first=is_first)
+            return self._attach_all()
 
-    def _attach_all(self, *, is_first: bool) -> duckdb.DuckDBPyConnection:
+    def _attach_all(self) -> duckdb.DuckDBPyConnection:
         connection = connect(self.build_path)
         try:
             connection.execute(
@@ -301,8 +291,6 @@ class Store:
                 f" create schema if not exists {MARTS_DATABASE}.marts;"
                 f" set search_path = '{BUILD_DATABASE}.main,{MARTS_DATABASE}.marts,{FACTS_DATABASE}.raw'"
             )
-            if is_first:
-                _require_whole(connection)
         except duckdb.Error:
             connection.close()
             raise
@@ -438,24 +426,6 @@ def _is_empty(path: Path) -> bool:
     return path.exists() and path.stat().st_size == 0
 
 
-def _require_whole(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuses a file that is shorter than its header says: DuckDB would notice when it comes to what is cut off.
-
-    Nothing was written through another connection yet: what is not in the file by then is counted too.
-
-    Raises:
-        IOException: One of the open files is.
-    """
-    for path, size in connection.execute(
-        "select databases.path, sizes.total_blocks * sizes.block_size"
-        " from pragma_database_size() as sizes inner join duckdb_databases() as databases using (database_name)"
-        " where databases.path is not null"
-    ).fetchall():
-        if Path(path).stat().st_size < size:
-            message = f"{path} is cut off: it has {Path(path).stat().st_size} of {size} bytes"
-            raise duckdb.IOException(message)
-
-
 def _unreadable(path: Path) -> str:
     """Why a file is no database of this version of DuckDB; empty where it is, or is not there."""
     if not path.exists():
@@ -463,8 +433,7 @@ def _unreadable(path: Path) -> str:
     if _is_empty(path):
         return "it is empty"
     try:
-        with duckdb.connect(str(path), read_only=True, config=CONNECTION_CONFIG) as connection:
-            _require_whole(connection)
+        duckdb.connect(str(path), read_only=True, config=CONNECTION_CONFIG).close()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         # Somebody has it open: that is said by whoever opens it.
