@@ -100,7 +100,7 @@ def test_columns_of_the_users_own(alias: str, column: str) -> None:
 
 def test_an_unreadable_side_cell_costs_that_cell(tmp_path: Path) -> None:
     found = edited(
-        tmp_path, row=1, **{"Estimated ($)": "soon", "US & EU3 Installs": "n/a", "Date First Seen": "last week"}
+        tmp_path, {"Estimated ($)": "soon", "US & EU3 Installs": "n/a", "Date First Seen": "last week"}, row=1
     )
     assert (found.total, found.problems) == (Decimal(300), ())
     assert [note.partition(": ")[2].partition(":")[0] for note in found.notes] == [
