@@ -9,6 +9,7 @@ classic entry rule lets onto the watch list and that a poll read during the burs
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import duckdb
 
 from ingest import export_folder, facts, landing
 from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models, dbt_specs
+from orchestration import compiled_models, dbt_specs, rebuild
 from warehouse.store import Store
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,44 +34,92 @@ RULES = {
 }
 
 
+# Two weeks, and two months: what was learned in the first must not make the second deaf.
+PERIODS = (14, 60)
+
+
 def report(directory: Path) -> str:
-    """Simulates two weeks of two-hourly polls, judges them, compares.
+    """Simulates two weeks and two months of two-hourly polls, judges them, compares.
 
     Args:
-        directory: An empty directory for the feeds and the home.
+        directory: An empty directory for the feeds and the homes.
     """
+    sections = []
+    for days in PERIODS:
+        place = directory / str(days)
+        place.mkdir()
+        sections.append(_period(place, replace(CONFIG, days=days)))
+    return "\n\n".join(sections)
+
+
+def _period(directory: Path, config: SimulatorConfig) -> str:
     started = time.monotonic()
-    simulation = simulate(CONFIG)
+    simulation = simulate(config)
     write_export_folder(simulation, directory / "feeds")
     store = Store(directory / "home")
     feeds, refusals = export_folder.scan(directory / "feeds", ("US", "UK"))
     with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=datetime.now(UTC))
-        dates = [day.isoformat() for day in landing.landed_dates(connection)]
-    compiled_models.build(PROJECT, store, dates, dbt_specs.load(PROJECT).polled)
+        dates = landing.landed_dates(connection)
+        rows = rebuild.rows_by_date(connection, dates)
+    polled = dbt_specs.load(PROJECT).polled
+    for batch in rebuild.batches(rows):
+        compiled_models.build(PROJECT, store, batch, polled)
     seconds = time.monotonic() - started
     with store.model_writer() as connection:
         connection.register("planted", simulation.truth.bursts)
         _prepare(connection)
-        rows = [_rates(connection, "this product", "product"), *_others(connection)]
+        table = [_rates(connection, "this product", "product"), *_others(connection)]
         items, item_days, bursts, watched_days = _one(
             connection,
             "select count(distinct video_id), count(distinct (video_id, market, as_of_date)),"
             " (select count(*) from bursts), round(sum(case when is_watched then hours end) / 24) from readings",
         )
+        halves = _halves(connection)
     return "\n".join(
         [
-            "## Planted bursts, two-hourly polls",
+            f"## Planted bursts, two-hourly polls over {config.days} days",
             "",
-            f"{items:,} items over {CONFIG.days} days ({item_days:,} item-days, {watched_days:,.0f} of them watched),"
-            f" {bursts} bursts of watched items, 8 polls a day; {seconds:.0f} s to simulate, land and judge.",
+            f"{items:,} items ({item_days:,} item-days, {watched_days:,.0f} of them watched), {bursts} bursts of"
+            f" watched items, 8 polls a day; {seconds:.0f} s to simulate, land and judge.",
             "",
             "| rule | messages | recall | precision | false per 1,000 item-days | median delay | most a day |",
             "|---|---|---|---|---|---|---|",
-            *rows,
+            *table,
+            "",
+            halves,
             "",
             *_outcomes(connection_of=store),
         ]
+    )
+
+
+def _halves(connection: duckdb.DuckDBPyConnection) -> str:
+    """Recall and the pace that an alert needed in either half of the days."""
+    rows = connection.execute("""
+        with halves as (
+            select min(as_of_date) + cast((max(as_of_date) - min(as_of_date) + 1) / 2 as integer) as second_at
+            from readings
+        )
+        select
+            bursts.burst_start >= halves.second_at as is_second, count(*),
+            count(*) filter (exists (
+                select 1 from product where product.video_id = bursts.video_id and product.is_burst
+            ))
+        from bursts cross join halves group by 1 order by 1
+    """).fetchall()
+    paces = connection.execute("""
+        select min(factor), median(factor), max(factor)
+        from (
+            select median(pace_factor_needed) as factor from readings
+            where is_watched and pace_factor_needed is not null group by as_of_date
+        )
+    """).fetchall()
+    found = ", ".join(f"{found} of {bursts}" for _, bursts, found in rows)
+    low, middle, high = paces[0]
+    return (
+        f"Bursts found in the first and the second half: {found}. Pace that an alert needed, median of each day:"
+        f" {low:.1f} to {high:.1f} times, {middle:.1f} in the middle."
     )
 
 
@@ -86,7 +135,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
                 partition by scores.market, scores.video_id order by scores.observed_at
             ) as previous_rate
         from intermediate.int_poll_scores as scores
-        left join planted on scores.video_id = planted.video_id;
+        left join planted on scores.video_id = planted.video_id
+        -- A first reading has no pace of before: nothing can be heard of it.
+        where scores.z is not null;
 
         create temp table bursts as
         select video_id, min(burst_start) as burst_start
@@ -156,7 +207,7 @@ def _rates(connection: duckdb.DuckDBPyConnection, name: str, table: str) -> str:
 def _outcomes(connection_of: Store) -> list[str]:
     with connection_of.model_writer() as connection:
         rows = connection.execute(
-            "select horizon_hours, count(*), count(*) filter (is_right) from marts.alert_scores where is_message"
+            "select horizon_hours, count(*), count(*) filter (is_right) from marts.alert_outcomes where is_message"
             " group by 1 order by 1"
         ).fetchall()
     return [

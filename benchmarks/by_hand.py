@@ -24,14 +24,14 @@ MARTS = {
     "creator_outliers": ("video_id",),
     "acceleration_alerts": ("video_id", "alerted_at"),
     "micro_polls": ("poll_at",),
-    "alert_scores": ("video_id", "alerted_at", "horizon_hours"),
+    "alert_outcomes": ("video_id", "alerted_at", "horizon_hours"),
     "opportunities": ("market", "video_id"),
     "feed_overlap": ("market_a", "market_b"),
     "source_health": ("market", "kind"),
     "my_performance": ("market", "video_id"),
 }
 # A day's polls also score alerts of the days before.
-_DAYS_BEFORE = {"alert_scores": 2}
+_DAYS_BEFORE = {"alert_outcomes": 2}
 # Relative: sums of doubles depend on the order of their rows.
 _TOLERANCE = 1e-9
 

@@ -7,11 +7,11 @@
 -- those of one actor, post times from ids, classic mode of statuses, decisions and alerts, settings (the constants are
 -- those of dbt_project.yml: who changes a rule there changes it here), competitors, revenue, seasonal alerts.
 -- Measured against, used by nothing.
-set variable cutoff = (select cutoff_at from meta.cutoffs where as_of_date = date '@day@');
+set variable cutoff = (select cutoff_at from facts.meta.cutoffs where as_of_date = date '@day@');
 
 set variable cutoff_before = (
     select coalesce(max(cutoff_at), getvariable('cutoff') - interval 1 day)
-    from meta.cutoffs
+    from facts.meta.cutoffs
     where as_of_date < date '@day@'
 );
 
@@ -32,7 +32,7 @@ create or replace temp macro in_sample(video_id, size, videos) as
     md5_number_lower(video_id) % 1000000 < 1000000.0 * size / videos;
 
 create or replace temp macro spread(deviation) as
-    pow(greatest(1.4826 * quantile_cont(deviation, 0.5), quantile_cont(deviation, 0.95) / 1.96), 2);
+    pow(greatest(1.4826 * quantile_cont(deviation, 0.5), quantile_cont(deviation, 0.93) / 1.812), 2);
 
 create or replace temp macro half_lived(hours, ended_at, now_at) as
     hours * pow(0.5, hours_between(ended_at, now_at) / 6);
@@ -64,7 +64,7 @@ with parsed as (
             "collectCount": "BIGINT", "hashtags": [{"name": "VARCHAR"}],
             "effectStickers": [{"ID": "VARCHAR", "name": "VARCHAR"}]
         }') as item
-    from raw.tiktok_videos
+    from facts.raw.tiktok_videos
     where observed_at >= date '@day@' and observed_at < date '@day@' + 1
 ),
 
@@ -1131,7 +1131,7 @@ fed as (
         max(loads.observed_at) filter (where loads.status in ('landed', 'repeat')) as last_observed_at
     from seeds.markets as markets
     cross join (values ('videos'), ('music')) as kinds (kind)
-    left join raw.loads as loads
+    left join facts.raw.loads as loads
         on
             markets.market = loads.market
             and kinds.kind = loads.kind
@@ -2483,12 +2483,12 @@ with calendar as (
             when local_date >= dates.event_date then 0
             else dates.event_date - local_date
         end as days_away
-    from raw.seasonal_dates as dates
+    from facts.raw.seasonal_dates as dates
     inner join seeds.seasonal_events as events on dates.event_key = events.key and dates.rule = events.rule
     inner join seeds.markets as markets on events.market in ('both', markets.market)
     where
         events.enabled
-        and dates.calendar_id = (select max(newer.calendar_id) from raw.seasonal_dates as newer)
+        and dates.calendar_id = (select max(newer.calendar_id) from facts.raw.seasonal_dates as newer)
         and local_date >= dates.event_date - greatest(events.lead_days, case when events.major then 42 else 0 end)
         and local_date <= event_end_date + 2
 ),
@@ -2612,7 +2612,7 @@ with music as (
                 "playUrl": "VARCHAR"
             }
         }') as item
-    from raw.tiktok_music
+    from facts.raw.tiktok_music
     where observed_at >= date '@day@' and observed_at < date '@day@' + 1
 ),
 
@@ -2882,8 +2882,8 @@ where
 create or replace temp table my_performance as
 with revenue_read as (
     select reads.rows_read_id
-    from raw.revenue_reads as reads
-    left join meta.revenue_cutoffs as renewed on renewed.as_of_date = date '@day@'
+    from facts.raw.revenue_reads as reads
+    left join facts.meta.revenue_cutoffs as renewed on renewed.as_of_date = date '@day@'
     order by
         reads.source <> 'seed' desc,
         reads.attempted_at <= greatest(
@@ -2908,7 +2908,7 @@ entered as (
         min_by(tutorial_link, sheet_row) filter (where tutorial_link is not null) as tutorial_link,
         min_by(template_link, sheet_row) filter (where template_link is not null) as template_link,
         min_by(notes, sheet_row) filter (where notes is not null) as notes
-    from raw.revenue_rows
+    from facts.raw.revenue_rows
     where read_id in (select revenue_read.rows_read_id from revenue_read) and video_id is not null
     group by video_id
 ),
@@ -2970,7 +2970,7 @@ where videos.author_role = 'own';
 create or replace temp table feeds as
 with known as (
     select market, observed_at
-    from raw.loads
+    from facts.raw.loads
     where
         kind = 'videos'
         and item_count > 0
@@ -2980,13 +2980,20 @@ with known as (
 ),
 
 begun as (
-    -- Feeds that begin within half an hour of the one before belong to one poll; a poll ends with its day.
+    -- Feeds that begin within half an hour of the one before belong to one poll, unless they are nearer to the market's
+    -- own feed before than half way; a poll ends with its day.
     select
         *,
         lag(observed_at) over (partition by market order by observed_at) as previous_feed_at,
         row_number() over (partition by market order by observed_at) as feed_number,
         lag(observed_at) over (partition by observed_at::date order by observed_at, market) as observed_before,
-        case when hours_between(observed_before, observed_at) <= 0.5 then 0 else 1 end as begins_poll
+        case
+            when
+                hours_between(observed_before, observed_at)
+                <= least(0.5, coalesce(hours_between(previous_feed_at, observed_at) / 2, 24))
+                then 0
+            else 1
+        end as begins_poll
     from known
 ),
 
@@ -3022,15 +3029,29 @@ with recent as (
 
 counted as (
     -- An unchanged count may be an old copy; longer stillness is real.
-    select
-        *,
-        lag(observed_at) over counts as counted_before_at,
-        lag(plays) over counts as plays_before,
-        lag(plays_resolution) over counts as resolution_before,
-        shares_per_hour - lag(shares_per_hour) over counts as delta_shares_per_hour
+    select *
     from recent
     where delta_plays is null or delta_plays > 0 or hours_between(last_change_at, observed_at) > 6
-    window counts as (partition by market, video_id order by observed_at)
+),
+
+paired as (
+    -- With the last count that is 45 minutes old.
+    select
+        counted.*,
+        before.observed_at as counted_before_at,
+        before.plays as plays_before,
+        before.plays_resolution as resolution_before,
+        counted.shares_per_hour - before.shares_per_hour as delta_shares_per_hour
+    from counted
+    left join counted as before
+        on
+            counted.market = before.market
+            and counted.video_id = before.video_id
+            and before.observed_at <= counted.observed_at - interval 45 minute
+    qualify
+        row_number() over (
+            partition by counted.market, counted.video_id, counted.observed_at order by before.observed_at desc
+        ) = 1
 ),
 
 measured as (
@@ -3044,15 +3065,17 @@ measured as (
         age_hours,
         plays,
         shares_per_hour,
+        likes_per_hour,
         views_per_hour,
         momentum_score,
         delta_shares_per_hour,
+        coalesce(max(shares) over (partition by market, observed_at) > 0, false) as feed_gives_shares,
         reading_number = 1 as is_lifetime,
         case when is_lifetime then posted_at else counted_before_at end as from_at,
         case when is_lifetime then age_hours else hours_between(counted_before_at, observed_at) end as hours,
         case when is_lifetime then plays else plays - plays_before end as gain_views,
         greatest(plays_resolution, coalesce(resolution_before, 1))::double as resolution
-    from counted
+    from paired
     where reading_number = 1 or counted_before_at is not null
 )
 
@@ -3063,7 +3086,6 @@ select
     lag(gain_views) over interval_before as previous_gain,
     lag(is_lifetime) over interval_before as previous_is_lifetime
 from measured
-where hours >= 0.75 or is_lifetime
 window interval_before as (partition by market, video_id order by observed_at);
 
 create or replace temp table activity as
@@ -3112,7 +3134,7 @@ with spanned as (
         intervals.video_id,
         intervals.observed_at,
         exact_sum(
-            exp((during.activity - at_end.activity) / 1000000.0)
+            exp(least(greatest((during.activity - at_end.activity) / 1000000.0, -3), 3))
             * least(during.hours_since_previous, hours_between(intervals.from_at, during.observed_at))
         ) / exact_sum(least(during.hours_since_previous, hours_between(intervals.from_at, during.observed_at)))
             as span_factor
@@ -3150,7 +3172,11 @@ own as (
             when not was.is_lifetime
                 then
                     half_lived(was.hours, was.observed_at, now.from_at)
-                    * least(was.views_rate / was.span_factor * exp((now.activity - was.activity) / 1e6), 1000000000)
+                    * least(
+                        was.views_rate / was.span_factor
+                        * exp(least(greatest((now.activity - was.activity) / 1e6, -3), 3)),
+                        1000000000
+                    )
         end) as weighted_rate,
         max(was.resolution) filter (where not was.is_lifetime) as level_resolution,
         max(was.views_rate) filter (where was.is_lifetime) as lifetime_rate
@@ -3159,7 +3185,7 @@ own as (
         on
             now.market = was.market
             and now.video_id = was.video_id
-            and now.observed_at > was.observed_at
+            and now.from_at >= was.observed_at
     where
         now.reading_date = date '@day@'
         and not now.is_lifetime
@@ -3179,6 +3205,8 @@ select
     paced.gain_views,
     paced.views_per_hour,
     paced.shares_per_hour,
+    paced.likes_per_hour,
+    paced.feed_gives_shares,
     paced.delta_shares_per_hour,
     paced.momentum_score,
     paced.span_factor,
@@ -3205,15 +3233,38 @@ inner join paced
 where own.level_hours > 0 or own.lifetime_rate is not null;
 
 create or replace temp table cohorts as
-with history as (
+with teachers as (
+    -- Markets of which four in five videos were measured again: the others' feeds show again what rose.
+    select seen.market
+    from (
+        select market, count(distinct video_id) as videos
+        from intermediate.int_video_readings
+        where reading_date >= date '@day@' - 28 and reading_date < date '@day@'
+        group by market
+    ) as seen
+    inner join (
+        select market, count(distinct video_id) as videos
+        from intermediate.int_poll_levels
+        where as_of_date >= date '@day@' - 28 and as_of_date < date '@day@'
+        group by market
+    ) as followed on seen.market = followed.market
+    where followed.videos >= 0.8 * seen.videos
+),
+
+history as (
     select
         market,
         level_basis,
         age_bucket,
         log_change,
+        pow(0.5, (date '@day@' - as_of_date) / 14) as weight,
         quantile_cont(log_change, 0.5) over (partition by market, level_basis, age_bucket) as median
     from intermediate.int_poll_levels
-    where as_of_date >= date '@day@' - 28 and as_of_date < date '@day@' and is_peer
+    where
+        as_of_date >= date '@day@' - 28
+        and as_of_date < date '@day@'
+        and is_peer
+        and market in (select teachers.market from teachers)
 ),
 
 learned as (
@@ -3222,6 +3273,7 @@ learned as (
         level_basis,
         age_bucket,
         count(*) as readings,
+        exact_sum(weight) as weight,
         quantile_cont(log_change, 0.5) as log_change,
         spread(abs(log_change - median)) as variance
     from history
@@ -3231,26 +3283,45 @@ learned as (
 everyone as (
     select
         priors.level_basis,
-        shrunk(learned.log_change, priors.log_change, learned.readings, 5) as log_change,
-        shrunk(learned.variance, 0.5 * 0.5, learned.readings, 5) as variance
-    from (values ('live', -0.1), ('lifetime', -0.7)) as priors (level_basis, log_change)
+        priors.log_change as prior_change,
+        priors.spread * priors.spread as prior_variance,
+        shrunk(learned.log_change, priors.log_change, learned.weight, 5) as log_change,
+        shrunk(learned.variance, priors.spread * priors.spread, learned.weight, 5) as variance
+    from (values ('live', -0.1, 0.5), ('lifetime', -0.7, 0.6)) as priors (level_basis, log_change, spread)
     left join learned on priors.level_basis = learned.level_basis and learned.market is null
-)
+),
 
 -- The rows without market and age are for readings whose cohort was never seen.
-select null as market, level_basis, null as age_bucket, 0 as readings, log_change, variance
-from everyone
-union all
+capped as (
+    select
+        null as market, level_basis, null as age_bucket, 0 as readings, prior_change, prior_variance, log_change,
+        least(variance, 0.7 * 0.7) as variance
+    from everyone
+    union all
+    select
+        learned.market,
+        learned.level_basis,
+        learned.age_bucket,
+        learned.readings,
+        everyone.prior_change,
+        everyone.prior_variance,
+        shrunk(learned.log_change, everyone.log_change, learned.weight, 20),
+        least(shrunk(learned.variance, everyone.variance, learned.weight, 20), 0.7 * 0.7)
+    from learned
+    inner join everyone on learned.level_basis = everyone.level_basis
+    where learned.market is not null
+)
+
+-- An alert must not need more than ten times the pace.
 select
-    learned.market,
-    learned.level_basis,
-    learned.age_bucket,
-    learned.readings,
-    shrunk(learned.log_change, everyone.log_change, learned.readings, 20),
-    shrunk(learned.variance, everyone.variance, learned.readings, 20)
-from learned
-inner join everyone on learned.level_basis = everyone.level_basis
-where learned.market is not null;
+    market,
+    level_basis,
+    age_bucket,
+    readings,
+    exp(log_change + 3 * sqrt(variance)) > 10 as is_held_back,
+    case when is_held_back then prior_change else capped.log_change end as log_change,
+    case when is_held_back then prior_variance else capped.variance end as variance
+from capped;
 
 create or replace temp table poll_scores as
 with judged as (
@@ -3260,6 +3331,7 @@ with judged as (
         coalesce(cohorts.readings, 0) as cohort_readings,
         coalesce(cohorts.log_change, everyone.log_change) as cohort_change,
         coalesce(cohorts.variance, everyone.variance) as cohort_variance,
+        levels.market in (select cohorts.market from cohorts where cohorts.market is not null) as is_market_followed,
         levels.log_change - cohort_change as deviation
     from levels
     inner join feeds on levels.market = feeds.market and levels.observed_at = feeds.observed_at
@@ -3300,10 +3372,14 @@ spreads as (
 scored as (
     select
         judged.*,
-        shrunk(spreads.deviation, 0, spreads.peers, 20) as poll_change,
+        case
+            when spreads.deviation > 0 and spreads.peers < 20 and not judged.is_market_followed then 0
+            else shrunk(spreads.deviation, 0, spreads.peers, 20)
+        end as poll_change,
         -- A poll in which everything scatters more than usual says less.
-        greatest(judged.cohort_variance, case when spreads.peers >= 20 then spreads.variance else 0 end)
-            as whole_variance,
+        greatest(
+            judged.cohort_variance, case when spreads.peers >= 20 then least(spreads.variance, 0.7 * 0.7) else 0 end
+        ) as whole_variance,
         judged.level_views_per_hour * judged.hours * judged.span_factor * exp(judged.cohort_change + poll_change)
             as expected_gain_views,
         round(
@@ -3322,21 +3398,46 @@ scored as (
             and judged.level_basis = spreads.level_basis
 ),
 
+results as (
+    select
+        market, video_id, observed_at, from_at, age_hours, hours, plays, gain_views, views_per_hour, shares_per_hour,
+        likes_per_hour, feed_gives_shares, delta_shares_per_hour, momentum_score, level_basis, level_views_per_hour,
+        cohort_change, cohort_readings, poll_change, whole_variance, expected_gain_views, z, absences
+    from scored
+    union all
+    -- First readings are not judged, but they enter.
+    select
+        market, video_id, observed_at, from_at, age_hours, hours, plays, gain_views, views_per_hour, shares_per_hour,
+        likes_per_hour, feed_gives_shares, delta_shares_per_hour, momentum_score, 'none', null, null, null, null, null,
+        null, null, 0
+    from intervals
+    where is_lifetime and reading_date = date '@day@'
+),
+
 in_order as (
     select
         *,
         lag(z) over (partition by market, video_id order by observed_at) as previous_z,
-        age_hours <= 48 and shares_per_hour >= 6 and views_per_hour >= 150 as meets_entry
+        age_hours <= 48
+        and views_per_hour >= 150
+        and case
+            when feed_gives_shares and shares_per_hour is not null then shares_per_hour >= 6
+            else coalesce(likes_per_hour >= 20, true)
+        end as meets_entry
     from (
-        select market, video_id, observed_at, age_hours, shares_per_hour, views_per_hour, z, absences
-        from scored
+        select
+            market, video_id, observed_at, age_hours, shares_per_hour, likes_per_hour, views_per_hour,
+            feed_gives_shares, z, absences
+        from results
         union all
-        select market, video_id, observed_at, age_hours, shares_per_hour, views_per_hour, z, absences
+        select
+            market, video_id, observed_at, age_hours, shares_per_hour, likes_per_hour, views_per_hour,
+            feed_gives_shares, z, absences
         from intermediate.int_poll_scores
         where
             as_of_date >= date '@day@' - 4
             and as_of_date < date '@day@'
-            and video_id in (select scored.video_id from scored)
+            and video_id in (select results.video_id from results)
     )
 ),
 
@@ -3356,18 +3457,18 @@ watched as (
 
 -- Two real falls end the watch, a rise brings the video back; after three absences it has to qualify anew.
 select
-    scored.*,
+    results.*,
     watched.previous_z,
     watched.last_entry_at is not null
     and (watched.last_return_at is null or watched.last_entry_at >= watched.last_return_at)
-    and scored.age_hours <= 60
+    and results.age_hours <= 60
     and (watched.last_fall_at is null or watched.last_rise_at > watched.last_fall_at) as is_watched
-from scored
+from results
 inner join watched
     on
-        scored.market = watched.market
-        and scored.video_id = watched.video_id
-        and scored.observed_at = watched.observed_at;
+        results.market = watched.market
+        and results.video_id = watched.video_id
+        and results.observed_at = watched.observed_at;
 
 create or replace temp table acceleration_alerts as
 with recursive tiered as (
@@ -3377,6 +3478,8 @@ with recursive tiered as (
         feeds.poll_number,
         poll_scores.gain_views - poll_scores.expected_gain_views as extra_views,
         case
+            -- Back from a stall to its pace of before.
+            when poll_scores.previous_z <= -3 then null
             when poll_scores.z >= 6 then 3
             when poll_scores.z >= 3 then 2
             when poll_scores.z >= 2 and poll_scores.previous_z >= 2 then 1
@@ -3490,7 +3593,7 @@ left join (
         and candidates.observed_at = shown.observed_at
 left join intermediate.int_video_ai as categories on candidates.video_id = categories.video_id;
 
-create or replace temp table alert_scores as
+create or replace temp table alert_outcomes as
 with alerts as (
     select
         as_of_date, market, video_id, alerted_at, tier, is_message, alert_mode, age_hours, level_views_per_hour, plays
@@ -3516,12 +3619,13 @@ seen as (
 ),
 
 all_levels as (
-    select market, video_id, observed_at, age_hours, plays, level_views_per_hour
-    from intermediate.int_poll_levels
-    where as_of_date >= date '@day@' - 2 and as_of_date < date '@day@'
+    select market, video_id, observed_at, age_hours, plays, level_views_per_hour, z
+    from intermediate.int_poll_scores
+    where as_of_date >= date '@day@' - 2 and as_of_date < date '@day@' and z is not null
     union all
-    select market, video_id, observed_at, age_hours, plays, level_views_per_hour
-    from levels
+    select market, video_id, observed_at, age_hours, plays, level_views_per_hour, z
+    from poll_scores
+    where z is not null
 ),
 
 settled as (
@@ -3541,16 +3645,14 @@ settled as (
         ) = 1
 ),
 
-peers as (
+changes as (
     -- Other videos about as old, measured in the same two feeds.
     select
         settled.video_id,
         settled.alerted_at,
         settled.horizon_hours,
-        count(*) as peers,
-        quantile_cont(
-            ln(greatest(seen.plays - all_levels.plays, 1) / (all_levels.level_views_per_hour * settled.hours)), 0.5
-        ) as log_change
+        all_levels.z < 1 as is_base,
+        ln(greatest(seen.plays - all_levels.plays, 1) / (all_levels.level_views_per_hour * settled.hours)) as log_change
     from settled
     inner join all_levels
         on
@@ -3563,21 +3665,43 @@ peers as (
             and all_levels.video_id = seen.video_id
             and settled.scored_at = seen.observed_at
     where abs(settled.age_hours - all_levels.age_hours) <= 12
-    group by settled.video_id, settled.alerted_at, settled.horizon_hours
+),
+
+peers as (
+    select
+        *,
+        count(*) over whole as peers,
+        case when peers >= 5 then quantile_cont(log_change, 0.5) over whole else 0 end as usual
+    from changes
+    window whole as (partition by video_id, alerted_at, horizon_hours)
+),
+
+summed as (
+    select
+        video_id,
+        alerted_at,
+        horizon_hours,
+        any_value(peers) as peers,
+        any_value(usual) as usual,
+        count(*) filter (is_base) as base_readings,
+        count(*) filter (is_base and log_change > usual) as base_right
+    from peers
+    group by video_id, alerted_at, horizon_hours
 )
 
 select
     settled.* exclude (age_hours, level_views_per_hour, plays),
-    settled.level_views_per_hour * settled.hours * case when peers.peers >= 5 then exp(peers.log_change) else 1 end
-        as expected_gain_views,
-    coalesce(peers.peers, 0) as peers,
+    settled.level_views_per_hour * settled.hours * exp(coalesce(summed.usual, 0)) as expected_gain_views,
+    coalesce(summed.peers, 0) as peers,
+    coalesce(summed.base_readings, 0) as base_readings,
+    coalesce(summed.base_right, 0) as base_right,
     settled.gain_views > expected_gain_views as is_right
 from settled
-left join peers
+left join summed
     on
-        settled.video_id = peers.video_id
-        and settled.alerted_at = peers.alerted_at
-        and settled.horizon_hours = peers.horizon_hours;
+        settled.video_id = summed.video_id
+        and settled.alerted_at = summed.alerted_at
+        and settled.horizon_hours = summed.horizon_hours;
 
 create or replace temp table micro_polls as
 with polls as (
@@ -3682,6 +3806,40 @@ fired as (
     select poll_at, count(*) filter (where is_message) as messages, count(*) filter (where not is_message) as watches
     from acceleration_alerts
     group by poll_at
+),
+
+needed as (
+    -- Of the watched videos, else of all that were judged, else of the prior; of the market that needed most.
+    select
+        feeds.poll_at,
+        feeds.market,
+        max(coalesce(heard.watched, heard.judged)) as factor
+    from feeds
+    left join (
+        select
+            market,
+            observed_at,
+            quantile_cont(exp(cohort_change + poll_change + 3 * sqrt(whole_variance)), 0.5) as judged,
+            quantile_cont(exp(cohort_change + poll_change + 3 * sqrt(whole_variance)), 0.5) filter (is_watched)
+                as watched
+        from poll_scores
+        group by market, observed_at
+    ) as heard on feeds.market = heard.market and feeds.observed_at = heard.observed_at
+    group by feeds.poll_at, feeds.market
+),
+
+highest as (
+    select
+        poll_at,
+        max(coalesce(
+            factor,
+            (
+                select exp(cohorts.log_change + 3 * sqrt(cohorts.variance)) from cohorts
+                where cohorts.market is null and cohorts.level_basis = 'lifetime'
+            )
+        )) as pace_factor_needed
+    from needed
+    group by poll_at
 )
 
 select
@@ -3696,8 +3854,10 @@ select
     greatest(coalesce(before.videos, 0) + coalesce(entered.videos, 0) - coalesce(tracked.videos, 0), 0) as removed,
     coalesce(tracked.videos, 0) as tracked,
     coalesce(fired.messages, 0) as alerts,
-    coalesce(fired.watches, 0) as watches
+    coalesce(fired.watches, 0) as watches,
+    highest.pace_factor_needed
 from polls
+left join highest on polls.poll_at = highest.poll_at
 left join counted on polls.poll_at = counted.poll_at
 left join entered on polls.poll_at = entered.poll_at
 left join tracked on polls.poll_at = tracked.poll_at

@@ -6,10 +6,12 @@ Belongs here: choosing and wording. Must not be here: sending and the shape of a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from exports import published
 from exports.build_today import headline, health_lines
 from exports.discord import Link, Message, daily_message
+from exports.poll_report import polling_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 
@@ -39,9 +41,12 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
         )
         for phase, title in SECTIONS.items()
     ]
-    return daily_message(
+    message = daily_message(
         day.as_of_date, headline(day)[:COUNTS], seasonal, links, [*degradations(day), *problems], chart_png
     )
+    # Polls without news are silent: one line a day says that they work.
+    polling = published.polling(day)
+    return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
 
 
 def degradations(day: Day) -> list[str]:

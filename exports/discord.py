@@ -248,20 +248,21 @@ def failure_message(job: str, as_of_date: dt.date | None, step: str, reason: str
     return Message(f"❌ Run failed: {job}{date}", fields, colour=_RED)
 
 
-def alert_message(priority: str, colour: int, values: Sequence[tuple[str, str]], url: str) -> Message:
+def alert_message(priority: str, colour: int, values: Sequence[tuple[str, str]], url: str, footer: str = "") -> Message:
     """One poll alert.
 
     Args:
         priority: Shown in the title.
         colour: RGB by priority.
-        values: Label and text, in order (``Trend`` to ``Views/h``).
+        values: Label and text, in order (``Trend`` to ``Views/h``, then what to do).
         url: The video.
+        footer: The poll it came from.
 
     Returns:
         A message for ``deliver``.
     """
-    fields = tuple(Field(label, (text,), is_inline=label != "Trend") for label, text in values)
-    return Message(f"🚀 TREND ALERT: BUILD NOW - {priority}", fields, colour=colour, url=url)
+    fields = tuple(Field(label, (text,), is_inline=label not in ("Trend", "What happened")) for label, text in values)
+    return Message(f"🚀 TREND ALERT: BUILD NOW - {priority}", fields, colour=colour, url=url, footer=footer)
 
 
 def check_access(config: DiscordConfig) -> str:

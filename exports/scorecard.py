@@ -32,6 +32,8 @@ DRAWS = 1000
 CONFIDENCE = 0.95
 SEED = 20260315
 NO_SCORE = "-"
+# Alerts and bursts are rare: from so many on a share of them says something.
+FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,13 @@ def summary(rows: Sequence[Record], measure: Measure, days: Sequence[date], draw
     return estimate(ratios(top, bottom, draws), int((~np.isnan(top)).sum()))
 
 
-def report(forecasts: Table, decisions: Table) -> str:
+def report(forecasts: Table, decisions: Table, alerts: Record | None = None) -> str:
     """The scorecard.
 
     Args:
         forecasts: Rows of `marts.forecast_scores` of the period, in the order to print.
         decisions: Rows of `marts.decision_scores` of the period, in the order to print; may be empty.
+        alerts: The row of `marts.alert_scores` for all markets, where there were polls.
 
     Returns:
         Text of lines of at most 120 characters; a market and horizon without all its naive forecasts is only named.
@@ -166,7 +169,42 @@ def report(forecasts: Table, decisions: Table) -> str:
         ]
     for (market,), group in _groups(decision_rows, ("market",)).items():
         lines += ["", *_decision_block(str(market), group)]
+    if alerts is not None:
+        lines += ["", *alert_lines(alerts)]
     return "\n".join(lines)
+
+
+def alert_lines(scores: Record) -> list[str]:
+    """How well the polls heard: recall, misses by reason, precision beside its base rate.
+
+    A share of fewer than `FEW` cases is not shown, only its numbers.
+
+    Args:
+        scores: A row of `marts.alert_scores`.
+    """
+    reasons = ", ".join(
+        f"{scores[f'missed_{name}']} {name.replace('_', ' ')}"
+        for name in ("not_watched", "below_z", "budget", "cooldown", "no_new_reading")
+        if scores[f"missed_{name}"]
+    )
+    delay = scores["median_delay_hours"]
+    late = "" if delay is None else f", median delay {delay:.1f} h"
+    lines = [
+        f"Bursts heard, {scores['polled_days']} polled days to {scores['as_of_date']}:"
+        f" {_of(scores['found'], scores['bursts'])}{late}" + (f"; missed: {reasons}" if reasons else ""),
+        f"Messages: {scores['messages']}, {scores['messages_per_day']:.1f} a day; an alert needed"
+        f" {scores['pace_factor_needed']:.1f} times the pace, at most {scores['highest_pace_factor_needed']:.1f}",
+    ]
+    for hours in (4, 24):
+        base = scores[f"base_rate_{hours}h"]
+        beside = "no base rate" if base is None else f"{base:.0%} of {scores[f'base_readings_{hours}h']:,} others did"
+        right = _of(scores[f"right_{hours}h"], scores[f"scored_{hours}h"])
+        lines.append(f"Still ahead of their cohort {hours} h later: {right}; {beside}")
+    return lines
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of {whole}" + (f" ({part / whole:.0%})" if whole >= FEW else ", not enough yet for a share")
 
 
 def nothing_scored(first: date | None, last: date | None, reading_days: int) -> str:

@@ -567,8 +567,9 @@ def _decision_scores(rows: Sequence[Row]) -> str:
 
 def _alerts(day: Day) -> str:
     rows = published.recent_alerts(day, ALERT_DAYS, ALERTS)
+    heard = _heard(day)
     if not rows:
-        return f"<p>No alert was sent in the last {ALERT_DAYS} days.</p>"
+        return f"<p>No alert was sent in the last {ALERT_DAYS} days.</p>{heard}"
     items = "".join(
         f"<li>{_link(row['video_url'], row['caption'] or NO_CAPTION, 60)}<br><span class=sub>"
         f"{html_line(row['tier'])} {_moment(row['alerted_at'])}, {html_line(row['market'])}, z"
@@ -577,8 +578,23 @@ def _alerts(day: Day) -> str:
     )
     return (
         "<p class=sub>What came after each, beside what its own pace, changed as its peers' was, would have brought."
-        f"</p><ul>{items}</ul>"
+        f"</p><ul>{items}</ul>{heard}"
     )
+
+
+def _heard(day: Day) -> str:
+    """Recall and precision of the alerts, and the bursts that no message told of."""
+    scores = {row["market"]: row for row in published.alert_scores(day)}
+    if "ALL" not in scores:
+        return ""
+    missed = "".join(
+        f"<li>{html_line(row['market'])} {_moment(row['burst_at'])}: {_compact(row['gain_views'], '+')} views in"
+        f" {_number(row['hours'], '.0f')} h, {_number(row['pace_ratio'], '.1f')} times the lifetime pace;"
+        f" {html_line(row['silent_because'])}</li>"
+        for row in published.missed_bursts(day, SCORED_DAYS, ALERTS)
+    )
+    lines = "<br>".join(html_line(line, 300) for line in scorecard.alert_lines(scores["ALL"]))
+    return f"<p class=sub>{lines}</p>" + (f"<h3>Not heard</h3><ul>{missed}</ul>" if missed else "")
 
 
 def _outcomes(row: Row) -> str:

@@ -215,7 +215,7 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _poll(options: argparse.Namespace, settings: Settings) -> int:
-    from exports import published
+    from exports import poll_report, published
     from orchestration import feeds
 
     if options.if_due and not _is_due("micro_poll", settings):
@@ -226,18 +226,24 @@ def _poll(options: argparse.Namespace, settings: Settings) -> int:
     if not is_published:
         return code
     with _store(settings).published_reader() as connection:
-        poll, alerts = published.last_poll(connection, day)
+        poll = published.last_poll(connection, day)
+    row = poll.row
     print(
-        f"poll of {poll['poll_at']:%Y-%m-%d %H:%M} UTC: {poll['new_readings']} new readings,"
-        f" {poll['repeated_readings']} read before; {poll['tracked']} tracked, {poll['new_candidates']} new candidates,"
-        f" {poll['removed']} removed; {poll['alerts']} alerts, {poll['watches']} to watch"
+        f"poll of {row['poll_at']:%Y-%m-%d %H:%M} UTC: {row['new_readings']} new readings,"
+        f" {row['repeated_readings']} read before; {row['tracked']} tracked, {row['new_candidates']} new candidates,"
+        f" {row['removed']} removed; {row['alerts']} alerts, {row['watches']} to watch; an alert needed"
+        f" {row['pace_factor_needed']:.1f} times the pace"
     )
-    for alert in alerts:
+    for line in poll_report.gaps(poll.markets):
+        print(line)
+    for alert in poll.alerts:
         print(
-            f"{alert['tier']:<6} {alert['market']} @{alert['author_handle']} {alert['gain_views']:,} views in"
-            f" {alert['hours']:.1f} h, {alert['expected_gain_views']:,.0f} expected (z {alert['z']:.1f})"
+            f"{alert['tier']:<6} {alert['market']} @{alert['author_handle']} {poll_report.happened(alert)}"
             f" {alert['video_url']}"
         )
+    for trend in poll.trends:
+        name = poll_report.trend_name(trend["trend_key"], trend["music_name"], None)
+        print(f"TREND  {trend['market']} {name}: {poll_report.trend_happened(trend)}")
     return code
 
 
@@ -368,11 +374,12 @@ def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
     _check_range(options)
     with _store(settings).published_reader() as connection:
         forecasts, decisions = published.scorecard_days(connection, options.first, options.last)
-        text = (
-            scorecard.report(forecasts, decisions)
-            if forecasts.rows
-            else scorecard.nothing_scored(*published.scored_period(connection))
-        )
+        alerts = published.last_alert_scores(connection, options.last)
+        if forecasts.rows:
+            text = scorecard.report(forecasts, decisions, alerts)
+        else:
+            text = scorecard.nothing_scored(*published.scored_period(connection))
+            text += "".join(f"\n{line}" for line in scorecard.alert_lines(alerts)) if alerts else ""
     print(text)
     return DONE
 

@@ -46,6 +46,7 @@ EXPECTED = {
     "REVENUE_SHEET_ID": "the id in the sheet's address, between /d/ and the next slash",
     "REVENUE_TAB": "the name of a tab",
     "DISCORD_WEBHOOK": "the https address from the channel's settings, under Integrations, Webhooks",
+    "POLL_SUMMARY": "never, alerts or always",
     "RETRY_WAIT_S": "a number of seconds above 0, such as 1",
     "DELIVER": "true or false",
     "DELIVER_SAMPLE": "true or false",
@@ -119,6 +120,15 @@ def from_errors(errors: Iterable[Mapping[str, Any]], secrets: Collection[str]) -
 
 
 # ---------- single values: each gives the value back, or raises ValueError with what is wrong
+
+
+def poll_summary(value: str) -> str:
+    """What a poll sends beside its alerts."""
+    kind = value.strip().lower()
+    if kind not in ("never", "alerts", "always"):
+        message = "is no kind of summary"
+        raise ValueError(message)
+    return kind
 
 
 def log_level(value: str) -> str:

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
         discord_webhook: Address of the webhook; whoever knows it can post.
+        poll_summary: What a poll sends beside its alerts: nothing (`never`), its counts below each alert
+            (`alerts`), or a message of its own, news or not (`always`).
         retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
 
     discord_webhook: Annotated[SecretStr, _secret(checks.webhook)] | None = None
     retry_wait_s: Number = Field(default=1.0, gt=0)
+    poll_summary: Annotated[str, AfterValidator(checks.poll_summary)] = "alerts"
     deliver: bool = True
     deliver_sample: bool = False
 

@@ -1,6 +1,7 @@
 {#-
     What a video gained between two counts that differ. A count that did not move within a few hours is mostly an old
-    one out of a cache, and the next one then holds the gain of two polls: the interval spans both.
+    one out of a cache, and the next one then holds the gain of two polls: the interval spans both. Of counts that come
+    faster than `minimum_gap_hours` the interval begins at the last one that is old enough.
 -#}
 
 with
@@ -47,18 +48,31 @@ readings as (
 
 counted as (
 
-    select
-        *,
-        lag(observed_at) over earlier as counted_before_at,
-        lag(plays) over earlier as plays_before,
-        lag(plays_resolution) over earlier as resolution_before,
-        lag(shares_per_hour) over earlier as shares_per_hour_before
+    select *
     from readings
     where
         delta_plays is null
         or delta_plays > 0
         or {{ hours_between('last_change_at', 'observed_at') }} > {{ var('alert_cached_hours') }}
-    window earlier as (partition by market, video_id order by observed_at)
+
+),
+
+paired as (
+
+    select
+        *,
+        last_value(observed_at) over earlier as counted_before_at,
+        last_value(plays) over earlier as plays_before,
+        last_value(plays_resolution) over earlier as resolution_before,
+        last_value(shares_per_hour) over earlier as shares_per_hour_before
+    from counted
+    window
+        earlier as (
+            partition by market, video_id
+            order by observed_at
+            range between unbounded preceding
+            and interval {{ (60 * var('minimum_gap_hours')) | int }} minute preceding
+        )
 
 ),
 
@@ -75,6 +89,7 @@ measured as (
         age_hours,
         plays,
         shares_per_hour,
+        likes_per_hour,
         views_per_hour,
         momentum_score,
         shares_per_hour - shares_per_hour_before as delta_shares_per_hour,
@@ -83,8 +98,10 @@ measured as (
         case when reading_number = 1 then age_hours else {{ hours_between('counted_before_at', 'observed_at') }} end
             as hours,
         case when reading_number = 1 then plays else plays - plays_before end as gain_views,
-        cast(greatest(plays_resolution, coalesce(resolution_before, 1)) as double) as resolution
-    from counted
+        cast(greatest(plays_resolution, coalesce(resolution_before, 1)) as double) as resolution,
+        -- Missing is not zero, and a feed in which nobody was ever shared does not count shares.
+        coalesce(max(shares) over (partition by market, observed_at) > 0, false) as feed_gives_shares
+    from paired
     where reading_number = 1 or counted_before_at is not null
 
 )
@@ -96,4 +113,3 @@ select
     lag(gain_views) over (partition by market, video_id order by observed_at) as previous_gain,
     lag(is_lifetime) over (partition by market, video_id order by observed_at) as previous_is_lifetime
 from measured
-where hours >= {{ var('minimum_gap_hours') }} or is_lifetime

@@ -46,7 +46,7 @@ spanned as (
         intervals.video_id,
         intervals.observed_at,
         {{ exact_sum(
-            'exp((during.activity_millionths - at_end.activity_millionths) / 1000000.0)'
+            pace_factor('during.activity_millionths', 'at_end.activity_millionths')
             ~ ' * least(during.hours_since_previous, '
             ~ hours_between('intervals.from_at', 'during.observed_at') ~ ')'
         ) }}
@@ -99,7 +99,7 @@ earlier as (
         -- Nothing gains a billion views an hour; absurd counts must not overflow the sum below.
         least(
             was.views_rate / was.span_factor
-            * exp((now.activity_millionths - was.activity_millionths) / 1000000.0),
+            * {{ pace_factor('now.activity_millionths', 'was.activity_millionths') }},
             1000000000
         ) as paced_rate,
         was.hours * pow(0.5, {{ hours_between('was.observed_at', 'now.from_at') }} / {{ half_life }}) as weight
@@ -112,7 +112,8 @@ earlier as (
         on
             now.market = was.market
             and now.video_id = was.video_id
-            and now.observed_at > was.observed_at
+            -- Intervals of a poller in a hurry overlap: only what was over before tells of the time before.
+            and now.from_at >= was.observed_at
     where
         not now.is_lifetime
         and (was.is_lifetime or was.observed_at >= now.observed_at - interval {{ var('alert_level_hours') }} hour)
@@ -164,6 +165,8 @@ compared as (
         paced.views_rate,
         paced.views_per_hour,
         paced.shares_per_hour,
+        paced.likes_per_hour,
+        paced.feed_gives_shares,
         paced.delta_shares_per_hour,
         paced.momentum_score,
         paced.span_factor,

@@ -2,7 +2,8 @@
 
 {#-
     Each reading's gain against the gain expected of it, in standard deviations, and whether the video is watched.
-    Expected: own level, times the cohort's change at that age, times what the poll's other videos did alike.
+    Expected: own level, times the cohort's change at that age, times what the poll's other videos did alike. A first
+    reading has nothing to be judged by, but it may put the video on the watch list.
 -#}
 
 {#- Named here: dbt does not see a ref that stands in what only a later run has. -#}
@@ -34,6 +35,17 @@ cohorts as (
 
 ),
 
+market_cohorts as (
+
+    -- Markets whose readings taught something: their videos are measured again whether they rose or not.
+    select distinct
+        as_of_date,
+        market
+    from cohorts
+    where market is not null
+
+),
+
 judged as (
 
     select
@@ -41,6 +53,8 @@ judged as (
         coalesce(cohorts.readings, 0) as cohort_readings,
         coalesce(cohorts.log_change, everyone.log_change) as cohort_change,
         coalesce(cohorts.variance, everyone.variance) as cohort_variance,
+        coalesce(cohorts.is_held_back, everyone.is_held_back) as is_held_back,
+        market_cohorts.market is not null as is_market_followed,
         levels.log_change - coalesce(cohorts.log_change, everyone.log_change) as deviation
     from levels
     inner join cohorts as everyone
@@ -54,6 +68,10 @@ judged as (
             and levels.market = cohorts.market
             and levels.level_basis = cohorts.level_basis
             and levels.age_bucket = cohorts.age_bucket
+    left join market_cohorts
+        on
+            levels.as_of_date = market_cohorts.as_of_date
+            and levels.market = market_cohorts.market
 
 ),
 
@@ -93,11 +111,23 @@ expected as (
 
     select
         judged.*,
-        {{ shrunk('peer_medians.deviation', 0, 'peer_medians.peers', var('alert_peers')) }} as poll_change,
+        case
+            -- A few videos that are seen again are the ones that rose: their rise is no norm for the others.
+            when
+                peer_medians.deviation > 0
+                and not judged.is_market_followed
+                and peer_medians.peers < {{ var('alert_peers') }}
+                then 0
+            else {{ shrunk('peer_medians.deviation', 0, 'peer_medians.peers', var('alert_peers')) }}
+        end as poll_change,
         -- A poll in which everything scatters more than usual says less.
         greatest(
             judged.cohort_variance,
-            case when peer_medians.peers >= {{ var('alert_peers') }} then peer_spreads.variance else 0 end
+            case
+                when peer_medians.peers >= {{ var('alert_peers') }}
+                    then least(peer_spreads.variance, {{ var('alert_spread_cap') }} * {{ var('alert_spread_cap') }})
+                else 0
+            end
         ) as variance
     from judged
     left join peer_medians
@@ -138,30 +168,119 @@ scored as (
 
 ),
 
+first_readings as (
+
+    select
+        intervals.*,
+        polls.is_in_batch
+    from {{ ref('int_poll_intervals') }} as intervals
+    inner join {{ ref('int_polls') }} as polls
+        on
+            intervals.market = polls.market
+            and intervals.observed_at = polls.observed_at
+    where intervals.is_lifetime
+
+),
+
+results as (
+
+    select
+        as_of_date,
+        market,
+        video_id,
+        observed_at,
+        from_at,
+        posted_at,
+        age_hours,
+        hours,
+        plays,
+        gain_views,
+        views_rate,
+        views_per_hour,
+        shares_per_hour,
+        likes_per_hour,
+        feed_gives_shares,
+        delta_shares_per_hour,
+        momentum_score,
+        level_basis,
+        level_views_per_hour,
+        age_bucket,
+        cohort_readings,
+        cohort_change,
+        is_held_back,
+        poll_change,
+        sqrt(variance) as spread,
+        {{ pace_factor_needed('cohort_change + poll_change', 'variance') }} as pace_factor_needed,
+        rounding_variance,
+        expected_gain_views,
+        z,
+        absences
+    from scored
+
+    union all
+
+    select
+        reading_date as as_of_date,
+        market,
+        video_id,
+        observed_at,
+        from_at,
+        posted_at,
+        age_hours,
+        hours,
+        plays,
+        gain_views,
+        views_rate,
+        views_per_hour,
+        shares_per_hour,
+        likes_per_hour,
+        feed_gives_shares,
+        delta_shares_per_hour,
+        momentum_score,
+        'none' as level_basis,
+        null as level_views_per_hour,
+        null as age_bucket,
+        null as cohort_readings,
+        null as cohort_change,
+        null as is_held_back,
+        null as poll_change,
+        null as spread,
+        null as pace_factor_needed,
+        null as rounding_variance,
+        null as expected_gain_views,
+        null as z,
+        0 as absences
+    from first_readings
+    where is_in_batch
+
+),
+
 remembered as (
 
     select
-        scored.as_of_date,
-        scored.market,
-        scored.video_id,
-        scored.observed_at,
-        scored.age_hours,
-        scored.shares_per_hour,
-        scored.views_per_hour,
-        scored.z,
-        scored.absences,
+        market,
+        video_id,
+        observed_at,
+        age_hours,
+        shares_per_hour,
+        likes_per_hour,
+        views_per_hour,
+        feed_gives_shares,
+        z,
+        absences,
         true as is_new
-    from scored
+    from results
     {% if is_incremental() %}
     union all
     select
-        stored.as_of_date,
         stored.market,
         stored.video_id,
         stored.observed_at,
         stored.age_hours,
         stored.shares_per_hour,
+        stored.likes_per_hour,
         stored.views_per_hour,
+        stored.feed_gives_shares,
         stored.z,
         stored.absences,
         false as is_new
@@ -173,8 +292,8 @@ remembered as (
             where polls.is_in_batch
         )
         and exists (
-            select 1 from scored
-            where scored.market = stored.market and scored.video_id = stored.video_id
+            select 1 from results
+            where results.market = stored.market and results.video_id = stored.video_id
         )
     {% endif %}
 
@@ -186,8 +305,13 @@ in_order as (
         *,
         lag(z) over (partition by market, video_id order by observed_at) as previous_z,
         age_hours <= {{ var('watch_entry_age_hours') }}
-        and shares_per_hour >= {{ var('watch_entry_shares_per_hour') }}
-        and views_per_hour >= {{ var('watch_entry_views_per_hour') }} as meets_entry
+        and views_per_hour >= {{ var('watch_entry_views_per_hour') }}
+        -- By what is there: without shares the likes decide, without likes the views alone.
+        and case
+            when feed_gives_shares and shares_per_hour is not null
+                then shares_per_hour >= {{ var('watch_entry_shares_per_hour') }}
+            else coalesce(likes_per_hour >= {{ var('watch_entry_likes_per_hour') }}, true)
+        end as meets_entry
     from remembered
 
 ),
@@ -213,46 +337,50 @@ watched as (
 )
 
 select
-    scored.as_of_date,
-    scored.market,
-    scored.video_id,
-    scored.observed_at,
-    scored.from_at,
-    scored.posted_at,
-    scored.age_hours,
-    scored.hours,
-    scored.plays,
-    scored.gain_views,
-    scored.views_rate,
-    scored.views_per_hour,
-    scored.shares_per_hour,
-    scored.delta_shares_per_hour,
-    scored.momentum_score,
-    scored.level_basis,
-    scored.level_views_per_hour,
-    scored.age_bucket,
-    scored.cohort_readings,
-    scored.cohort_change,
-    scored.poll_change,
-    sqrt(scored.variance) as spread,
-    scored.rounding_variance,
-    scored.expected_gain_views,
-    scored.z,
+    results.as_of_date,
+    results.market,
+    results.video_id,
+    results.observed_at,
+    results.from_at,
+    results.posted_at,
+    results.age_hours,
+    results.hours,
+    results.plays,
+    results.gain_views,
+    results.views_rate,
+    results.views_per_hour,
+    results.shares_per_hour,
+    results.likes_per_hour,
+    results.feed_gives_shares,
+    results.delta_shares_per_hour,
+    results.momentum_score,
+    results.level_basis,
+    results.level_views_per_hour,
+    results.age_bucket,
+    results.cohort_readings,
+    results.cohort_change,
+    results.is_held_back,
+    results.poll_change,
+    results.spread,
+    results.pace_factor_needed,
+    results.rounding_variance,
+    results.expected_gain_views,
+    results.z,
     watched.previous_z,
-    scored.absences,
+    results.absences,
     watched.last_entry_at is not null
     -- After so many feeds without it, it has to qualify anew.
     and (watched.last_return_at is null or watched.last_entry_at >= watched.last_return_at)
-    and scored.age_hours <= {{ var('watch_exit_age_hours') }}
+    and results.age_hours <= {{ var('watch_exit_age_hours') }}
     and (
         watched.last_fall_at is null
         -- Two real falls end it; a rise brings it back.
         or watched.last_rise_at > watched.last_fall_at
     ) as is_watched
-from scored
+from results
 inner join watched
     on
-        scored.market = watched.market
-        and scored.video_id = watched.video_id
-        and scored.observed_at = watched.observed_at
+        results.market = watched.market
+        and results.video_id = watched.video_id
+        and results.observed_at = watched.observed_at
 where watched.is_new

@@ -45,10 +45,16 @@ compared as (
 
 begun as (
 
+    -- A poller in a hurry: a feed that is nearer to the market's own feed before than half way begins the next poll.
     select
         *,
         case
-            when {{ hours_between('observed_before', 'observed_at') }} <= {{ var('poll_gap_minutes') }} / 60.0 then 0
+            when
+                {{ hours_between('observed_before', 'observed_at') }} <= least(
+                    {{ var('poll_gap_minutes') }} / 60.0,
+                    coalesce({{ hours_between('previous_feed_at', 'observed_at') }} / 2, 24)
+                )
+                then 0
             else 1
         end as begins_poll
     from compared

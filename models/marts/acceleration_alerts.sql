@@ -36,6 +36,8 @@ tiered as (
         scores.gain_views - scores.expected_gain_views as extra_views,
         {% if cohort -%}
         case
+            -- What comes back from a stall (or an old count) to its pace of before is no burst.
+            when scores.previous_z <= -{{ var('alert_z') }} then null
             when scores.z >= {{ var('alert_strong_z') }} then 3
             when scores.z >= {{ var('alert_z') }} then 2
             when scores.z >= {{ var('alert_watch_z') }} and scores.previous_z >= {{ var('alert_watch_z') }} then 1

@@ -1,12 +1,8 @@
-{{ config(
-    incremental_strategy='replace_keys',
-    unique_key=['video_id', 'alerted_at', 'horizon_hours']
-) }}
+{{ config(incremental_strategy='poll_dates') }}
 
 {#-
-    What became of each alert: its gain in the hours after it, beside what its own pace before the alert would have
-    brought, changed as the pace of its peers changed meanwhile. The first reading that is old enough decides, so a
-    score that stands does not change.
+    How well the polls heard over the trailing days of each polled date: recall against bursts that were defined without
+    them, precision beside its base rate, delay, messages a day and the pace an alert needed. Markets and all of them.
 -#}
 
 with
@@ -19,137 +15,197 @@ batch as (
 
 ),
 
-alerts as (
-
-    select *
-    from {{ ref('acceleration_alerts') }}
-    where
-        as_of_date >= {{ window_start(ref('int_as_of'), 2) }}
-        and as_of_date <= (select max(batch.as_of_date) from batch)
-
-),
-
-readings as (
+heard as (
 
     select
+        as_of_date,
         market,
-        video_id,
-        observed_at,
-        age_hours,
-        plays
-    from {{ ref('int_video_readings') }}
+        poll_at,
+        pace_factor_needed
+    from {{ ref('poll_markets') }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), var('alert_score_days')) }}
+
+),
+
+bursts as (
+
+    select * from {{ ref('alert_bursts') }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), var('alert_score_days')) }}
+
+),
+
+alerts as (
+
+    select
+        as_of_date,
+        market
+    from {{ ref('acceleration_alerts') }}
     where
-        reading_date >= {{ window_start(ref('int_as_of'), 4) }}
-        and reading_date <= (select max(batch.as_of_date) from batch)
+        as_of_date >= {{ window_start(ref('int_as_of'), var('alert_score_days')) }}
+        and is_message
 
 ),
 
-levels as (
+outcomes as (
 
-    select * from {{ ref('int_poll_levels') }}
-    where as_of_date >= {{ window_start(ref('int_as_of'), 2) }}
+    select * from {{ ref('alert_outcomes') }}
+    where
+        as_of_date >= {{ window_start(ref('int_as_of'), var('alert_score_days')) }}
+        and is_message
 
 ),
 
-horizons as (
+listed as (
 
-    select given.horizon_hours from (values (4), (24)) as given (horizon_hours)
+    select
+        batch.as_of_date,
+        stated.market,
+        stated.as_of_date as polled_on,
+        stated.poll_at,
+        stated.pace_factor_needed
+    from heard as stated
+    inner join batch
+        on {{ in_score_days('batch', 'stated') }}
+
+),
+
+markets as (
+
+    select distinct
+        as_of_date,
+        market,
+        market as scope
+    from listed
+
+    union all
+
+    select distinct
+        as_of_date,
+        market,
+        'ALL' as scope
+    from listed
+
+),
+
+paces as (
+
+    select
+        markets.as_of_date,
+        markets.scope,
+        max(listed.poll_at) as poll_at,
+        count(distinct listed.polled_on) as polled_days,
+        {{ quantile('case when listed.polled_on = listed.as_of_date then listed.pace_factor_needed end', 0.5) }}
+            as pace_factor_needed,
+        max(listed.pace_factor_needed) as highest_pace_factor_needed
+    from markets
+    inner join listed
+        on
+            markets.as_of_date = listed.as_of_date
+            and markets.market = listed.market
+    group by markets.as_of_date, markets.scope
+
+),
+
+found as (
+
+    select
+        markets.as_of_date,
+        markets.scope,
+        count(*) as bursts,
+        {% for reason in ['not watched', 'below z', 'budget', 'cooldown', 'no new reading'] -%}
+        cast(sum(case when stated.silent_because = '{{ reason }}' then 1 else 0 end) as bigint)
+            as missed_{{ reason | replace(' ', '_') }},
+        {% endfor -%}
+        cast(sum(case when stated.is_found then 1 else 0 end) as bigint) as found,
+        {{ quantile('stated.delay_hours', 0.5) }} as median_delay_hours
+    from bursts as stated
+    inner join batch
+        on {{ in_score_days('batch', 'stated') }}
+    inner join markets
+        on
+            batch.as_of_date = markets.as_of_date
+            and stated.market = markets.market
+    group by markets.as_of_date, markets.scope
+
+),
+
+sent as (
+
+    select
+        markets.as_of_date,
+        markets.scope,
+        count(*) as messages
+    from alerts as stated
+    inner join batch
+        on {{ in_score_days('batch', 'stated') }}
+    inner join markets
+        on
+            batch.as_of_date = markets.as_of_date
+            and stated.market = markets.market
+    group by markets.as_of_date, markets.scope
 
 ),
 
 settled as (
 
     select
-        alerts.as_of_date,
-        alerts.market,
-        alerts.video_id,
-        alerts.alerted_at,
-        alerts.tier,
-        alerts.is_message,
-        alerts.alert_mode,
-        alerts.age_hours,
-        alerts.level_views_per_hour,
-        horizons.horizon_hours,
-        readings.observed_at as scored_at,
-        {{ hours_between('alerts.alerted_at', 'readings.observed_at') }} as hours,
-        readings.plays - alerts.plays as gain_views,
-        row_number() over (
-            partition by alerts.video_id, alerts.alerted_at, horizons.horizon_hours
-            order by readings.observed_at
-        ) as place
-    from alerts
-    cross join horizons
-    inner join readings
+        markets.as_of_date,
+        markets.scope,
+        cast(sum(case when stated.horizon_hours = 4 then 1 else 0 end) as bigint) as scored_4h,
+        cast(sum(case when stated.horizon_hours = 4 and stated.is_right then 1 else 0 end) as bigint) as right_4h,
+        cast(sum(case when stated.horizon_hours = 4 then stated.base_readings else 0 end) as bigint)
+            as base_readings_4h,
+        cast(sum(case when stated.horizon_hours = 4 then stated.base_right else 0 end) as bigint) as base_right_4h,
+        cast(sum(case when stated.horizon_hours = 24 then 1 else 0 end) as bigint) as scored_24h,
+        cast(sum(case when stated.horizon_hours = 24 and stated.is_right then 1 else 0 end) as bigint) as right_24h,
+        cast(sum(case when stated.horizon_hours = 24 then stated.base_readings else 0 end) as bigint)
+            as base_readings_24h,
+        cast(sum(case when stated.horizon_hours = 24 then stated.base_right else 0 end) as bigint) as base_right_24h
+    from outcomes as stated
+    inner join batch
+        on {{ in_score_days('batch', 'stated') }}
+    inner join markets
         on
-            alerts.market = readings.market
-            and alerts.video_id = readings.video_id
-    where
-        {{ hours_between('alerts.alerted_at', 'readings.observed_at') }}
-        between 0.9 * horizons.horizon_hours
-        and (1 + {{ var('alert_score_tolerance') }}) * horizons.horizon_hours
-
-),
-
-peers as (
-
-    -- Other videos about as old, measured in the same two feeds.
-    select
-        settled.video_id,
-        settled.alerted_at,
-        settled.horizon_hours,
-        count(*) as peers,
-        {{ quantile(
-            'ln(greatest(after_that.plays - levels.plays, 1) / (levels.level_views_per_hour * settled.hours))', 0.5
-        ) }} as log_change
-    from settled
-    inner join levels
-        on
-            settled.market = levels.market
-            and settled.alerted_at = levels.observed_at
-            and settled.video_id <> levels.video_id
-    inner join readings as after_that
-        on
-            levels.market = after_that.market
-            and levels.video_id = after_that.video_id
-            and settled.scored_at = after_that.observed_at
-    where
-        settled.place = 1
-        and abs(settled.age_hours - levels.age_hours) <= 12
-    group by settled.video_id, settled.alerted_at, settled.horizon_hours
-
-),
-
-compared as (
-
-    select
-        settled.*,
-        coalesce(peers.peers, 0) as peers,
-        -- With few peers its own pace before has to do, which is much to ask of a video that grows older.
-        settled.level_views_per_hour * settled.hours
-        * case when peers.peers >= 5 then exp(peers.log_change) else 1 end as expected_gain_views
-    from settled
-    left join peers
-        on
-            settled.video_id = peers.video_id
-            and settled.alerted_at = peers.alerted_at
-            and settled.horizon_hours = peers.horizon_hours
-    where settled.place = 1
+            batch.as_of_date = markets.as_of_date
+            and stated.market = markets.market
+    where cast(stated.scored_at as date) <= batch.as_of_date
+    group by markets.as_of_date, markets.scope
 
 )
 
 select
-    as_of_date,
-    market,
-    video_id,
-    alerted_at,
-    horizon_hours,
-    tier,
-    is_message,
-    alert_mode,
-    scored_at,
-    hours,
-    gain_views,
-    expected_gain_views,
-    peers,
-    gain_views > expected_gain_views as is_right
-from compared
+    paces.as_of_date,
+    paces.scope as market,
+    paces.poll_at,
+    paces.polled_days,
+    coalesce(found.bursts, 0) as bursts,
+    coalesce(found.found, 0) as found,
+    found.found * 1.0 / found.bursts as recall,
+    {% for reason in ['not_watched', 'below_z', 'budget', 'cooldown', 'no_new_reading'] -%}
+    coalesce(found.missed_{{ reason }}, 0) as missed_{{ reason }},
+    {% endfor -%}
+    found.median_delay_hours,
+    coalesce(sent.messages, 0) as messages,
+    coalesce(sent.messages, 0) * 1.0 / paces.polled_days as messages_per_day,
+    {% for hours in [4, 24] -%}
+    coalesce(settled.scored_{{ hours }}h, 0) as scored_{{ hours }}h,
+    coalesce(settled.right_{{ hours }}h, 0) as right_{{ hours }}h,
+    settled.right_{{ hours }}h * 1.0 / nullif(settled.scored_{{ hours }}h, 0) as precision_{{ hours }}h,
+    coalesce(settled.base_readings_{{ hours }}h, 0) as base_readings_{{ hours }}h,
+    settled.base_right_{{ hours }}h * 1.0 / nullif(settled.base_readings_{{ hours }}h, 0) as base_rate_{{ hours }}h,
+    {% endfor -%}
+    paces.pace_factor_needed,
+    paces.highest_pace_factor_needed
+from paces
+left join found
+    on
+        paces.as_of_date = found.as_of_date
+        and paces.scope = found.scope
+left join sent
+    on
+        paces.as_of_date = sent.as_of_date
+        and paces.scope = sent.scope
+left join settled
+    on
+        paces.as_of_date = settled.as_of_date
+        and paces.scope = settled.scope

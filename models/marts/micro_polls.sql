@@ -197,6 +197,17 @@ entered as (
 
 ),
 
+heard as (
+
+    select
+        poll_at,
+        max(pace_factor_needed) as pace_factor_needed
+    from {{ ref('poll_markets') }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
+    group by poll_at
+
+),
+
 fired as (
 
     select
@@ -221,8 +232,11 @@ select
     greatest(coalesce(before.videos, 0) + coalesce(entered.videos, 0) - coalesce(tracked.videos, 0), 0) as removed,
     coalesce(tracked.videos, 0) as tracked,
     cast(coalesce(fired.messages, 0) as bigint) as alerts,
-    cast(coalesce(fired.watches, 0) as bigint) as watches
+    cast(coalesce(fired.watches, 0) as bigint) as watches,
+    heard.pace_factor_needed
 from polls
+inner join heard
+    on polls.poll_at = heard.poll_at
 left join counted
     on polls.poll_at = counted.poll_at
 left join entered

@@ -103,7 +103,7 @@ def deliver(
             group_name="delivery",
             skippable=True,
             kinds={"discord"},
-            description="A message for each alert of the last poll and one that sums the poll up; each is sent once.",
+            description="A message for each alert of the last poll, each sent once; a poll without news is silent.",
         )
     ],
     partitions_def=DAILY,
@@ -120,17 +120,17 @@ def send_poll(
         context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": str(reason)}))
         return
     with store.published_reader() as connection:
-        poll, alerts = published.last_poll(connection, date.fromisoformat(run_dates(context)[-1]))
+        poll = published.last_poll(connection, date.fromisoformat(run_dates(context)[-1]))
     ledger = services.receipts(store)
     outcomes = [
-        discord.deliver(config, ledger, key, poll["as_of_date"], message)
-        for key, message in poll_report.messages(poll, alerts)
+        discord.deliver(config, ledger, key, poll.row["as_of_date"], message)
+        for key, message in poll_report.messages(poll, settings.poll_summary)
     ]
     yield dg.MaterializeResult(
         asset_key=POLL_MESSAGES,
         metadata={
-            "poll_at": poll["poll_at"].isoformat(),
-            "alerts": len(outcomes) - 1,
+            "poll_at": poll.row["poll_at"].isoformat(),
+            "messages": len(outcomes),
             "outcomes": ", ".join(done.outcome for done in outcomes),
             "problems": "; ".join(done.reason for done in outcomes if done.reason),
         },

@@ -322,36 +322,51 @@ def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str
     assert (files_in(service), len(service.discord.messages)) == (files, messages)
 
 
-def test_a_poll_sends_each_alert_and_its_summary_once(
-    tmp_path: Path, configured: dict[str, str], service: Service
+def test_a_poll_sends_each_alert_once_and_its_summary_where_it_is_wanted(
+    tmp_path: Path, configured: dict[str, str], service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(service.discord.messages)
     fast = "7590000000000090001"
-    for hour in (8, 10, 12, 14):
-        views = {f"75900000000000{n:05d}": 4000 + 150 * n + (300 + 11 * n) * hour for n in range(25)}
-        views[fast] = 9000 + 500 * hour + (40_000 if hour == 14 else 0)
-        items = [video(name, plays=count, shares=count // 30) for name, count in views.items()]
-        write_feed(tmp_path / "feeds", f"{DAY}T{hour:02d}:00", items)
     home = Store(tmp_path / "home").home
-    for _ in range(2):
-        outcome = trends("poll", "--source", tmp_path / "feeds", "--date", DAY, "--home", home)
-        assert outcome.code == 0, outcome.err
-    assert "poll of 2026-01-05 14:00 UTC: 26 new readings, 0 read before; 26 tracked" in outcome.out
-    new = [message["payload"]["embeds"][0] for key, message in service.discord.messages.items() if key not in before]
-    assert [embed["title"] for embed in new] == [
-        "🚀 TREND ALERT: BUILD NOW - 🔴 STRONG",
-        "🔎 Poll 2026-01-05 14:00 UTC",
-    ]
-    assert new[0]["url"].endswith(fast)
-    assert [field["name"] for field in new[0]["fields"]][:9] == [
+
+    def poll(until: int, summary: str) -> list[dict[str, Any]]:
+        """Polls twice; the embeds that are new."""
+        known = set(service.discord.messages)
+        monkeypatch.setenv("POLL_SUMMARY", summary)
+        for hour in range(8, until + 1, 2):
+            views = {f"75900000000000{n:05d}": 4000 + 150 * n + (300 + 11 * n) * hour for n in range(25)}
+            views[fast] = 9000 + 500 * hour + (40_000 if hour == 14 else 0)
+            items = [video(name, plays=count, shares=count // 30) for name, count in views.items()]
+            write_feed(tmp_path / "feeds", f"{DAY}T{hour:02d}:00", items)
+        for _ in range(2):
+            outcome = trends("poll", "--source", tmp_path / "feeds", "--date", DAY, "--home", home)
+            assert outcome.code == 0, outcome.err
+            said.append(outcome.out)
+        new = [message for key, message in service.discord.messages.items() if key not in known]
+        return [message["payload"]["embeds"][0] for message in new]
+
+    said: list[str] = []
+    assert poll(12, "") == [], "a poll without news is silent by default"
+    (embed,) = poll(14, "")
+    assert "poll of 2026-01-05 14:00 UTC: 26 new readings, 0 read before; 26 tracked" in said[-1]
+    assert "an alert needed" in said[-1]
+    assert embed["title"] == "🚀 TREND ALERT: BUILD NOW - 🔴 STRONG"
+    assert embed["url"].endswith(fast)
+    fields = {field["name"]: field["value"] for field in embed["fields"]}
+    assert list(fields) == [
         "Trend", "Market", "Category", "Creator", "Age", "Momentum", "Shares/h", "Δ Shares/h", "Views/h",
+        "What happened", "Publish by", "Build list",
     ]  # fmt: skip
-    assert [field["name"] for field in new[1]["fields"]] == [
-        "New Candidates",
-        "Alerts Sent",
-        "Removed",
-        "Total Tracked",
-    ]
+    assert fields["What happened"].startswith("15,000 → 56,000 views in 2.0 h, ")
+    # 18 hours old at 14:00.
+    assert fields["Publish by"].startswith("Wed 07 Jan 20:00 UTC")
+    assert fields["Build list"] == "no list yet"
+    assert embed["footer"]["text"].startswith("Poll of 14:00 UTC: 26 new readings")
+    (summary,) = poll(14, "always")
+    assert summary["title"] == "🔎 Poll 2026-01-05 14:00 UTC"
+    names = [field["name"] for field in summary["fields"]]
+    assert names == ["New Candidates", "Alerts Sent", "Removed", "Total Tracked"]
+    assert len(set(service.discord.messages) - before) == 2
 
 
 def test_doctor_tells_what_works_and_the_remedy_for_the_rest(

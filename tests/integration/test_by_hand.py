@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import by_hand
 from benchmarks.home import backfill
-from ingest import export_folder, landing
+from ingest import export_folder, facts, landing
 from ingest.simulator import Oddities, SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models
 from tests.support import MARKETS, PROJECT, Rows
@@ -38,7 +38,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = backfill(directory / "feeds", directory / "home", until=datetime.combine(DAY, time.min, UTC))
     feeds, refusals = export_folder.scan(directory / "feeds", MARKETS)
     now = datetime.now(UTC)
-    with store.model_writer() as connection:
+    with facts.writer(store) as connection:
         landing.land(connection, feeds, refusals, landed_at=now)
         landing.cutoff_for(connection, DAY, now=now)
     return store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.dbt_runner import DbtFailedError
 from tests.support import build, dbt, land_folder, moment, records, video, write_feed
 from warehouse.store import Store
 
@@ -92,12 +94,12 @@ def test_a_jump_fires_once_with_the_numbers_that_fired_it(jumped: Store) -> None
 def test_polls_tell_what_they_saw(jumped: Store) -> None:
     rows = build(jumped, "select feeds, items, new_readings, alerts, tracked from marts.micro_polls order by poll_at")
     assert [row[:4] for row in rows] == [(2, 62, 62, 1 if hour == 8 else 0) for hour in TWO_HOURLY]
-    # From the second reading on everybody qualifies (shares and views an hour), in either market, and nobody is cut.
-    assert [row[4] for row in rows] == [0, 62, 62, 62, 62, 62]
+    # Everybody qualifies at the first reading (shares and views an hour), in either market, and nobody is cut.
+    assert [row[4] for row in rows] == [62] * 6
 
 
 def test_outcome_is_scored_by_the_readings_after_it(tmp_path: Path, jumped: Store) -> None:
-    assert build(jumped, "select count(*) from marts.alert_scores") == [(0,)]
+    assert build(jumped, "select count(*) from marts.alert_outcomes") == [(0,)]
     courses = crowd(30) | {FAST: jumping(9000, 500, 6, 30)}
     write_polls(tmp_path / "feeds", TWO_HOURLY, courses)
     write_polls(tmp_path / "feeds", [12, 24, 32, 40], courses)
@@ -105,7 +107,7 @@ def test_outcome_is_scored_by_the_readings_after_it(tmp_path: Path, jumped: Stor
     rows = build(
         store,
         "select horizon_hours, hours, gain_views, round(expected_gain_views, -2), peers, is_right"
-        " from marts.alert_scores order by 1",
+        " from marts.alert_outcomes order by 1",
     )
     # 4 and 24 hours after 16:00: fifteen thousand an hour instead of the five hundred its peers' course leaves of it.
     assert rows == [(4, 4.0, 60_000, 2000.0, 30, True), (24, 24.0, 360_000, 12_000.0, 30, True)]
@@ -190,7 +192,7 @@ def test_watch_list_by_the_entry_rule_and_until_three_absences(tmp_path: Path) -
     # `slow` never qualifies; `old` is 53 hours old at the first poll: too old to enter. `gone` leaves with its third
     # absence at 18:00 and qualifies anew at 22:00.
     assert rows == [
-        (8, 0, 0, 0), (10, 1, 1, 0), (12, 1, 0, 0), (14, 1, 0, 0), (16, 1, 0, 0), (18, 0, 0, 1), (20, 0, 0, 0),
+        (8, 1, 1, 0), (10, 1, 0, 0), (12, 1, 0, 0), (14, 1, 0, 0), (16, 1, 0, 0), (18, 0, 0, 1), (20, 0, 0, 0),
         (22, 1, 1, 0),
     ]  # fmt: skip
 
@@ -207,7 +209,127 @@ def test_polls_one_by_one_equal_all_at_once(tmp_path: Path) -> None:
         write_polls(tmp_path / "one", [hour], courses)
         land_folder(singly, tmp_path / "one")
         dbt(singly, "build", *POLL, dates=[f"{START + timedelta(hours=hour):%Y-%m-%d}"])
-    for table in ("acceleration_alerts", "micro_polls", "alert_scores"):
+    for table in (
+        "acceleration_alerts",
+        "micro_polls",
+        "poll_markets",
+        "alert_outcomes",
+        "alert_bursts",
+        "alert_scores",
+    ):
         rows = f"select * from marts.{table} order by all"
         assert build(singly, rows) == build(together, rows)
     assert len(alerts(singly)) >= 3
+
+
+def without(folder: Path, *counts: str) -> None:
+    """Takes counts out of every item of the feeds, as a source that doesn't give them."""
+    for path in folder.rglob("*.json"):
+        items = json.loads(path.read_text(encoding="utf-8"))
+        kept = [{key: value for key, value in entry.items() if key not in counts} for entry in items]
+        path.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def test_without_shares_the_likes_decide_and_the_jump_is_heard(tmp_path: Path) -> None:
+    write_polls(tmp_path / "feeds", TWO_HOURLY, crowd(10) | {FAST: jumping(9000, 500, 6, 30)})
+    without(tmp_path / "feeds", "shareCount")
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    assert [row["video_id"] for row in alerts(store)] == [FAST]
+    assert build(store, "select distinct gives_views, gives_likes, gives_shares from marts.poll_markets") == [
+        (True, True, False)
+    ]
+
+
+def test_views_alone_are_enough_and_none_at_all_are_told(tmp_path: Path) -> None:
+    write_polls(tmp_path / "views", TWO_HOURLY, crowd(10) | {FAST: jumping(9000, 500, 6, 30)})
+    without(tmp_path / "views", "shareCount", "diggCount")
+    assert [row["video_id"] for row in alerts(poll(tmp_path / "home", tmp_path / "views"))] == [FAST]
+    write_polls(tmp_path / "none", TWO_HOURLY[:2], crowd(3))
+    without(tmp_path / "none", "playCount")
+    store = poll(tmp_path / "deaf", tmp_path / "none")
+    assert build(store, "select distinct silent_because from marts.poll_markets") == [("no view counts",)]
+
+
+def test_polls_every_17_minutes_are_polls_of_their_own_and_hear(tmp_path: Path) -> None:
+    """No two counts are 45 minutes apart: intervals reach back to the last one that is, in one market as in two."""
+    hours = [round(17 / 60 * step, 4) for step in range(22)]
+    courses = crowd(10) | {FAST: jumping(9000, 500, 3, 30)}
+    write_polls(tmp_path / "feeds", hours, courses)
+    write_polls(tmp_path / "feeds", [hour + 0.05 for hour in hours], courses, market="uk")
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    (sent,) = [row for row in alerts(store) if row["is_message"]]
+    assert (sent["video_id"], sent["hours"]) == (FAST, pytest.approx(0.85, abs=0.02))
+    assert sent["alerted_at"] - START.replace(tzinfo=None) < timedelta(hours=4)
+    assert build(store, "select count(*), min(feeds), max(feeds) from marts.micro_polls") == [(22, 2, 2)]
+
+
+def test_hours_without_a_poll_are_one_long_interval(tmp_path: Path) -> None:
+    write_polls(tmp_path / "feeds", [0, 2, 9, 11], crowd(10) | {FAST: jumping(9000, 500, 3, 30)})
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    (sent,) = [row for row in alerts(store) if row["is_message"]]
+    assert (sent["video_id"], sent["hours"], sent["alerted_at"].hour) == (FAST, 7, 17)
+
+
+def test_one_market_alone_hears_and_says_why_it_could_not_before(tmp_path: Path) -> None:
+    write_polls(tmp_path / "feeds", TWO_HOURLY, crowd(10) | {FAST: jumping(9000, 500, 6, 30)}, market="uk")
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    assert [(row["market"], row["video_id"]) for row in alerts(store)] == [("UK", FAST)]
+    reasons = build(store, "select market, silent_because is null from marts.poll_markets order by poll_at")
+    assert reasons == [("UK", False)] + [("UK", True)] * 5
+
+
+def hottest_seen_again(day: int) -> tuple[dict[str, Course], dict[str, Course]]:
+    """A day's eight hottest in the evening, and the two that are still there in the morning because they rose."""
+    names = [f"759000000000{day:02d}{n:05d}" for n in range(8)]
+    evening = {name: steady(9000 + 500 * n, 500) for n, name in enumerate(names)}
+    return evening, {name: jumping(9000 + 500 * n, 500, 0, 8) for n, name in enumerate(names[:2])}
+
+
+def test_survivors_teach_no_rise(tmp_path: Path) -> None:
+    """Two weeks in which only what rose was seen again: the pace that an alert needs is that of the first day."""
+    days = 14
+    for day in range(days):
+        evening, morning = hottest_seen_again(day)
+        begin = START + timedelta(days=day)
+        posted = f"{begin - timedelta(hours=12):%Y-%m-%dT%H:%M:%S.000Z}"
+        for at, courses, hours in ((begin, evening, 0), (begin + timedelta(hours=14), morning, 14)):
+            items = [item(name, course(hours), posted=posted) for name, course in courses.items()]
+            write_feed(tmp_path / "feeds", f"{at:%Y-%m-%dT%H:%M}", items)
+    dates = [f"{START + timedelta(days=day):%Y-%m-%d}" for day in range(days)]
+    store = poll(tmp_path / "home", tmp_path / "feeds", dates)
+    needed = build(store, "select distinct round(pace_factor_needed, 3) from marts.micro_polls")
+    assert needed == [(3.004,)]
+    assert build(store, "select count(*), min(z) >= 3 from intermediate.int_poll_scores where z is not null") == [
+        (2 * days, True)
+    ]
+
+
+def test_bursts_are_counted_without_the_model_and_a_miss_has_its_reason(tmp_path: Path) -> None:
+    """One that is heard, one that jumps when it is too old to be watched, and a small one that doesn't count."""
+    old, small = "7590000000000090006", "7590000000000090007"
+    for hour in TWO_HOURLY:
+        at = f"{START + timedelta(hours=hour):%Y-%m-%dT%H:%M}"
+        courses = {FAST: jumping(20_000, 1500, 6, 30), small: jumping(9000, 500, 6, 30)}
+        items = [item(name, course(hour)) for name, course in (crowd(10) | courses).items()]
+        items.append(item(old, jumping(50_000, 1500, 6, 30)(hour), posted="2026-01-03T03:00:00.000Z"))
+        write_feed(tmp_path / "feeds", at, items)
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    rows = build(store, "select video_id, is_found, delay_hours, silent_because from marts.alert_bursts order by 1")
+    assert rows == [(FAST, True, 0, None), (old, False, None, "not watched")]
+    scores = build(
+        store,
+        "select bursts, found, recall, missed_not_watched, messages from marts.alert_scores where market = 'ALL'",
+    )
+    assert scores == [(2, 1, 0.5, 1, 2)]
+
+
+def test_bursts_and_no_alert_at_all_fail_the_build(tmp_path: Path) -> None:
+    """Nobody is watched: the posts are too old. Five bursts went by."""
+    names = [f"75900000000002{n:05d}" for n in range(5)]
+    for hour in TWO_HOURLY:
+        at = f"{START + timedelta(hours=hour):%Y-%m-%dT%H:%M}"
+        course = jumping(50_000, 1500, 6, 30)
+        items = [item(name, course(hour) + n, posted="2026-01-03T03:00:00.000Z") for n, name in enumerate(names)]
+        write_feed(tmp_path / "feeds", at, items)
+    with pytest.raises(DbtFailedError, match="alerts_hear_bursts"):
+        poll(tmp_path / "home", tmp_path / "feeds")

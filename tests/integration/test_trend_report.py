@@ -303,7 +303,7 @@ def test_alerts_tell_what_came_beside_what_was_expected(home: Store, day: date, 
             order by alerted_at desc, market, video_id limit 4
         )
         select scores.gain_views, scores.expected_gain_views
-        from sent inner join marts.alert_scores as scores using (market, video_id, alerted_at)
+        from sent inner join marts.alert_outcomes as scores using (market, video_id, alerted_at)
         """,
     )
     assert outcomes
