@@ -190,7 +190,7 @@ def raw_feeds(
         told: dict[str, Any] = {"source": source, "dagster/row_count": counts[f"raw.{name}"]}
         if LOADS.path[-1] == name:
             told |= shared
-        if name == "tiktok_videos":
+        if name == "tiktok_videos" and not config.poll:
             told["items_per_day"] = plots.daily_bars("Video items in the feeds of a day", per_day)
         yield dg.MaterializeResult(asset_key=["raw", name], metadata=told)
     yield dg.MaterializeResult(asset_key=CUTOFFS, metadata={"dagster/row_count": counts["meta.cutoffs"]})
