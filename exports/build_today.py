@@ -169,17 +169,22 @@ def health_lines(day: Day) -> list[tuple[str, str]]:
 
 def forecast_line(day: Day) -> str:
     """How good the newest scored forecasts were, beside a naive one."""
-    scored = [row for row in published.prediction_log(day, None) if row["n"]]
+    # Of a day on which nothing gained there is no error in percent.
+    scored = [row for row in published.prediction_log(day, None) if row["n"] and row["wape"] is not None]
     if not scored:
         return "not scored yet: the first forecasts are scored a day after they were made"
     last = scored[-1]
     text = (
         f"24 h, scored {last['as_of_date']}: error {last['wape']:.0f} % of the gain (last gain goes on:"
-        f" {last['naive_wape']:.0f} %), {last['coverage']:.0f} % within the 80 % range, n {last['n']}"
+        f" {_percent(last['naive_wape'])}), {_percent(last['coverage'])} within the 80 % range, n {last['n']}"
     )
     if last["precision_at_20"] is not None and last["naive_precision_at_20"] is not None:
         text += f", precision@20 {last['precision_at_20']:.2f} (naive {last['naive_precision_at_20']:.2f})"
     return text
+
+
+def _percent(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.0f} %"
 
 
 def _start_here(book: Workbook, day: Day) -> None:

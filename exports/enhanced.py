@@ -231,7 +231,7 @@ def suggestion(row: dict[str, Any]) -> str:
         parts.append("ranges were too narrow: plan with p10")
     if row["coverage"] is not None and row["coverage"] > _COVERAGE_HIGH:
         parts.append("ranges were wider than needed")
-    if row["naive_wape"] is not None and row["wape"] > row["naive_wape"]:
+    if None not in (row["naive_wape"], row["wape"]) and row["wape"] > row["naive_wape"]:
         parts.append("the last gain would have told amounts better: trust the ranking, not the amounts")
     return "; ".join(parts) or "keep the settings"
 

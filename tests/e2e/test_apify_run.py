@@ -140,7 +140,7 @@ def test_what_is_missing_is_named_and_the_rest_goes_on(
 NOTHING: list[tuple[dict[str, dict[str, object]], tuple[str, str]]] = [
     ({"US_VIDEO": {"outcome": "ABORTED"}, "UK_VIDEO": {"outcome": "TIMED-OUT"}}, ("as ABORTED", "as TIMED-OUT")),
     ({"US_VIDEO": {"has_credit": False}, "UK_VIDEO": {"items": []}}, ("out of credit", "0 usable items of 0")),
-    ({"US_VIDEO": {"items": [{"error": "x"}] * 3}, "UK_VIDEO": {"items": [{"id": "1"}]}}, ("0 usable", "1 usable")),
+    ({"US_VIDEO": {"items": [{"error": "x"}] * 3}, "UK_VIDEO": {"items": [video("1")]}}, ("0 usable", "1 usable")),
 ]  # fmt: skip
 
 

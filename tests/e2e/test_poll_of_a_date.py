@@ -22,6 +22,7 @@ def test_the_poll_of_the_date_is_told_and_sent(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCORD_WEBHOOK", environment(service)["DISCORD_WEBHOOK"])
+    monkeypatch.setenv("POLL_SUMMARY", "always")
     for day, ids in (("05", range(3)), ("06", range(5))):
         for hour, plays in (("08", 1000), ("14", 9000)):
             items = [video(str(7590000000000000000 + n), plays=plays + n + 100 * int(day)) for n in ids]

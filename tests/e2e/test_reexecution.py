@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -68,7 +69,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def daily() -> dg.JobDefinition:
     """The job as Dagster finds it in every process that runs it."""
-    job: dg.JobDefinition = build_defs(Settings()).resolve_job_def("daily")
+    job: dg.JobDefinition = build_defs(Settings(), first_date=date.fromisoformat(DAY)).resolve_job_def("daily")
     return job
 
 
