@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from ingest import items, readers
+from warehouse.store import transaction
 
 logger = logging.getLogger(__name__)
 
@@ -219,7 +219,7 @@ def record_missing(
         at: Aware time of the attempt.
     """
     moment = _naive_utc(at)
-    with _transaction(connection):
+    with transaction(connection):
         for item in missing:
             connection.execute(
                 "insert into raw.loads (load_id, source, market, kind, file, observed_at, landed_at, item_count,"
@@ -305,7 +305,7 @@ def _record_refusal(connection: duckdb.DuckDBPyConnection, refusal: Refusal, sou
     ).fetchall()
     if seen:
         return
-    with _transaction(connection):
+    with transaction(connection):
         load_id = _next_load_id(connection)
         connection.execute(
             "insert into raw.loads (load_id, source, file, landed_at, item_count, quarantined_count, status, reason)"
@@ -338,7 +338,7 @@ def _land_batch(
             offered.content_hash = _file_hash(offered.feed.path)
     items.judge(connection)
     _decide(connection, batch, landed_at, report)
-    with _transaction(connection):
+    with transaction(connection):
         connection.execute("create or replace temporary table accepted (file_index integer, load_id bigint)")
         rows = [(index, offered.load_id) for index, offered in enumerate(batch) if offered.load_id is not None]
         if not rows:
@@ -489,17 +489,6 @@ def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
     # Not a sequence: a rolled-back load must not leave a gap that looks like lost data. The writer lock makes it safe.
     [(load_id,)] = connection.execute("select coalesce(max(load_id), 0) + 1 from raw.loads").fetchall()
     return int(load_id)
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
 
 
 def _naive_utc(moment: datetime) -> datetime:

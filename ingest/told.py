@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.store import quote_literal
+from warehouse.store import quote_literal, transaction
 
 DAILY, POLL = "daily", "poll"
 # A telling is live where it came so soon after its cut-off: nobody knew the outcomes.
@@ -71,7 +71,7 @@ def keep_day(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date:
         ).fetchall()
         if known:
             return False
-        with _transaction(connection):
+        with transaction(connection):
             telling = _tell(connection, DAILY, as_of_date, None, cutoff_at, datetime.now(UTC), teller)
             _keep_day(connection, telling, as_of_date)
     return True
@@ -99,7 +99,7 @@ def keep_poll(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date
         ).fetchall()
         if known or not alerts:
             return False
-        with _transaction(connection):
+        with transaction(connection):
             telling = _tell(connection, POLL, as_of_date, poll_at, ended_at, datetime.now(UTC), teller)
             _keep(connection, "alerts", telling, "poll_at = ?", poll_at)
     return True
@@ -217,14 +217,3 @@ def attached(connection: duckdb.DuckDBPyConnection, published: Path) -> Iterator
         yield
     finally:
         connection.execute("detach published")
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()

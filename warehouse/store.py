@@ -500,3 +500,15 @@ def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def quote_literal(value: str) -> str:
     """A SQL string literal: for places that take no parameters, such as a table function in DDL or `attach`."""
     return "'" + value.replace("'", "''") + "'"
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of the statements within, or none of them."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()

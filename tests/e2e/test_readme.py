@@ -67,7 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     service = Service()
     service.drive.add_folder("parent", "Trends")
     with service.running():
-        yield Place(Store(directory / "sample"), Store(directory / "real"), directory / "feeds", service)
+        yield Place(Store(directory / "home"), Store(directory / "real"), directory / "feeds", service)
 
 
 def _in_sample(place: Place, command: str) -> None:
@@ -177,6 +177,7 @@ def test_the_query_shows_rows(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (query,) = [block["text"] for block in BLOCK.finditer(README) if block["language"] == "python"]
-    monkeypatch.chdir(place.sample.home)
+    # Where `home/` is, as in a clone.
+    monkeypatch.chdir(place.sample.home.parent)
     exec(compile(query, "README.md", "exec"), {"duckdb": duckdb})
     assert "video_url" in capsys.readouterr().out

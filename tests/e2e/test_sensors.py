@@ -188,9 +188,10 @@ def test_an_edited_sheet_builds_revenue_and_nothing_else(
 
 
 def test_part_of_a_date_that_was_never_built_is_refused(given: dict[str, str], home: Store) -> None:
+    today = datetime.now(UTC).date()
     definitions = build_defs(Settings(trends_home=home.home, deliver=False))
     with dg.instance_for_test() as instance:
-        result = execute(definitions, "revenue", dg.RunRequest(partition_key=DAY), instance)
+        result = execute(definitions, "revenue", dg.RunRequest(partition_key=str(today)), instance)
         assert not result.success
         (failed,) = [event for event in result.all_events if event.is_step_failure]
         assert "Run the job `daily` for it" in failed.step_failure_data.user_failure_data.description
@@ -198,12 +199,13 @@ def test_part_of_a_date_that_was_never_built_is_refused(given: dict[str, str], h
 
 def test_a_failed_run_is_told_once(service: Service, given: dict[str, str], home: Store, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    today = datetime.now(UTC).date()
     settings = Settings(trends_home=home.home)
     definitions = build_defs(settings)
     sensor = definitions.get_repository_def().get_sensor_def("run_failure_to_discord")
     config = {"ops": {"raw_feeds": {"config": {"source": str(tmp_path / "empty")}}}}
     with dg.instance_for_test() as instance:
-        request = dg.RunRequest(partition_key=DAY, run_config=config)
+        request = dg.RunRequest(partition_key=str(today), run_config=config)
         result = execute(definitions, "daily", request, instance)
         assert not result.success
         (event,) = [event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE"]
@@ -219,5 +221,5 @@ def test_a_failed_run_is_told_once(service: Service, given: dict[str, str], home
     (message,) = service.discord.messages.values()
     (embed,) = message["payload"]["embeds"]
     assert embed["title"].startswith("❌ Run failed: daily")
-    assert "has no feed for 2026-01-05" in str(embed)
+    assert f"has no feed for {today}" in str(embed)
     assert ("Step", "raw\\_feeds") in [(field["name"], field["value"]) for field in embed["fields"]]

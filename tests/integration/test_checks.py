@@ -22,7 +22,10 @@ from tests.support import PROJECT, published, trends, video, write_feed
 from warehouse.store import Store
 
 DAY = "2026-03-10"
-CHECKS = ("feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill")
+CHECKS = (
+    "feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill",
+    "alert_pace",
+)  # fmt: skip
 
 Find = Callable[[str], list[tuple[Any, ...]]]
 
@@ -43,6 +46,7 @@ def connection(compiled: dict[str, str], tmp_path: Path) -> Iterator[duckdb.Duck
     shutil.copytree(dbt_runner.kept_in(PROJECT) / "empty" / "warehouse", tmp_path / "warehouse")
     with Store(tmp_path).model_writer() as opened:
         relation(opened, "intermediate.int_as_of", "as_of_date, cutoff_at", f"('{DAY}', '{DAY} 23:59:59')")
+        relation(opened, "intermediate.int_polls", "as_of_date, is_in_batch", f"('{DAY}', true)")
         yield opened
 
 
@@ -140,6 +144,16 @@ CASES = {
     "forecast_skill: too few days": ("forecast_skill", "forecast_scores", SCORES, scores(90, 40, days=2), None),
     "forecast_skill: too few forecasts": (
         "forecast_skill", "forecast_scores", SCORES, scores(90, 40, forecasts=33), None,
+    ),
+    "alert_pace: within reach": (
+        "alert_pace", "poll_markets", "as_of_date, market, pace_factor_needed, held_back",
+        f"('{DAY}', 'US', 10.0, 0), ('2026-03-09', 'US', 52.0, 0)", None,
+    ),
+    "alert_pace: out of reach": (
+        "alert_pace", "poll_markets", "as_of_date, market, pace_factor_needed, held_back",
+        f"('{DAY}', 'US', 12.34, 0), ('{DAY}', 'UK', 3.0, 0)",
+        "in 1 polls of US an alert needed up to 12.3 times the pace, or what was learned was set aside for asking as"
+        " much",
     ),
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lunardate import LunarDate
 from pyluach.dates import GregorianDate
 
+from ingest.migrations import migrate
 from ingest.seasonal import (
     EVENT_COLUMNS,
     SeasonalEvent,
@@ -338,6 +339,7 @@ def test_windows_are_checked(tmp_path: Path) -> None:
 
 def test_landing_appends_a_calendar_only_when_it_changed() -> None:
     with duckdb.connect() as connection:
+        migrate(connection)
         moment = datetime(2026, 1, 1, tzinfo=UTC)
         first = resolve_calendar([_event("fixed:05-01")], 2026, 2027).table
         edited = resolve_calendar([_event("fixed:05-02")], 2026, 2027).table

@@ -16,6 +16,7 @@ from tests.support import trends
 KEY = base64.b64encode(json.dumps({"type": "service_account"}).encode()).decode()
 
 WRONG = [
+    ("RUN_HISTORY_DAYS", "0", "RUN_HISTORY_DAYS=0: "),
     ("POLL_SUMMARY", "sometimes", "POLL_SUMMARY=sometimes: is no kind of summary; expected never, alerts or always"),
     ("TRENDS_LOG_LEVEL", "loud", "TRENDS_LOG_LEVEL=loud: is no level; expected DEBUG, INFO, WARNING, ERROR or"),
     ("LOCK_TIMEOUT_S", "soon", "LOCK_TIMEOUT_S=soon: expected a number of seconds from 0 on, such as 60"),
