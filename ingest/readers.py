@@ -34,6 +34,8 @@ from warehouse.store import quote_literal
 
 # Items bigger than this are no TikTok items; DuckDB's default of 16 MiB is kept but stated.
 MAXIMUM_ITEM_BYTES = 16 * 1024 * 1024
+# So many Latin letters one after the other say where the pairs of bytes of UTF-16 begin.
+_LETTERS_IN_A_ROW = 8
 # Key of the cells of a CSV row that no column is named for.
 BEYOND = "beyond the header"
 # Lines above a header that are passed over: a title, or the `sep=;` of a spreadsheet.
@@ -205,7 +207,7 @@ def _plain(path: Path, limits: Limits, reading: Reading) -> Iterator[Path]:
         else:
             shutil.copyfile(path, copy)
         if encoding is not None:
-            text = copy.read_bytes().decode(encoding, errors="replace").removeprefix("\ufeff")
+            text = _wide_text(copy.read_bytes(), encoding).removeprefix("\ufeff")
             copy.write_text(text, encoding="utf-8", newline="")
             reading.notes.append(f"was read as {_ENCODING_NAMES[encoding]}")
         yield copy
@@ -253,6 +255,21 @@ def _encoding(head: bytes) -> str | None:
     if head.rstrip(b"\0") and b"\0" not in head.rstrip(b"\0"):
         return None
     raise UnreadableFileError("is no text (it holds zero bytes): it is no JSON and no CSV")
+
+
+def _wide_text(content: bytes, encoding: str) -> str:
+    """Text of UTF-16 or UTF-32. A byte too many or too few shifts all pairs behind it: they begin where letters do."""
+    if encoding == "utf-32":
+        return content.decode(encoding, errors="replace")
+    if encoding == "utf-16":
+        encoding = "utf-16-le" if content.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+    pair = rb"[\t-~]\0" if encoding == "utf-16-le" else rb"\0[\t-~]"
+    parts, begin = [], 0
+    for letters in re.finditer(rb"(?:%b){%d,}" % (pair, _LETTERS_IN_A_ROW), content):
+        if (letters.start() - begin) % 2:
+            parts.append(content[begin : letters.start()])
+            begin = letters.start()
+    return "".join(part.decode(encoding, errors="replace") for part in [*parts, content[begin:]])
 
 
 def _read_plain(
@@ -507,6 +524,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, file_index: int, path: Path
     if (
         dialect.line == 0
         and not _has_doubles(dialect.header)
+        and not _has_values(dialect.header)
         and _read_whole_csv(connection, file_index, path, dialect)
     ):
         return
@@ -520,6 +538,11 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, file_index: int, path: Path
 def _has_doubles(header: Sequence[str]) -> bool:
     # DuckDB's columns have no case.
     return len({name.lower() for name in header}) < len(header) or "" in header
+
+
+def _has_values(header: Sequence[str]) -> bool:
+    """Whether a piece of a row was drawn into the header: DuckDB would skip it with the header."""
+    return any(map(_HEADER_VALUE.search, header))
 
 
 def dialect_of(begin: str, is_whole: bool) -> Dialect | None:
@@ -622,7 +645,7 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
     shift = _shift(kinds, body)
     pieces = _above(content.removeprefix("\ufeff").splitlines()[: dialect.line], dialect, reading)
-    if any(map(_HEADER_VALUE.search, header)):
+    if _has_values(header):
         pieces.append(
             (_csv_line(header, dialect), "the header has values among its names: its rows may be read wrongly")
         )

@@ -14,6 +14,7 @@ import duckdb
 import jinja2
 
 from ingest import export_folder, items, landing
+from ingest.migrations import migrate
 from tests.support import MARKETS, PROJECT, records
 
 
@@ -41,6 +42,7 @@ def landed(folder: Path) -> tuple[duckdb.DuckDBPyConnection, landing.LandingRepo
     """A database in memory with an export folder's feeds."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
+    migrate(connection)
     feeds, refusals = export_folder.scan(folder, MARKETS)
     return connection, landing.land(connection, feeds, refusals)
 

@@ -14,6 +14,7 @@ import pytest
 
 from ingest import export_folder, items, landing, readers
 from ingest.landing import LandingReport
+from ingest.migrations import migrate
 from tests.staging import by_name, landed, staged, staging_sql
 from tests.support import FIXTURES, write_feed, write_file
 from tests.support import video as invented
@@ -495,6 +496,7 @@ def test_bounds_of_size_and_expansion(tmp_path: Path) -> None:
     bomb = write_file(tmp_path, "2026-02-20T13:00", b" " * (70 * 1024 * 1024) + b"[]", suffix=".json.gz")
     large = write_feed(tmp_path, "2026-02-20T14:00", GOOD * 500)
     connection = duckdb.connect()
+    migrate(connection)
     feeds, _ = export_folder.scan(tmp_path, ("US",))
     report = landing.land(connection, feeds, limits=readers.Limits(file_bytes=large.stat().st_size - 1, expansion=2))
     assert report.items == 3

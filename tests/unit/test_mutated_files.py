@@ -11,6 +11,7 @@ import pytest
 
 from ingest import landing
 from ingest.landing import FeedFile
+from ingest.migrations import migrate
 from tests import mutations
 from tests.support import moment
 
@@ -46,6 +47,7 @@ def land_mutated(folder: Path, first: int, number: int) -> list[str]:
         text = text_of(content)
         expected[str(path)] = {video_id for video_id in ids if video_id in text}
     connection = duckdb.connect()
+    migrate(connection)
     report = landing.land(connection, offered)
     assert report.files == number
     kept: dict[str, str] = {}
