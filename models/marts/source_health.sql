@@ -58,6 +58,7 @@ fed as (
         count(*) filter (where loads.status = 'repeat') as repeated_feeds,
         count(*) filter (where loads.status = 'unreadable') as unreadable_files,
         max_by(loads.reason, loads.load_id) filter (where loads.status = 'missing') as failure,
+        max_by(loads.reason, loads.load_id) filter (where loads.status = 'unreadable') as unreadable_reason,
         max_by(loads.reason, loads.load_id) filter (where loads.quarantined_count > 0 and loads.status <> 'unreadable')
             as rejection,
         coalesce(sum(loads.quarantined_count) filter (where loads.status <> 'unreadable'), 0) as rejected_items,
@@ -150,6 +151,7 @@ select
             then
                 cast(rejected_items as bigint) || ' of ' || cast(rejected_items as bigint) || ' items rejected: '
                 || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection, 'see raw.quarantine')
+        when is_missing and unreadable_files > 0 then 'the feed could not be read: ' || unreadable_reason
         when is_missing and kind = 'music' then 'no music feed: sounds are taken from the video feeds'
         when is_missing then 'no feed this day: the market is missing'
         when is_stale then 'every feed repeats data that was known before: nothing new was observed'

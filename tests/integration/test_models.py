@@ -320,7 +320,7 @@ def test_nested_items_of_an_export_are_complete(exports: Staged) -> None:
     assert len(rows) == len(items) == 10
     for item in items:
         row = rows[item["id"]]
-        assert row["caption"] == item["text"]
+        assert row["caption"] == item["text"].strip()
         assert row["author_handle"] == item["authorMeta"]["name"].lower()
         assert row["author_name"] == item["authorMeta"]["nickName"]
         assert row["author_followers"] == item["authorMeta"]["fans"]
@@ -407,7 +407,7 @@ def test_any_item_comes_through_staging(
     assert set(rows) == set(items)
     for video_id, item in items.items():
         row = rows[video_id]
-        assert row["caption"] == item["text"]
+        assert row["caption"] == item["text"].strip()
         assert row["plays"] == (None if item["plays"] is None else int(item["plays"]))
         assert row["likes"] == item["likes"]
         assert row["author_handle"] == item["handle"].lower()
