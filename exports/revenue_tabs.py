@@ -83,7 +83,7 @@ def tracker_rows(day: Day) -> list[dict[str, Any]]:
         row["cells"] = {name: entered[place] or None for name, place in _ENTERED.items()}
         if row["is_counted"]:
             # Numbers as numbers: the formulas need them.
-            row["cells"] |= {name: row[name] for name in _NUMBERS}
+            row["cells"] |= {name: row[name] for name in _NUMBERS if row[name] is not None}
         for name in ("momentum_at_detection", "age_at_detection_hours"):
             text = row["cells"][name]
             if text is not None and _is_number(text):

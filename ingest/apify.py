@@ -13,7 +13,6 @@ Source: Apify API v2 (OpenAPI document). The token travels in a header, never in
 """
 
 import datetime as dt
-import json
 import os
 import threading
 import time
@@ -28,6 +27,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
+from ingest import items
 from ingest.export_folder import TIME_FORMAT
 from ingest.landing import FeedFile
 from ingest.retries import (
@@ -157,7 +157,7 @@ class Fetched:
     Attributes:
         feed: The file, for ``landing``.
         item_count: Lines in it.
-        usable_count: Lines that are items, not error rows.
+        usable_count: Lines that are items of use (`items`).
         was_started: Whether this call started the run; otherwise it was resumed, joined or reused.
     """
 
@@ -529,15 +529,16 @@ class _Room:
         path = folder / f"{finished_at.strftime(TIME_FORMAT)}.jsonl"
         part = path.with_name(f".{path.name}.part")
         try:
-            total, usable = self._items(task, str(run["defaultDatasetId"]), part)
+            total, usable, why = self._items(task, str(run["defaultDatasetId"]), part)
             if usable < task.item_floor and self._clock() - finished_at < dt.timedelta(seconds=30):
                 # A dataset's count may lag some seconds behind the end of the run.
                 self._sleep(self._config.pause_seconds)
-                total, usable = self._items(task, str(run["defaultDatasetId"]), part)
+                total, usable, why = self._items(task, str(run["defaultDatasetId"]), part)
             if usable < task.item_floor:
                 raise _DegradedError(
                     f"{_SERVICE}: run {run['id']} succeeded with {usable} usable items of {total}; at least "
-                    f"{task.item_floor} are expected. Look at the task's input in the Apify console"
+                    f"{task.item_floor} are expected{f' ({why})' if why else ''}. Look at the task's input in the Apify"
+                    " console"
                 )
             part.replace(path)
         finally:
@@ -547,13 +548,13 @@ class _Room:
         )
         return Fetched(feed, total, usable, was_started)
 
-    def _items(self, task: ApifyTask, dataset_id: str, part: Path) -> tuple[int, int]:
-        offset = usable = 0
+    def _items(self, task: ApifyTask, dataset_id: str, part: Path) -> tuple[int, int, str]:
+        """Writes the items; returns how many there are, how many are of use, and why the others are not."""
+        offset = 0
         with part.open("wb") as target:
             while True:
                 content, count, total = self._page(dataset_id, offset)
                 lines = content.splitlines()
-                usable += sum(map(_is_item, lines))
                 target.writelines(line + b"\n" for line in lines)
                 offset += count
                 self._tell(task, "READING", offset)
@@ -561,7 +562,7 @@ class _Room:
                     break
             target.flush()
             os.fsync(target.fileno())
-        return offset, usable
+        return offset, *items.count_usable(part, task.kind)
 
     def _page(self, dataset_id: str, offset: int) -> tuple[bytes, int, int]:
         """One page: lines, how many, and how many there are in all."""
@@ -677,12 +678,3 @@ def _task_path(task: ApifyTask) -> str:
 
 def _time(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
-
-
-def _is_item(line: bytes) -> bool:
-    """An actor reports what it couldn't get as a row with ``error`` instead of data."""
-    try:
-        item = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(item, dict) and bool(item) and "error" not in item

@@ -70,6 +70,7 @@ _SERVICE = "Revenue sheet"
 _GOOGLE_ROOT = SPREADSHEETS_API_V4_BASE_URL.removesuffix("v4/spreadsheets")
 _HEADER_SEARCH_ROWS = 10
 _VIDEO_ID = re.compile(r"/(?:video|photo)/(\d+)")
+_POST_LINK = re.compile(r"tiktok\.com/|/(?:video|photo)/\d", re.IGNORECASE)
 _AGE = re.compile(r"(?<=\d)\s*(?:h|hrs?|hours?)\s*$", re.IGNORECASE)
 
 
@@ -232,6 +233,7 @@ def read_revenue(
         try:
             reading = read_sheet(config, now=now)
             check_against(reading, cached)
+            reading = replace(reading, notes=(*reading.notes, *_fall(reading, cached)))
         except (ServiceError, RevenueReadError) as error:
             failure = str(error)
         else:
@@ -291,7 +293,10 @@ def read_sheet(config: RevenueSheetConfig, *, now: datetime) -> RevenueReading:
     properties = metadata["properties"]
     return parse_rows(
         grids["UNFORMATTED_VALUE"], grids["FORMATTED_VALUE"], header_row,
-        RevenueReading(SHEET, now, properties["locale"], properties["timeZone"], tuple(names), ()),
+        RevenueReading(
+            SHEET, now, properties["locale"], properties["timeZone"], tuple(names), (),
+            tuple(ignored_columns(heads[header_row], places)),
+        ),
     )  # fmt: skip
 
 
@@ -311,9 +316,11 @@ def find_columns(rows: Sequence[Sequence[Any]]) -> tuple[int, dict[str, int]]:
     header_row = known.index(max(known)) if any(known) else None
     header = rows[header_row] if header_row is not None else []
     places: dict[str, int] = {}
+    # A column of the exact name is that column, and what only sounds like it (Date, Notes, Trend) is the user's own.
+    exact = {_normal(cell) for cell in header} & _EXACT.keys()
     for place, cell in enumerate(header):
         name = _column_of(cell)
-        if name is None:
+        if name is None or (_normal(name) in exact and _normal(cell) != _normal(name)):
             continue
         if name in places:
             raise RevenueReadError(f"the header {name} stands twice: rename one of the two columns")
@@ -322,6 +329,15 @@ def find_columns(rows: Sequence[Sequence[Any]]) -> tuple[int, dict[str, int]]:
     if header_row is None or missing:
         raise RevenueReadError(f"the header {' and '.join(missing)} is missing: was the column renamed?")
     return header_row, places
+
+
+def ignored_columns(header: Sequence[Any], places: Mapping[str, int]) -> list[str]:
+    """One line for each column that sounds like one of the tab's beside the one of that name."""
+    return [
+        f"the column {str(cell).strip()} is not read: {name} stands there too"
+        for place, cell in enumerate(header)
+        if (name := _column_of(cell)) is not None and places.get(name) != place
+    ]
 
 
 def parse_rows(
@@ -339,7 +355,8 @@ def parse_rows(
         reading: Everything but the rows.
 
     Returns:
-        The reading with its rows. Blank rows are passed over; a row with an unreadable amount or date has a problem.
+        The reading with its rows. Blank rows are passed over; a row without a link to a post (a total, a heading) or
+        with an unreadable amount received has a problem. Another unreadable cell is missed alone.
     """
     rules = conventions(reading.locale)
     rows: list[RevenueRow] = []
@@ -351,14 +368,15 @@ def parse_rows(
             continue
         texts = {name: str(column[index]) if index < len(column) else "" for name, column in formatted.items()}
         rows.append(_row(index + 1, values, texts, rules, notes))
-    return replace(reading, rows=tuple(rows), notes=(*notes, *_duplicates(rows)))
+    return replace(reading, rows=tuple(rows), notes=(*reading.notes, *notes, *_duplicates(rows)))
 
 
 def check_against(reading: RevenueReading, cached: RevenueReading | None) -> None:
     """Compares a reading with the last good one.
 
     Raises:
-        RevenueReadError: It has no rows where there were some, or a header is gone: it must not replace the other.
+        RevenueReadError: It has no rows, or none that can be read, where there were some, or a header is gone: it must
+            not replace the other.
     """
     if cached is None:
         return
@@ -367,6 +385,17 @@ def check_against(reading: RevenueReading, cached: RevenueReading | None) -> Non
         raise RevenueReadError(f"the header {' and '.join(gone)} is gone since the last reading: was it renamed?")
     if cached.rows and not reading.rows:
         raise RevenueReadError(f"the tab is empty, and there were {len(cached.rows)} rows at the last reading")
+    if cached.readable and not reading.readable:
+        raise RevenueReadError(
+            f"no readable row, and there were {len(cached.readable)} at the last reading ({reading.problems[0]})"
+        )
+
+
+def _fall(reading: RevenueReading, cached: RevenueReading | None) -> tuple[str, ...]:
+    """Says so where the total lost more than half since the last reading: somebody cleared or moved a column."""
+    if cached is None or 2 * reading.total >= cached.total:
+        return ()
+    return (f"the total fell from ${cached.total:,.2f} to ${reading.total:,.2f} since the last reading",)
 
 
 def write_cache(path: Path, reading: RevenueReading) -> None:
@@ -427,7 +456,10 @@ def read_seed(path: Path) -> RevenueReading:
         for name, place in places.items()
         if name not in FORMULA_COLUMNS
     }
-    return parse_rows(columns, columns, header_row, RevenueReading(SEED, None, "en_US", "Etc/GMT", tuple(columns), ()))
+    notes = tuple(ignored_columns(lines[header_row], places))
+    return parse_rows(
+        columns, columns, header_row, RevenueReading(SEED, None, "en_US", "Etc/GMT", tuple(columns), (), notes)
+    )
 
 
 def content_hash(reading: RevenueReading) -> str:
@@ -561,15 +593,23 @@ def _row(
 ) -> RevenueRow:
     problems: list[str] = []
 
-    def read(name: str, parse: Callable[[CellValue, Conventions], Any]) -> Any:
+    def side(name: str, parse: Callable[[CellValue, Conventions], Any]) -> Any:
+        # Unreadable, it is missed, but costs nobody the row's money.
         try:
             return parse(values.get(name), rules)
         except UnreadableError as error:
-            problems.append(f"{name}: {error}")
+            notes.append(f"row {sheet_row}: {name}: {error}")
             return None
 
     def amount(name: str) -> Decimal | None:
-        found = read(name, money)
+        if name in REQUIRED_COLUMNS:
+            try:
+                found = money(values.get(name), rules)
+            except UnreadableError as error:
+                problems.append(f"{name}: {error}")
+                return None
+        else:
+            found = side(name, money)
         if found is not None and found.sign not in ("", "$"):
             notes.append(f"row {sheet_row}: {name} is entered in {found.sign} and counted as it stands")
         return found.amount if found is not None else None
@@ -580,13 +620,7 @@ def _row(
         return shown.strip() or None
 
     def detail(name: str) -> float | None:
-        # What was noted on the side at detection: unreadable, it is missed, but costs nobody the row's money.
-        value = values.get(name)
-        try:
-            found = money(_AGE.sub("", value) if isinstance(value, str) else value, rules)
-        except UnreadableError as error:
-            notes.append(f"row {sheet_row}: {name}: {error}")
-            return None
+        found = side(name, lambda value, _: money(_AGE.sub("", value) if isinstance(value, str) else value, rules))
         return float(found.amount) if found is not None else None
 
     row = RevenueRow(
@@ -597,8 +631,8 @@ def _row(
         template_link=text("Template Link"),
         received=amount("Received ($)"),
         estimated=amount("Estimated ($)"),
-        us_eu3_installs=read("US & EU3 Installs", count),
-        row_installs=read("ROW Installs", count),
+        us_eu3_installs=side("US & EU3 Installs", count),
+        row_installs=side("ROW Installs", count),
         trend_description=text("Trend Description"),
         momentum_at_detection=detail("Momentum at Detection"),
         trigger_level=text("Trigger Level"),
@@ -606,10 +640,13 @@ def _row(
         market=text("Market"),
         ai_category=text("AI Category"),
         age_at_detection_hours=detail("Age at Detection"),
-        first_seen_on=read("Date First Seen", day),
+        first_seen_on=side("Date First Seen", day),
         notes=text("Notes"),
         tutorial_link=text(TUTORIAL_LINK),
     )
+    if not _POST_LINK.search(row.url or ""):
+        # Its money may be the sum of the rows above.
+        problems.insert(0, "no TikTok URL: not counted")
     return replace(row, problem="; ".join(problems)) if problems else row
 
 
@@ -651,6 +688,7 @@ def _normal(name: object) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
 
 
+_EXACT = {_normal(name): name for name in (*COLUMNS, TUTORIAL_LINK)}
 _NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
     _normal(name): TUTORIAL_LINK for name in (TUTORIAL_LINK, "tutorial")
 }

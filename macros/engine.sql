@@ -15,9 +15,24 @@
     make_timestamp(cast({{ seconds }} as bigint) * 1000000)
 {%- endmacro %}
 
-{# ISO text with or without an offset to a UTC timestamp, null where it is no time. #}
+{#
+  ISO text with or without an offset to a UTC timestamp, null where it is no time between 1990 and 2100. Without an
+  offset it is UTC: whatever the session's time zone, for a cast to a time with zone would ask that one.
+#}
 {% macro iso_to_timestamp(value) -%}
-    cast(try_cast({{ value }} as timestamptz) at time zone 'UTC' as timestamp)
+    {%- set offset = "'[ T][0-9:.,]+ *([+-])([0-9]{2}):?([0-9]{2})?$'" -%}
+    case
+        when regexp_matches({{ value }}, '^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}')
+            and try_cast({{ value }} as timestamp) between timestamp '1990-01-01' and timestamp '2100-01-01'
+            then try_cast({{ value }} as timestamp)
+                - to_minutes(cast(
+                    case when regexp_extract({{ value }}, {{ offset }}, 1) = '-' then -1 else 1 end
+                    * (
+                        60 * coalesce(try_cast(regexp_extract({{ value }}, {{ offset }}, 2) as integer), 0)
+                        + coalesce(try_cast(regexp_extract({{ value }}, {{ offset }}, 3) as integer), 0)
+                    ) as bigint
+                ))
+    end
 {%- endmacro %}
 
 {#
@@ -28,11 +43,11 @@
     case when regexp_matches({{ value }}, '{{ pattern }}') then regexp_extract({{ value }}, '{{ pattern }}', 1) end
 {%- endmacro %}
 
-{# Lower-case, non-empty, distinct entries of a list of text, in alphabetical order; never null. #}
-{% macro clean_list(values) -%}
+{# Lower-case, non-empty, distinct entries of a list of text without the signs around them, in alphabetical order; never null. #}
+{% macro clean_list(values, signs=' ') -%}
     coalesce(
         list_sort(list_distinct(list_filter(
-            list_transform({{ values }}, lambda entry: lower(trim(entry))), lambda entry: entry <> ''
+            list_transform({{ values }}, lambda entry: lower(trim(entry, '{{ signs }}'))), lambda entry: entry <> ''
         ))),
         cast([] as varchar[])
     )
@@ -51,6 +66,11 @@
 {# Day of the week, Monday 1 to Sunday 7. #}
 {% macro iso_weekday(value) -%}
     cast(extract(isodow from {{ value }}) as integer)
+{%- endmacro %}
+
+{# A handle as people type it, in small letters: without blanks and @, also out of a link to the profile. #}
+{% macro bare_handle(value) -%}
+    lower(regexp_replace(regexp_replace(trim({{ value }}), '^.*/@|^@+', ''), '[/?#].*$|^@+', ''))
 {%- endmacro %}
 
 {# The n-th highest or lowest value of a group, null where there are fewer. #}

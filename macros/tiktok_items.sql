@@ -1,77 +1,260 @@
 {#
-  One resolver for the shapes of TikTok items: nested keys, the dotted keys of an overview view, the slashed keys and
-  exploded arrays of a CSV export, and the names that sibling actors use. Payloads are parsed once into one struct.
-  Counts are read as text: some actors give numbers, some text, some "80.3K".
+  One resolver for the shapes of TikTok items. The names a fact may have stand in dbt_project.yml (vars: item_facts);
+  here is what is done with them. Payloads are parsed once into one struct of text, `item`; empty text is no value.
+  `ingest/items.py` renders these macros too, so that landing and staging have one idea of an item: they must give text
+  only, and use nothing of dbt but `var`.
 #}
-{% macro tiktok_item_structure() -%}
-{%- set text_keys = [
-    'id', 'aweme_id', 'videoId', 'type', 'webVideoUrl', 'url', 'share_url', 'postPage',
-    'text', 'desc', 'description', 'title', 'name', 'textLanguage',
-    'createTime', 'create_time', 'uploadedAt', 'createTimeISO', 'createdAt', 'uploadedAtFormatted',
-    'playCount', 'plays', 'views', 'diggCount', 'diggs', 'likes', 'likeCount', 'shareCount', 'shares',
-    'commentCount', 'comments', 'collectCount', 'saveCount', 'bookmarks', 'repostCount',
-    'authorUsername', 'authorId', 'authorNickname', 'musicId', 'musicTitle', 'musicAuthor',
-    'duration', 'durationMs', 'isAd', 'is_ads', 'isSponsored', 'isSlideshow', 'isPhotoPost', 'isPinned',
-    'locationCreated', 'location', 'region', 'input', 'searchQuery', 'inputSource', 'aigcLabelType', 'isAiGenerated',
-    'IsAigc', 'rank', 'videoCount', 'countryCode'
-] -%}
-{%- set nested = {
-    'authorMeta': ['name', 'id', 'nickName', 'fans', 'region'],
-    'musicMeta': ['musicId', 'musicName', 'musicAuthor', 'musicOriginal', 'playUrl'],
-    'videoMeta': ['duration'],
-    'searchHashtag': ['name'],
-    'searchMusic': ['musicTag', 'videos'],
-} -%}
-{%- set sibling = {
-    'author': ['unique_id', 'uid', 'nickname', 'follower_count', 'name', 'fans', 'region'],
-    'channel': ['username', 'id', 'name', 'followers'],
-    'statistics': ['play_count', 'digg_count', 'share_count', 'comment_count', 'collect_count', 'repost_count'],
-    'music': ['id_str', 'id', 'title', 'author', 'name', 'isOriginal', 'is_original'],
-    'song': ['id', 'title', 'artist'],
-    'video': ['duration'],
-    'cc_template_info': ['template_id'],
-    'aigc_info': ['aigc_label_type', 'created_by_ai'],
-} -%}
-{
-{%- for key in text_keys %}"{{ key }}": "VARCHAR", {% endfor %}
-{%- for parent, children in nested.items() %}
-"{{ parent }}": { {% for child in children %}"{{ child }}": "VARCHAR"{% if not loop.last %}, {% endif %}{% endfor %} },
-{%- for child in children %} "{{ parent }}.{{ child }}": "VARCHAR", "{{ parent }}/{{ child }}": "VARCHAR",{% endfor %}
-{%- endfor %}
-{%- for parent, children in sibling.items() %}
-"{{ parent }}": { {% for child in children %}"{{ child }}": "VARCHAR"{% if not loop.last %}, {% endif %}{% endfor %} },
-{%- endfor %}
-{%- for index in range(30) %} "hashtags/{{ index }}/name": "VARCHAR",{% endfor %}
-{%- for index in range(4) %} "effectStickers/{{ index }}/name": "VARCHAR",{% endfor %}
-"hashtags": ["JSON"], "cha_list": [{"cha_name": "VARCHAR"}],
-"effectStickers": ["JSON"],
-"anchors": [{"component_key": "VARCHAR", "log_extra": "VARCHAR"}]
-}
+
+{# Keys that hold an object in which facts stand, between commas. #}
+{% macro tiktok_parents() -%}
+    ,
+    {%- for paths in var('item_facts').values() -%}
+    {%- for path in paths if '.' in path -%}{{ path.split('.')[0] }},{%- endfor -%}
+    {%- endfor -%}
 {%- endmacro %}
 
-{# The three spellings of a nested key of the clockworks family. #}
-{% macro tiktok_nested(parent, child) -%}
-    item."{{ parent }}"."{{ child }}", item."{{ parent }}.{{ child }}", item."{{ parent }}/{{ child }}"
-{%- endmacro %}
-
-{# A count: an integer, integer text, or text such as 80.3K, 2044.8B. Negative or unreadable counts are not given. #}
-{% macro tiktok_count(value) -%}
+{#
+  A payload whose flattened keys have points: `authorMeta/name` and `authorMeta_name` become `authorMeta.name`. Most
+  payloads are nested, which one look for the best-known object tells.
+#}
+{% macro tiktok_payload(payload) -%}
+    {%- set parents = tiktok_parents().split(',') | select | unique(case_sensitive=true) | join('|') -%}
+    {%- set keys = '"(?:(' ~ parents ~ ')/|(' ~ var('item_underscored') | join('|') ~ ')_)([A-Za-z0-9_]+)":' -%}
     case
-        when try_cast({{ value }} as bigint) >= 0 then try_cast({{ value }} as bigint)
-        when regexp_matches({{ value }}, '^[0-9.]+ *[kKmMbB]$')
-            then cast(round(
-                try_cast(regexp_extract({{ value }}, '^([0-9.]+)', 1) as double)
-                * case upper(right({{ value }}, 1)) when 'K' then 1e3 when 'M' then 1e6 else 1e9 end
+        when not contains({{ payload }}, '"authorMeta":') and regexp_matches({{ payload }}, '{{ keys }}')
+            then regexp_replace({{ payload }}, '{{ keys }}', '"\1\2.\3":', 'g')
+        else {{ payload }}
+    end
+{%- endmacro %}
+
+{# The struct that a payload is parsed into; with a list of facts only what these need. #}
+{% macro tiktok_item_structure(facts=none) -%}
+    {%- set flat = [] -%}
+    {%- set nested = {} -%}
+    {%- set parents = tiktok_parents() -%}
+    {%- for fact, paths in var('item_facts').items() if facts is none or fact in facts -%}
+    {%- for path in paths -%}
+    {%- if '.' in path -%}
+    {%- set parent, child = path.split('.') -%}
+    {%- set _ = nested.setdefault(parent, {}).update({child: none}) -%}
+    {%- set _ = flat.append(path) -%}
+    {%- elif (',' ~ path ~ ',') not in parents -%}
+    {%- set _ = flat.append(path) -%}
+    {%- endif -%}
+    {%- endfor -%}
+    {%- endfor -%}
+    {%- if facts is none -%}
+    {%- set _ = flat.extend(var('item_hashtag_lists')) -%}
+    {%- set _ = flat.append('effectStickers') -%}
+    {%- endif -%}
+    {
+    {%- for key in flat | unique(case_sensitive=true) %}"{{ key }}": "VARCHAR", {% endfor %}
+    {%- for parent, children in nested.items() %}"{{ parent }}": {
+    {%- for child in children %}"{{ child }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor %} }, {% endfor -%}
+    "anchors": [{"component_key": "VARCHAR", "log_extra": "VARCHAR"}]}
+{%- endmacro %}
+
+{# The places of a fact in an item, the best first, each within `before` and `after`. #}
+{% macro tiktok_places(fact, before='', after='') -%}
+    {%- set parents = tiktok_parents() -%}
+    {%- for path in var('item_facts')[fact] -%}
+    {{ ', ' if not loop.first }}
+    {%- if '.' in path -%}
+    {%- set parent, child = path.split('.') -%}
+    {{ before }}item."{{ parent }}"."{{ child }}"{{ after }}, {{ before }}item."{{ path }}"{{ after }}
+    {%- elif (',' ~ path ~ ',') in parents -%}
+    {{ before }}case
+        when json_type(payload, '$."{{ path }}"') = 'VARCHAR' then payload ->> '$."{{ path }}"'
+    end{{ after }}
+    {%- else -%}
+    {{ before }}item."{{ path }}"{{ after }}
+    {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# A fact of an item as text, null where it is not given. #}
+{% macro tiktok_fact(fact) -%}
+    coalesce({{ tiktok_places(fact, "nullif(trim(", "), '')") }})
+{%- endmacro %}
+
+{# The id in a link to a post; null where no link of the item has one. #}
+{% macro tiktok_link_id() -%}
+    coalesce({{ tiktok_places('video_url', "nullif(regexp_extract(", ", '/(?:video|photo|v)/([0-9]+)', 1), '')") }})
+{%- endmacro %}
+
+{# An id as it is given, without what a spreadsheet has around it so that it stays text. #}
+{% macro tiktok_bare_id(value) -%}
+    nullif(trim({{ value }}, ' =''"'), '')
+{%- endmacro %}
+
+{# An id that a spreadsheet or a float parser made a decimal number of: its last digits are gone. #}
+{% macro tiktok_is_decimal(value) -%}
+    regexp_full_match({{ value }}, '[0-9]+([.,][0-9]+([eE][+]?[0-9]+)?|[eE][+]?[0-9]+)')
+{%- endmacro %}
+
+{# A sound's id; 0 and -1 stand for none. #}
+{% macro tiktok_music_id(value) -%}
+    case
+        when {{ value }} not in ('0', '-1') and not {{ tiktok_is_decimal(value) }} then {{ tiktok_bare_id(value) }}
+    end
+{%- endmacro %}
+
+{# What is left of text that stands for a count, once blanks, thousands' apostrophes and words about it are taken away. #}
+{% macro tiktok_count_core(value) -%}
+    regexp_replace(
+        regexp_replace(lower({{ value }}), '[\s\x{00a0}\x{2009}\x{202f}_''’]|[+]\s*$', '', 'g'),
+        '(views?|plays?|likes?|shares?|comments?|saves?|followers?|fans|[.])$', ''
+    )
+{%- endmacro %}
+
+{#
+  A count: digits, digits in groups of three, or a shortened number such as 80.3K, 2044.8B, 1万. Null where nothing is
+  given, where it cannot be read, and where it cannot be true. Groups of exactly three are thousands, whatever the sign
+  between them: nobody writes a third of a view.
+#}
+{% macro tiktok_count(value, fact) -%}
+    {%- set highest = 'cast(' ~ var('item_count_bounds')[fact] ~ ' as bigint)' -%}
+    {%- set core = tiktok_count_core(value) -%}
+    case
+        when regexp_full_match({{ value }}, '[0-9]{1,18}')
+            then case when try_cast({{ value }} as bigint) <= {{ highest }} then try_cast({{ value }} as bigint) end
+        when {{ value }} is not null
+            then case
+                when regexp_full_match({{ core }}, '[0-9]{1,18}([.,]0{1,2})?')
+                    and try_cast(regexp_extract({{ core }}, '^[0-9]+') as bigint) <= {{ highest }}
+                    then try_cast(regexp_extract({{ core }}, '^[0-9]+') as bigint)
+                when regexp_full_match(
+                    {{ core }}, '[0-9]{1,3}((,[0-9]{3}){1,5}|([.][0-9]{3}){1,5})|[0-9]{1,2}(,[0-9]{2}){1,5},[0-9]{3}'
+                )
+                    and try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as hugeint) <= {{ highest }}
+                    then try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as bigint)
+                when regexp_full_match({{ core }}, '[0-9]([.][0-9]{1,15})?e[+]?[0-9]{1,2}')
+                    and try_cast({{ core }} as double) <= {{ highest }}
+                    then try_cast(round(try_cast({{ core }} as double)) as bigint)
+                when {{ tiktok_shortened(core) }} <= {{ highest }}
+                    then try_cast(round({{ tiktok_shortened(core) }}) as bigint)
+            end
+    end
+{%- endmacro %}
+
+{# A shortened number: at most three digits behind a point, two behind a comma, and a word that is known. #}
+{% macro tiktok_shortened(core) -%}
+    case
+        when regexp_full_match({{ core }}, '([0-9]{1,9}([.][0-9]{1,3}|,[0-9]{1,2})?)[^0-9.,]{1,9}')
+            then try_cast(replace(regexp_extract({{ core }}, '^[0-9.,]+'), ',', '.') as double)
+                * {{ tiktok_unit(core) }}
+    end
+{%- endmacro %}
+
+{% macro tiktok_unit(core) -%}
+    map {
+    {%- for word, times in var('item_count_units').items() -%}
+    '{{ word }}': {{ times }}{{ ', ' if not loop.last }}
+    {%- endfor -%}
+    }[regexp_extract({{ core }}, '[^0-9.,]+$')]
+{%- endmacro %}
+
+{# Step between neighbouring values that shortened text can say: 1.1K is told in hundreds. Null for plain numbers. #}
+{% macro tiktok_text_step(value) -%}
+    {%- set core = tiktok_count_core(value) -%}
+    case
+        when {{ value }} is null or regexp_full_match({{ value }}, '[0-9]+') then null
+        when {{ tiktok_shortened(core) }} is not null
+            then cast(greatest(
+                {{ tiktok_unit(core) }}
+                / power(10, length(regexp_extract({{ core }}, '^[0-9]+[.,]([0-9]+)', 1))), 1
             ) as bigint)
     end
 {%- endmacro %}
 
+{# Whether text stands where a count should, and is none that can be believed. #}
+{% macro tiktok_count_is_odd(value, count) -%}
+    (
+        {{ value }} is not null
+        and {{ count }} is null
+        and lower({{ value }}) not in (
+        {%- for word in var('item_no_value') -%}'{{ word }}'{{ ', ' if not loop.last }}{%- endfor -%}
+        )
+    )
+{%- endmacro %}
+
 {# Step between neighbouring values that the source can tell apart, where it rounds as TikTok's web pages do. #}
-{% macro tiktok_resolution(count_column, is_rounded) -%}
+{% macro tiktok_resolution(count_column, is_rounded, text_step) -%}
     case
         when {{ count_column }} is null then null
+        when {{ text_step }} is not null then {{ text_step }}
         when not {{ is_rounded }} or {{ count_column }} < 10000 then 1
         when {{ count_column }} < 1000000 then 100
         else 100000
+    end
+{%- endmacro %}
+
+{# Seconds, milli-, micro- or nanoseconds since 1970 as a time: the number's size says which. Null outside of them. #}
+{% macro tiktok_epoch(value) -%}
+    {%- set number = 'abs(try_cast(' ~ value ~ ' as double))' -%}
+    case
+        when try_cast({{ value }} as double) between 1e8 and 1e20
+            then make_timestamp(try_cast(
+                try_cast({{ value }} as double)
+                * case
+                    when {{ number }} < 1e11 then 1e6
+                    when {{ number }} < 1e14 then 1e3
+                    when {{ number }} < 1e17 then 1
+                    else 1e-3
+                end as bigint
+            ))
+    end
+{%- endmacro %}
+
+{# Entries of a list of objects, of names, or of text that holds one of them; null where there is none. #}
+{% macro tiktok_list(value, names) -%}
+    case
+        when {{ value }} is null or {{ value }} = '' then null
+        when starts_with({{ value }}, '[{')
+            and not regexp_matches({{ value }}, '[}] *, *"') and json_valid({{ value }})
+            then list_transform(
+                json_transform({{ value }}, '[{
+                {%- for name in names %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%}
+                }]'),
+                lambda entry: coalesce(
+                {%- for name in names -%}nullif(entry."{{ name }}", '')
+                {{- ', ' if not loop.last }}{%- endfor -%}
+                )
+            )
+        when starts_with({{ value }}, '[') and json_valid({{ value }})
+            then list_transform(
+                json_transform({{ value }}, '["JSON"]'),
+                lambda entry: coalesce(
+                {%- for name in names -%}nullif(entry ->> '$.{{ name }}', ''), {% endfor -%}
+                case when json_type(entry) = 'VARCHAR' then entry ->> '$' end)
+            )
+        -- As Python prints a list.
+        when regexp_matches({{ value }}, '^[[{].*''({{ names | join('|') }})'': *''')
+            then regexp_extract_all({{ value }}, '''(?:{{ names | join('|') }})'': *''([^'']*)''', 1)
+        else regexp_extract_all({{ value }}, '[^\s,;|#＃''"\[\]{}]+')
+    end
+{%- endmacro %}
+
+{# Entries of a list that a flattened export has in columns of their own: `hashtags/0/name`, `hashtags_1_name`. #}
+{% macro tiktok_columns(key, names) -%}
+    {%- set pattern = '"' ~ key ~ '[/._][0-9]+(?:[/._](?:' ~ names | join('|') ~ '))?": ?("(?:[^"\\\\]|\\\\.)*")' -%}
+    case
+        when item."{{ key }}" is null and regexp_matches(payload, '"{{ key }}[/._][0-9]')
+            then list_transform(
+                regexp_extract_all(payload, '{{ pattern }}', 1), lambda entry: try_cast(entry as json) ->> '$'
+            )
+    end
+{%- endmacro %}
+
+{# What a caption calls by #; a sign behind / or & belongs to a link or to broken HTML. #}
+{% macro tiktok_caption_tags(caption) -%}
+    case
+        when contains({{ caption }}, '#') or contains({{ caption }}, '＃')
+            then list_filter(
+                regexp_extract_all(
+                    regexp_replace({{ caption }}, '[/&][#＃]', ' ', 'g'), '[#＃]([\p{L}\p{N}\p{M}_]+)', 1
+                ),
+                lambda tag: regexp_matches(tag, '[\p{L}]')
+            )
     end
 {%- endmacro %}

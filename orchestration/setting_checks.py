@@ -52,6 +52,8 @@ EXPECTED = {
     "DELIVER_SAMPLE": "true or false",
     "DAGSTER_POSTGRES_URL": "postgresql://user:password@host:5432/database of a server that is reachable",
     "RUN_HISTORY_DAYS": "a whole number of days from 1 on, such as 90",
+    "FEED_MAX_MB": "a whole number of megabytes above 0, such as 2048",
+    "FEED_MAX_EXPANSION": "a whole number above 0, such as 200",
     "OUTPUT_DIR": "a directory that can be written",
     "CACHE_DIR": "a directory that can be written",
 }

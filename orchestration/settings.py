@@ -74,6 +74,8 @@ class Settings(BaseSettings):
         retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
+        feed_max_mb: A feed file larger than that, or larger once it is unpacked, is refused.
+        feed_max_expansion: How many times its size a compressed feed may grow, beyond 64 MiB.
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         dagster_postgres_url: Database in which Dagster keeps runs, events and schedules, instead of files of the home.
         run_history_days: How many days a run stays in Dagster's history; what it made stays longer.
@@ -97,6 +99,9 @@ class Settings(BaseSettings):
     apify_run_timeout_minutes: Number = Field(default=120.0, gt=0)
     apify_item_floor: int = Field(default=20, ge=0)
     task_ids: dict[str, TaskId] = Field(default_factory=dict)
+
+    feed_max_mb: int = Field(default=2048, gt=0)
+    feed_max_expansion: int = Field(default=200, gt=0)
 
     google_client_id: Annotated[str, AfterValidator(checks.word)] | None = None
     google_client_secret: Token | None = None

@@ -385,7 +385,8 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     """
     version = {} if read_only else {"storage_compatibility_version": PRIVATE_FILE_VERSION}
     connection = duckdb.connect(str(path), read_only=read_only, config=CONNECTION_CONFIG | version)
-    connection.execute("set TimeZone = 'UTC'")
+    # Global: settings of a session do not reach its cursors, on which the models run.
+    connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set max_vacuum_tasks = 0")
     connection.execute(f"set block_allocator_memory = '{BLOCK_MEMORY_GIB}GiB'")

@@ -42,7 +42,7 @@ sightings as (
 accounts as (
 
     select
-        lower(handle) as account,
+        {{ bare_handle('handle') }} as account,
         market as home_market
     from {{ ref('accounts') }}
 

@@ -13,7 +13,7 @@ batch as (
 
 accounts as (
 
-    select lower(handle) as handle
+    select {{ bare_handle('handle') }} as handle
     from {{ ref('accounts') }}
 
 ),

@@ -11,7 +11,7 @@ batch as (
 accounts as (
 
     select
-        lower(handle) as account,
+        {{ bare_handle('handle') }} as account,
         role,
         market
     from {{ ref('accounts') }}

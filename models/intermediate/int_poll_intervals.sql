@@ -12,6 +12,7 @@ recent as (
     where
         reading_date >= {{ window_start(ref('int_as_of'), 4) }}
         and plays is not null
+        and coalesce(is_believed, true)
 
 ),
 
@@ -102,7 +103,8 @@ measured as (
         -- Missing is not zero, and a feed in which nobody was ever shared does not count shares.
         coalesce(max(shares) over (partition by market, observed_at) > 0, false) as feed_gives_shares
     from paired
-    where reading_number = 1 or counted_before_at is not null
+    -- Below what was counted before a new level begins: what lies between the two is no gain.
+    where reading_number = 1 or plays >= plays_before
 
 )
 

@@ -14,7 +14,7 @@ batch as (
 accounts as (
 
     select
-        lower(handle) as handle,
+        {{ bare_handle('handle') }} as handle,
         role
     from {{ ref('accounts') }}
 

@@ -140,6 +140,8 @@ expected as (
         metrics.video_id,
         metrics.age_hours,
         metrics.is_stale,
+        metrics.oddities,
+        coalesce(metrics.is_believed, true) as is_believed,
         metrics.action_window as classic_action_window,
         metrics.trajectory as classic_trajectory,
         metrics.recommended_variants as classic_recommended_variants,
@@ -162,14 +164,14 @@ expected as (
         exp(power(least(horizons.log_spread, {{ var('decision_maximum_spread') }}), 2) / 2) as mean_over_p50,
         -- What is gained while the template is being made is out of reach.
         case
-            when horizons.gain is not null
+            when horizons.gain is not null and coalesce(metrics.is_believed, true)
                 then
                     greatest(
                         horizons.gain - coalesce(horizons.gain_24h, 0) * least({{ production }} / 24.0, 1), 0
                     )
         end as gain_p50,
         case
-            when horizons.gain_p10 is not null
+            when horizons.gain_p10 is not null and coalesce(metrics.is_believed, true)
                 then
                     greatest(
                         horizons.gain_p10 - coalesce(horizons.gain_24h, 0) * least({{ production }} / 24.0, 1), 0
@@ -357,6 +359,7 @@ explained as (
             else 0
         end as measured_recommended_variants,
         case
+            when not is_believed then 'not believed: ' || array_to_string(oddities, ', ')
             when gain_p50 is null then 'no forecast: the feed gives no plays'
             else
                 'gain to come in {{ horizon }} h: ' || cast(round(gain_expected) as bigint)
@@ -372,6 +375,7 @@ explained as (
                 || case when trend_creators = 1 then ' creator today' else ' creators today' end
         end as measured_reasons,
         case
+            when not is_believed then 'a reading that can be believed'
             when gain_p50 is null then 'a reading with plays'
             when window_left_hours < {{ production }}
                 then

@@ -142,7 +142,8 @@ labelled as (
         end as status_measured,
         case
             when
-                age_hours <= {{ var('fresh_age_hours') }}
+                coalesce(is_believed, true)
+                and age_hours <= {{ var('fresh_age_hours') }}
                 and shares_per_hour >= {{ var('build_now_shares_per_hour') }}
                 and views_per_hour >= {{ var('build_now_views_per_hour') }}
                 then 'BUILD NOW'
@@ -158,6 +159,8 @@ labelled as (
         end as trajectory,
         case
             when age_hours > 60 then '⚠️ WINDOW CLOSING'
+            -- Neither built nor given up: what it rests on is not believed.
+            when not coalesce(is_believed, true) then '🟢 MONITOR'
             when velocity is null and momentum_score >= 3000 and age_hours <= 24 then '🔴 ACT NOW'
             when velocity is null and momentum_score >= 2000 and age_hours <= 36 then '🟠 6-12H'
             when velocity is null and momentum_score >= 1000 and age_hours <= 48 then '🟡 12-24H'
@@ -219,18 +222,21 @@ triggered as (
     select
         *,
         case
+            when not coalesce(is_believed, true) then 'NONE'
             {% for rule, level, reason in rules -%}
             when {{ rule }} then '{{ actions[level] }}'
             {% endfor -%}
             else 'NONE'
         end as tutorial_trigger,
         case
+            when not coalesce(is_believed, true) then 'NONE'
             {% for rule, level, reason in rules -%}
             when {{ rule }} then '{{ urgencies[level] }}'
             {% endfor -%}
             else 'NONE'
         end as urgency,
         case
+            when not coalesce(is_believed, true) then 'not believed: ' || array_to_string(oddities, ', ')
             {% for rule, level, reason in rules -%}
             when {{ rule }} then {{ reason }}
             {% endfor -%}

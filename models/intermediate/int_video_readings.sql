@@ -68,6 +68,61 @@ appearances as (
 
 ),
 
+stepped as (
+
+    select
+        *,
+        lag(plays) over seen as plays_before,
+        max(plays) over (
+            partition by market, video_id
+            order by observed_at
+            rows between unbounded preceding and 2 preceding
+        ) as highest_earlier_plays
+    from appearances
+    window seen as (partition by market, video_id order by observed_at)
+
+),
+
+compared_with_peak as (
+
+    -- Two readings in a row that lie clearly below what was seen before, and of which the second goes on where the first
+    -- was: the high one was wrong, or the platform took counts away. One alone, or two equal ones, may be an older copy.
+    select
+        *,
+        coalesce(
+            plays < (1 - {{ var('score_count_noise') }}) * highest_earlier_plays
+            and plays_before < (1 - {{ var('score_count_noise') }}) * highest_earlier_plays
+            and plays > plays_before
+            and plays <= {{ var('new_level_growth') }} * plays_before,
+            false
+        ) as is_below
+    from stepped
+
+),
+
+begun as (
+
+    select
+        *,
+        is_below and not coalesce(lag(is_below) over (partition by market, video_id order by observed_at), false)
+            as is_new_level
+    from compared_with_peak
+
+),
+
+leveled as (
+
+    select
+        *,
+        sum(case when is_new_level then 1 else 0 end) over (
+            partition by market, video_id
+            order by observed_at
+            rows between unbounded preceding and current row
+        ) as level_number
+    from begun
+
+),
+
 preceded as (
 
     select
@@ -79,11 +134,11 @@ preceded as (
         max(shares) over before as highest_shares,
         max(comments) over before as highest_comments,
         max(saves) over before as highest_saves
-    from appearances
+    from leveled
     window
         seen as (partition by market, video_id order by observed_at),
         before as (
-            partition by market, video_id
+            partition by market, video_id, level_number
             order by observed_at
             rows between unbounded preceding and 1 preceding
         )
@@ -148,7 +203,8 @@ sightings as (
 
 readings as (
 
-    -- Counters only rise: a lower count stays in staging and is lifted to the highest one so far here.
+    -- Counters only rise: a lower count stays in staging and is lifted to the highest one so far of its level here. A new
+    -- level begins without a step: what lies between it and the old one is no gain.
     select
         numbered.market,
         numbered.video_id,
@@ -162,13 +218,22 @@ readings as (
         numbered.likes_resolution,
         numbered.shares_resolution,
         numbered.posted_at_disagrees,
+        numbered.oddities,
+        numbered.is_believed,
+        numbered.is_new_level,
         sightings.last_seen_at,
         sightings.times_seen,
         max(sightings.last_load_id) over (partition by numbered.market, numbered.video_id) as last_load_id,
         case
             when numbered.posted_at is null then 'first_seen' else numbered.posted_at_source
         end as posted_at_source,
-        coalesce(numbered.posted_at, min(numbered.observed_at) over so_far) as posted_at,
+        coalesce(
+            numbered.posted_at,
+            min(numbered.observed_at) over (
+                partition by numbered.market, numbered.video_id
+                order by numbered.observed_at
+            )
+        ) as posted_at,
         numbered.posted_at is null as age_is_lower_bound,
         max(numbered.plays) over so_far as plays,
         max(numbered.likes) over so_far as likes,
@@ -180,7 +245,7 @@ readings as (
         max(numbered.likes) over until_before as previous_likes,
         max(numbered.shares) over until_before as previous_shares,
         lag(numbered.observed_at) over (
-            partition by numbered.market, numbered.video_id
+            partition by numbered.market, numbered.video_id, numbered.level_number
             order by numbered.observed_at
         ) as previous_observed_at,
         sightings.regressed_at,
@@ -194,12 +259,12 @@ readings as (
     where numbered.is_distinct
     window
         so_far as (
-            partition by numbered.market, numbered.video_id
+            partition by numbered.market, numbered.video_id, numbered.level_number
             order by numbered.observed_at
             rows between unbounded preceding and current row
         ),
         until_before as (
-            partition by numbered.market, numbered.video_id
+            partition by numbered.market, numbered.video_id, numbered.level_number
             order by numbered.observed_at
             rows between unbounded preceding and 1 preceding
         )
@@ -323,7 +388,10 @@ select
     day_trends.previous_velocity,
     chained.load_id,
     chained.item_index,
-    chained.last_load_id
+    chained.last_load_id,
+    chained.oddities,
+    chained.is_believed,
+    chained.is_new_level
 from chained
 inner join day_trends
     on

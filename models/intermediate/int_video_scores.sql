@@ -204,19 +204,17 @@ held as (
 
 blended as (
 
-    -- A part that is not known (no counts given, no earlier pace) leaves its weight to the others.
+    -- A part that is not known (no counts given, no earlier pace) counts as the middle: left to the others, its weight
+    -- would lift a video of which little is known above its equals.
+    {%- set weights = [] %}
+    {%- for part in parts %}{% do weights.append(var('score_weight_' ~ part)) %}{% endfor %}
     select
         *,
         (
             {%- for part in parts %}
             {% if not loop.first %}+ {% endif %}{{ var('score_weight_' ~ part) }} * coalesce({{ part }}_z, 0)
             {%- endfor %}
-        ) / nullif(
-            {%- for part in parts %}
-            {% if not loop.first %}+ {% endif %}case when {{ part }}_z is null then 0 else {{ var('score_weight_' ~ part) }} end
-            {%- endfor %},
-            0
-        ) as blend,
+        ) / ({{ weights | join(' + ') }}) as blend,
         greatest(usable_intervals, {{ var('score_single_reading_intervals') }})
         / (greatest(usable_intervals, {{ var('score_single_reading_intervals') }}) + {{ var('score_shrinkage') }})
         as trust

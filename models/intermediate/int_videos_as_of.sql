@@ -115,7 +115,10 @@ select
         when own.reading_date < latest.reading_date
             then (own.momentum_score - own.previous_day_momentum) / own.previous_day_gap_days
         else own.previous_velocity
-    end as previous_velocity
+    end as previous_velocity,
+    latest.oddities,
+    coalesce(latest.is_believed, true) as is_believed,
+    coalesce(latest.is_new_level, false) as is_new_level
 from own_current as own
 inner join latest
     on

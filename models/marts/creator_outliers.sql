@@ -35,7 +35,7 @@ trend_keys as (
 accounts as (
 
     select
-        lower(handle) as handle,
+        {{ bare_handle('handle') }} as handle,
         role
     from {{ ref('accounts') }}
 

@@ -58,6 +58,10 @@ fed as (
         count(*) filter (where loads.status = 'repeat') as repeated_feeds,
         count(*) filter (where loads.status = 'unreadable') as unreadable_files,
         max_by(loads.reason, loads.load_id) filter (where loads.status = 'missing') as failure,
+        max_by(loads.reason, loads.load_id) filter (where loads.status = 'unreadable') as unreadable_reason,
+        max_by(loads.reason, loads.load_id) filter (where loads.quarantined_count > 0 and loads.status <> 'unreadable')
+            as rejection,
+        coalesce(sum(loads.quarantined_count) filter (where loads.status <> 'unreadable'), 0) as rejected_items,
         coalesce(sum(loads.item_count), 0) as items,
         coalesce(sum(loads.quarantined_count), 0) as quarantined_items,
         max(loads.observed_at) filter (where loads.status in ('landed', 'repeat')) as last_observed_at
@@ -142,10 +146,20 @@ select
     dataset_ids,
     case
         when is_missing and failure is not null then failure
+        -- What came and could not be used is no silence.
+        when is_missing and rejected_items > 0
+            then
+                cast(rejected_items as bigint) || ' of ' || cast(rejected_items as bigint) || ' items rejected: '
+                || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection, 'see raw.quarantine')
+        when is_missing and unreadable_files > 0 then 'the feed could not be read: ' || unreadable_reason
         when is_missing and kind = 'music' then 'no music feed: sounds are taken from the video feeds'
         when is_missing then 'no feed this day: the market is missing'
         when is_stale then 'every feed repeats data that was known before: nothing new was observed'
         when unreadable_files > 0 then unreadable_files || ' files could not be read'
+        when rejected_items > 0 and rejection is not null
+            then
+                cast(rejected_items as bigint) || ' of ' || cast(items + rejected_items as bigint)
+                || ' items rejected: ' || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection, 'see raw.quarantine')
         when quarantined_items > 0 then quarantined_items || ' items are in quarantine'
         else 'ok'
     end as message

@@ -38,7 +38,10 @@ select
     live_momentum,
     load_id,
     item_index,
-    last_load_id
+    last_load_id,
+    is_believed,
+    array_to_string(oddities, ', ') as oddities,
+    is_new_level
 from {{ ref('int_video_readings') }}
 {% if is_incremental() %}
 where last_load_id > (select coalesce(max(last_load_id), 0) from {{ this }})

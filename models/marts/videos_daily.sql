@@ -18,7 +18,7 @@ attributes as (
 accounts as (
 
     select
-        lower(handle) as handle,
+        {{ bare_handle('handle') }} as handle,
         role
     from {{ ref('accounts') }}
 
@@ -146,7 +146,10 @@ select
     attributes.music_name,
     metrics.feed_rank,
     attributes.load_id,
-    attributes.item_index
+    attributes.item_index,
+    metrics.is_believed,
+    array_to_string(metrics.oddities, ', ') as oddities,
+    metrics.is_new_level
 from metrics
 inner join attributes
     on

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from ingest import facts, landing, revenue, seasonal
+from ingest import facts, landing, readers, revenue, seasonal
 from orchestration import feeds, plots, progress, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
@@ -149,8 +149,11 @@ def raw_feeds(
     # where our clock is behind Apify's.
     now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
     calendar = feeds.seasonal_calendar()
+    limits = readers.Limits(settings.feed_max_mb * 1024**2, settings.feed_max_expansion)
     with facts.writer(place) as connection, progress.stage("landing", len(offered.feeds), "files") as shown:
-        report = landing.land(connection, offered.feeds, offered.refusals, source=offered.name, progress=shown.update)
+        report = landing.land(
+            connection, offered.feeds, offered.refusals, source=offered.name, limits=limits, progress=shown.update
+        )
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
         seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)

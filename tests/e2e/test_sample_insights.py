@@ -586,13 +586,14 @@ def test_tracker_keeps_what_was_entered(home: Store) -> None:
     # The blank row is no row; fifty empty ones with formulas follow.
     assert len(rows) == 59 + 6 + 50
     odd = rows[59:65]
-    assert [row[3] for row in odd] == ["n/a", 1234.5, -5, 2500, "12", None]
-    assert [row[19] for row in odd] == ["no", "yes", "yes", "yes", "no", "yes"]
+    assert [row[3] for row in odd] == ["n/a", 1234.5, -5, 2500, 12, None]
+    assert [row[19] for row in odd] == ["no", "yes", "yes", "yes", "yes", "no"]
     assert [row[9] for row in odd] == [None, None, None, "✅ CAP", None, None]
     assert odd[0][21] == "Received ($): 'n/a' is no amount"
     assert odd[4][17] == "some day"
     assert odd[2][22] == 62, "the first row with that link"
     assert odd[5][12] == "=1+1"
+    assert odd[5][21] == "no TikTok URL: not counted"
     formulas = workbook(path_of(home, "US"))["REVENUE_TRACKER"]
     assert [formulas.cell(row=116, column=column).data_type for column in (8, 9, 10)] == ["f", "f", "f"]
     assert formulas["M66"].data_type == "s"
@@ -716,8 +717,9 @@ def test_every_place_says_where_revenue_comes_from(home: Store) -> None:
     dashboard = workbook(path_of(home, "UK"))["DASHBOARD"]["A2"].value
     for text in (told["Revenue"], summary, payload["revenue"], dashboard):
         assert line in text
-        assert "63 rows, $33,936.09 received" in text
+        assert "63 rows, $33,948.09 received" in text
         assert "row 61: Received ($): 'n/a' is no amount" in text
+        assert "row 67: no TikTok URL: not counted" in text
     assert "precision@20" in told["Forecasts"]
 
 

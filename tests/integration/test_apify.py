@@ -44,7 +44,13 @@ class Ledger:
 
 def items(count: int, text: str = "caption") -> list[dict[str, Any]]:
     return [
-        {"id": str(7_399_000_000_000_000_000 + n), "text": f"{text} {n} \u2028 é\n\U0001f600"} for n in range(count)
+        {
+            "id": str(7_399_000_000_000_000_001 + n),
+            "text": f"{text} {n} \u2028 é\n\U0001f600",
+            "playCount": 1000 + n,
+            "musicMeta": {"musicId": str(6_900_000_000_000_000_001 + n)},
+        }
+        for n in range(count)
     ]
 
 

@@ -22,7 +22,10 @@ from tests.support import PROJECT, published, trends, video, write_feed
 from warehouse.store import Store
 
 DAY = "2026-03-10"
-CHECKS = ("feed_rows", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill", "alert_pace")
+CHECKS = (
+    "feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill",
+    "alert_pace",
+)  # fmt: skip
 
 Find = Callable[[str], list[tuple[Any, ...]]]
 
@@ -55,15 +58,19 @@ def relation(connection: duckdb.DuckDBPyConnection, name: str, columns: str, val
     )
 
 
-HEALTH = "as_of_date, market, kind, is_missing, is_stale, items, distinct_videos"
+HEALTH = (
+    "as_of_date, market, kind, is_missing, is_stale, items, distinct_videos, quarantined_items,"
+    " unreadable_files, message"
+)
 SCORES = "as_of_date, market, horizon_hours, model, is_baseline, n, absolute_error, actual_gain"
 
 
-def health(*videos: int, market: str = "US", is_stale: bool = False) -> str:
-    """Rows of source_health: distinct videos of the days that end with `DAY`."""
+def health(*videos: int, market: str = "US", is_stale: bool = False, rejected: int = 0, unreadable: int = 0) -> str:
+    """Rows of source_health: distinct videos of the days that end with `DAY`, which has items that were rejected."""
     last = date.fromisoformat(DAY).toordinal()
     return ", ".join(
-        f"('{date.fromordinal(last - ago)}', '{market}', 'videos', false, {is_stale and ago == 0}, {count}, {count})"
+        f"('{date.fromordinal(last - ago)}', '{market}', 'videos', {count == 0}, {is_stale and ago == 0}, {count},"
+        f" {count}, {rejected + unreadable if ago == 0 else 0}, {unreadable if ago == 0 else 0}, 'told')"
         for ago, count in enumerate(reversed(videos))
     )
 
@@ -90,6 +97,16 @@ CASES = {
         "feed_rows", "source_health", HEALTH, health(100, 90, 110, 19), "US: 19 videos, 100 are usual",
     ),
     "feed_rows: too few days": ("feed_rows", "source_health", HEALTH, health(100, 90, 5), None),
+    "feed_rows: none of use, on the first day too": (
+        "feed_rows", "source_health", HEALTH, health(0, rejected=30), "US: 0 videos, told",
+    ),
+    "feed_rows: no feed came": ("feed_rows", "source_health", HEALTH, health(100, 90, 110, 0), None),
+    "feed_rows: a file that is no feed": ("feed_rows", "source_health", HEALTH, health(0, unreadable=1), None),
+    "rejected_items: a fifth": ("rejected_items", "source_health", HEALTH, health(80, rejected=20), None),
+    "rejected_items: more": (
+        "rejected_items", "source_health", HEALTH, health(79, rejected=21),
+        "US videos: 21 of 100 items could not be used: told",
+    ),
     "feed_overlap: another date": (
         "feed_overlap", "feed_overlap", "as_of_date, market_a, market_b, jaccard, is_suspicious",
         f"('2026-03-09', 'UK', 'US', 0.9, true), ('{DAY}', 'UK', 'US', 0.2, false)", None,

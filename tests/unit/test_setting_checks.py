@@ -31,6 +31,8 @@ WRONG = [
     ("APIFY_MAX_CHARGE_USD", "0", "APIFY_MAX_CHARGE_USD=0: expected an amount above 0"),
     ("APIFY_RUN_TIMEOUT_MINUTES", "0", "APIFY_RUN_TIMEOUT_MINUTES=0: expected a number of minutes"),
     ("APIFY_ITEM_FLOOR", "many", "APIFY_ITEM_FLOOR=many: expected a whole number"),
+    ("FEED_MAX_MB", "0", "FEED_MAX_MB=0: expected a whole number of megabytes above 0"),
+    ("FEED_MAX_EXPANSION", "few", "FEED_MAX_EXPANSION=few: expected a whole number above 0"),
     ("US_VIDEO_TASK_ID", "https://console.apify.com/actors/tasks/AbC123/input", "an address: the id in it is AbC123;"),
     ("UK_MUSIC_TASK_ID", "user/task", "UK_MUSIC_TASK_ID=user/task: has a slash: write user~task; expected the task's"),
     ("GOOGLE_CLIENT_ID", "two words", "GOOGLE_CLIENT_ID=two words: has a blank"),

@@ -22,8 +22,31 @@ parsed as (
         source,
         market,
         observed_at,
-        {{ json_to_struct('payload', tiktok_item_structure()) }} as item
+        payload,
+        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure()) }} as item
     from source
+
+),
+
+picked as (
+
+    select
+        load_id,
+        item_index,
+        source,
+        market,
+        observed_at,
+        coalesce({{ tiktok_fact('row_type') }}, '') = 'sound' as is_sound,
+        {{ tiktok_link_id() }} as link_id,
+        {{ tiktok_bare_id(tiktok_fact('video_id')) }} as given_id,
+        {{ tiktok_fact('video_url') }} as given_url,
+        {%- for fact in [
+            'caption', 'author_handle', 'music_id', 'music_name', 'music_author', 'music_original', 'music_play_url',
+            'music_uses', 'rank',
+        ] %}
+        {{ tiktok_fact(fact) }} as {{ fact }}_text{{ ',' if not loop.last }}
+        {%- endfor %}
+    from parsed
 
 )
 
@@ -34,25 +57,16 @@ select
     market,
     observed_at,
     cast(observed_at as date) as observed_date,
-    trim(coalesce(
-        {{ tiktok_nested('musicMeta', 'musicId') }}, item."musicId", item.music.id_str, item.music.id, item.song.id,
-        case when item.type = 'sound' then item.id end
-    )) as sound_id,
-    coalesce(
-        {{ tiktok_nested('musicMeta', 'musicName') }}, item.music.title, item.music.name, item.song.title,
-        item."musicTitle", case when item.type = 'sound' then item.name end
-    ) as sound_name,
-    coalesce(
-        {{ tiktok_nested('musicMeta', 'musicAuthor') }}, item.music.author, item.song.artist, item."musicAuthor"
-    ) as artist,
-    try_cast(coalesce(
-        {{ tiktok_nested('musicMeta', 'musicOriginal') }}, item.music."isOriginal", item.music.is_original
-    ) as boolean) as is_original,
-    coalesce({{ tiktok_nested('musicMeta', 'playUrl') }}, case when item.type = 'sound' then item.url end) as play_url,
-    case when coalesce(item.type, '') <> 'sound' then coalesce(item.id, item.aweme_id, item."videoId") end as video_id,
-    lower(coalesce(
-        {{ tiktok_nested('authorMeta', 'name') }}, item.author.unique_id, item.channel.username, item."authorUsername"
-    )) as author_handle,
-    {{ tiktok_count('coalesce(' ~ tiktok_nested('searchMusic', 'videos') ~ ', item."videoCount")') }} as platform_uses,
-    try_cast(item.rank as integer) as platform_rank
-from parsed
+    coalesce({{ tiktok_music_id('music_id_text') }}, case when is_sound then given_id end) as sound_id,
+    coalesce(music_name_text, case when is_sound then caption_text end) as sound_name,
+    music_author_text as artist,
+    try_cast(music_original_text as boolean) as is_original,
+    coalesce(music_play_url_text, case when is_sound then given_url end) as play_url,
+    case when not is_sound then coalesce(link_id, given_id) end as video_id,
+    nullif({{ bare_handle(
+        "coalesce(case when not starts_with(author_handle_text, '{') then author_handle_text end, "
+        ~ regex_capture('given_url', '/(@[^/?]+)/') ~ ")"
+    ) }}, '') as author_handle,
+    {{ tiktok_count('music_uses_text', 'music_uses') }} as platform_uses,
+    try_cast(rank_text as integer) as platform_rank
+from picked

@@ -2,31 +2,22 @@
 
 {#- Loads are immutable: only the ones not staged yet are parsed, so the cost follows the day. -#}
 
-{% set hashtag_columns -%}
-{% for index in range(30) %}item."hashtags/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}
-{%- endset %}
-{% set effect_columns -%}
-{% for index in range(4) %}item."effectStickers/{{ index }}/name"{% if not loop.last %}, {% endif %}{% endfor %}
-{%- endset %}
-{% set all_hashtags -%}
-list_concat(
-    list_transform(
-        item.hashtags,
-        lambda tag: coalesce(tag ->> '$.name', case when json_type(tag) = 'VARCHAR' then tag ->> '$' end)
-    ),
-    list_transform(item.cha_list, lambda tag: tag.cha_name),
-    -- Columns of a CSV export: other feeds need not carry thirty empty ones through the cleaning.
-    case when coalesce({{ hashtag_columns }}) is not null then [{{ hashtag_columns }}] end
-)
-{%- endset %}
-{% set all_effects -%}
-list_concat(
-    {#- Not as a struct: its keys know no case, and `ID` and `id` are two. #}
-    list_transform(
-        item."effectStickers", lambda effect: coalesce(effect ->> '$.name', effect ->> '$.ID', effect ->> '$.id')
-    ),
-    case when coalesce({{ effect_columns }}) is not null then [{{ effect_columns }}] end
-)
+{%- set counts = ['plays', 'likes', 'shares', 'comments', 'saves', 'reposts', 'author_followers'] %}
+{#- What momentum is made of, and a build is decided by: where one of these is not believed, the row is not. -#}
+{%- set decisive = ['plays', 'likes', 'shares'] %}
+{%- set texts = [
+    'caption', 'text_language', 'author_handle', 'author_id', 'author_name', 'music_id', 'music_name', 'music_author',
+    'music_original', 'music_play_url', 'finder', 'location_created', 'posted_iso', 'posted_epoch', 'duration',
+    'duration_ms', 'is_ad', 'is_sponsored', 'is_pinned', 'is_slideshow', 'ai_label_type', 'ai_created', 'template_id',
+] %}
+{%- set tag_lists = [] %}
+{%- for key in var('item_hashtag_lists') %}
+{%- do tag_lists.append(tiktok_list('item."' ~ key ~ '"', var('item_hashtag_names'))) %}
+{%- do tag_lists.append(tiktok_columns(key, var('item_hashtag_names'))) %}
+{%- endfor %}
+{%- set all_hashtags = 'list_concat(' ~ tag_lists | join(', ') ~ ', ' ~ tiktok_caption_tags('caption_text') ~ ')' %}
+{%- set all_effects -%}
+list_concat({{ tiktok_list('item."effectStickers"', ['name', 'ID', 'id']) }}, {{ tiktok_columns('effectStickers', ['name']) }})
 {%- endset %}
 
 with
@@ -52,8 +43,33 @@ parsed as (
         dataset_id,
         observed_at,
         item_hash,
-        {{ json_to_struct('payload', tiktok_item_structure()) }} as item
+        payload,
+        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure()) }} as item
     from source
+
+),
+
+picked as (
+
+    -- Each fact as text, from the first place where something stands.
+    select
+        load_id,
+        item_index,
+        source,
+        market,
+        run_id,
+        dataset_id,
+        observed_at,
+        item_hash,
+        payload,
+        item,
+        {{ tiktok_link_id() }} as link_id,
+        {{ tiktok_bare_id(tiktok_fact('video_id')) }} as given_id,
+        {{ tiktok_fact('video_url') }} as given_url,
+        {%- for fact in texts + counts %}
+        {{ tiktok_fact(fact) }} as {{ fact }}_text{{ ',' if not loop.last }}
+        {%- endfor %}
+    from parsed
 
 ),
 
@@ -70,105 +86,102 @@ resolved as (
         item_hash,
 
         ---------- ids and links
-        trim(coalesce(
-            item.id, item.aweme_id, item."videoId",
-            {{ regex_capture(
-                'coalesce(item."webVideoUrl", item.url, item.share_url, item."postPage")', '/(?:video|photo)/([0-9]+)'
-            ) }}
-        )) as video_id,
-        coalesce(item."webVideoUrl", item.url, item.share_url, item."postPage") as given_url,
-        lower(coalesce(
-            {{ tiktok_nested('authorMeta', 'name') }}, item.author.unique_id, item.channel.username,
-            item."authorUsername", item.author.name,
-            {{ regex_capture(
-                'coalesce(item."webVideoUrl", item.url, item.share_url, item."postPage")', '/@([^/?]+)/'
-            ) }}
-        )) as author_handle,
+        -- Where id and link disagree the link is right: it is no number on its way, so nobody rounds it.
+        coalesce(link_id, given_id) as video_id,
+        coalesce(link_id <> given_id, false) as is_id_from_link,
+        given_url,
+        nullif({{ bare_handle(
+            "coalesce(case when not starts_with(author_handle_text, '{') then author_handle_text end, "
+            ~ regex_capture('given_url', '/(@[^/?]+)/') ~ ")"
+        ) }}, '') as author_handle,
+        author_id_text as author_id,
+        {{ tiktok_music_id('music_id_text') }} as music_id,
         coalesce(
-            {{ tiktok_nested('authorMeta', 'id') }}, item.author.uid, item.channel.id, item."authorId"
-        ) as author_id,
-        nullif(coalesce(
-            {{ tiktok_nested('musicMeta', 'musicId') }}, item.music.id_str, item."musicId", item.music.id, item.song.id
-        ), '') as music_id,
-        coalesce(
-            nullif(item.cc_template_info.template_id, ''),
+            template_id_text,
             {{ regex_capture('item.anchors[1].log_extra', '"template_id": *"([^"]+)"') }},
-            {{ regex_capture('coalesce(item.text, item.desc)', 'capcut[.]com/t/([A-Za-z0-9_-]+)') }},
+            {{ regex_capture('caption_text', 'capcut[.]com/t/([A-Za-z0-9_-]+)') }},
             {{ regex_capture(
-                'coalesce(item.text, item.desc)', 'capcut[.](?:com|net)/[^ ]*?(?:template-detail/|template_id=)([0-9]+)'
+                'caption_text', 'capcut[.](?:com|net)/[^ ]*?(?:template-detail/|template_id=)([0-9]+)'
             ) }}
         ) as template_id,
 
         ---------- text
-        coalesce(item.text, item.desc, item.description, item.title, item.name, '') as caption,
-        nullif(item."textLanguage", 'un') as text_language,
-        coalesce(
-            {{ tiktok_nested('authorMeta', 'nickName') }}, item.author.nickname, item.channel.name,
-            item."authorNickname"
-        ) as author_name,
-        coalesce(
-            {{ tiktok_nested('musicMeta', 'musicName') }}, item.music.title, item.music.name, item.song.title,
-            item."musicTitle"
-        ) as music_name,
-        coalesce(
-            {{ tiktok_nested('musicMeta', 'musicAuthor') }}, item.music.author, item.song.artist, item."musicAuthor"
-        ) as music_author,
-        coalesce({{ tiktok_nested('musicMeta', 'playUrl') }}) as music_play_url,
-        {{ clean_list(all_hashtags) }} as hashtags,
+        coalesce(caption_text, '') as caption,
+        nullif(text_language_text, 'un') as text_language,
+        author_name_text as author_name,
+        music_name_text as music_name,
+        music_author_text as music_author,
+        music_play_url_text as music_play_url,
+        {{ clean_list(all_hashtags, '#＃ ') }} as hashtags,
         {{ clean_list(all_effects) }} as effects,
-        coalesce(
-            {{ tiktok_nested('searchHashtag', 'name') }}, item."searchQuery", item.input, item."inputSource"
-        ) as finder,
-        coalesce(item."locationCreated", item.location, item.region) as location_created,
+        finder_text as finder,
+        location_created_text as location_created,
 
         ---------- numerics
-        {{ tiktok_count('coalesce(item."playCount", item.plays, item.views, item.statistics.play_count)') }} as plays,
-        {{ tiktok_count(
-            'coalesce(item."diggCount", item.diggs, item.likes, item."likeCount", item.statistics.digg_count)'
-        ) }} as likes,
-        {{ tiktok_count('coalesce(item."shareCount", item.shares, item.statistics.share_count)') }} as shares,
-        {{ tiktok_count('coalesce(item."commentCount", item.comments, item.statistics.comment_count)') }} as comments,
-        {{ tiktok_count(
-            'coalesce(item."collectCount", item."saveCount", item.bookmarks, item.statistics.collect_count)'
-        ) }} as saves,
-        {{ tiktok_count('coalesce(item."repostCount", item.statistics.repost_count)') }} as reposts,
-        {{ tiktok_count(
-            'coalesce(' ~ tiktok_nested('authorMeta', 'fans')
-            ~ ', item.author.follower_count, item.channel.followers, item.author.fans)'
-        ) }} as author_followers,
-        coalesce(
-            try_cast(
-                coalesce({{ tiktok_nested('videoMeta', 'duration') }}, item.duration, item.video.duration) as double
-            ),
-            try_cast(item."durationMs" as double) / 1000
-        ) as duration_s,
+        {%- for fact in counts %}
+        {{ tiktok_count(fact ~ '_text', fact) }} as {{ fact }},
+        {{ fact }}_text,
+        {%- endfor %}
+        -- A day: no post is longer.
+        case
+            when try_cast(duration_text as double) between 0 and 86400 then try_cast(duration_text as double)
+            when try_cast(duration_ms_text as double) / 1000 between 0 and 86400
+                then try_cast(duration_ms_text as double) / 1000
+        end as duration_s,
 
         ---------- booleans
-        try_cast(coalesce(item."isAd", item.is_ads) as boolean) as is_ad,
-        try_cast(item."isSponsored" as boolean) as is_sponsored,
-        try_cast(item."isPinned" as boolean) as is_pinned,
-        coalesce(
-            try_cast(item."isSlideshow" as boolean), try_cast(item."isPhotoPost" as boolean),
-            contains(coalesce(item."webVideoUrl", item.url, ''), '/photo/')
-        ) as is_slideshow,
-        try_cast(coalesce(
-            {{ tiktok_nested('musicMeta', 'musicOriginal') }}, item.music."isOriginal", item.music.is_original
-        ) as boolean) as is_music_original,
+        try_cast(is_ad_text as boolean) as is_ad,
+        try_cast(is_sponsored_text as boolean) as is_sponsored,
+        try_cast(is_pinned_text as boolean) as is_pinned,
+        coalesce(try_cast(is_slideshow_text as boolean), contains(coalesce(given_url, ''), '/photo/')) as is_slideshow,
+        try_cast(music_original_text as boolean) as is_music_original,
         case
-            when coalesce(item.aigc_info.aigc_label_type, item."aigcLabelType") = '1' then 'creator'
-            when coalesce(item.aigc_info.aigc_label_type, item."aigcLabelType") = '2' then 'platform'
-            when try_cast(coalesce(item.aigc_info.created_by_ai, item."IsAigc", item."isAiGenerated") as boolean)
-                then 'platform'
+            when ai_label_type_text = '1' then 'creator'
+            when ai_label_type_text = '2' then 'platform'
+            when try_cast(ai_created_text as boolean) then 'platform'
         end as ai_label,
 
         ---------- timestamps
-        coalesce(
-            {{ iso_to_timestamp('coalesce(item."createTimeISO", item."createdAt", item."uploadedAtFormatted")') }},
-            {{ iso_to_timestamp('item."createTime"') }}
-        ) as posted_at_iso,
-        {{ epoch_to_timestamp('try_cast(coalesce(item."createTime", item.create_time, item."uploadedAt") as bigint)') }}
-            as posted_at_epoch
-    from parsed
+        coalesce(posted_iso_text, posted_epoch_text) as posted_text,
+        coalesce({{ iso_to_timestamp('posted_iso_text') }}, {{ iso_to_timestamp('posted_epoch_text') }})
+            as posted_at_iso,
+        coalesce({{ tiktok_epoch('posted_epoch_text') }}, {{ tiktok_epoch('posted_iso_text') }}) as posted_at_epoch
+    from picked
+
+),
+
+identified as (
+
+    select
+        *,
+        -- A TikTok id carries the second of its upload in its upper 32 bits; other platforms' ids are shorter or text.
+        case
+            when regexp_full_match(video_id, '[0-9]{18,19}')
+                then {{ epoch_to_timestamp('try_cast(video_id as bigint) // 4294967296') }}
+        end as posted_at_id
+    from resolved
+
+),
+
+believed as (
+
+    -- A post is not younger than its reading (clocks differ by minutes), not older than its id, which is made when the
+    -- upload begins, and not older than any platform. A time that can't be true leaves its place to the next best.
+    {%- set moments = {'iso': 'posted_at_iso', 'epoch': 'posted_at_epoch', 'id': 'posted_at_id'} %}
+
+    select
+        *,
+        {%- for name, moment in moments.items() %}
+        case
+            when
+                {{ moment }} between timestamp '2005-01-01' and observed_at + interval 5 minutes
+                {%- if name != 'id' %}
+                and coalesce({{ moment }} >= posted_at_id - interval 1 day, true)
+                {%- endif %}
+                then {{ moment }}
+        end as believed_{{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from identified
 
 ),
 
@@ -176,12 +189,30 @@ dated as (
 
     select
         *,
-        -- A TikTok id carries the second of its upload in its upper 32 bits; other platforms' ids are shorter or text.
+        coalesce(believed_iso, believed_epoch, believed_id) as posted_at,
         case
-            when regexp_matches(video_id, '^[0-9]{18,19}$')
-                then {{ epoch_to_timestamp('try_cast(video_id as bigint) // 4294967296') }}
-        end as posted_at_id
-    from resolved
+            when believed_iso is not null then 'iso'
+            when believed_epoch is not null then 'epoch'
+            when believed_id is not null then 'video_id'
+            else 'first_seen'
+        end as posted_at_source,
+        coalesce(
+            abs({{ hours_between('coalesce(posted_at_iso, posted_at_epoch)', 'posted_at_id') }}) > 1, false
+        ) as posted_at_disagrees,
+        (
+            coalesce(believed_iso, believed_epoch) is null
+            and {{ tiktok_count_is_odd('posted_text', 'cast(null as bigint)') }}
+        ) as is_post_time_odd,
+        coalesce(believed_iso, believed_epoch, believed_id) is null
+        and (posted_at_id is not null or {{ tiktok_count_is_odd('posted_text', 'cast(null as bigint)') }})
+            as is_post_time_unknown,
+        {%- for fact in counts %}
+        {{ tiktok_count_is_odd(fact ~ '_text', fact) }} as is_{{ fact }}_odd,
+        {%- endfor %}
+        {%- for fact in decisive %}
+        {{ tiktok_text_step(fact ~ '_text') }} as {{ fact }}_step{{ ',' if not loop.last }}
+        {%- endfor %}
+    from believed
 
 ),
 
@@ -200,13 +231,26 @@ rounding as (
 
 ),
 
+placed as (
+
+    -- A video that a load has several times: counters only rise, so the highest reading is the newest one.
+    select
+        *,
+        row_number() over (
+            partition by load_id, video_id
+            order by
+                plays desc nulls last, likes desc nulls last, shares desc nulls last, comments desc nulls last, item_index
+        ) as place
+    from dated
+
+),
+
 finders as (
 
     select
         load_id,
         video_id,
         count(*) as times_in_load,
-        min(item_index) as first_item_index,
         {{ clean_list('array_agg(distinct finder)') }} as found_by
     from dated
     group by load_id, video_id
@@ -214,71 +258,78 @@ finders as (
 )
 
 select
-    dated.load_id,
-    dated.item_index,
-    dated.source,
-    dated.market,
-    dated.run_id,
-    dated.dataset_id,
-    dated.observed_at,
-    cast(dated.observed_at as date) as observed_date,
-    dated.item_hash,
-    dated.video_id,
+    placed.load_id,
+    placed.item_index,
+    placed.source,
+    placed.market,
+    placed.run_id,
+    placed.dataset_id,
+    placed.observed_at,
+    cast(placed.observed_at as date) as observed_date,
+    placed.item_hash,
+    placed.video_id,
     case
-        when dated.author_handle is not null and dated.posted_at_id is not null
+        when placed.author_handle is not null and placed.posted_at_id is not null
             then
-                'https://www.tiktok.com/@' || dated.author_handle
-                || case when contains(dated.given_url, '/photo/') then '/photo/' else '/video/' end || dated.video_id
-        else dated.given_url
+                'https://www.tiktok.com/@' || placed.author_handle
+                || case when contains(placed.given_url, '/photo/') then '/photo/' else '/video/' end || placed.video_id
+        else placed.given_url
     end as video_url,
-    dated.author_handle,
-    dated.author_id,
-    dated.author_name,
-    dated.author_followers,
-    dated.caption,
-    dated.text_language,
-    dated.hashtags,
-    dated.effects,
-    dated.template_id,
-    dated.music_id,
-    dated.music_name,
-    dated.music_author,
-    dated.is_music_original,
-    dated.music_play_url,
-    dated.ai_label,
-    dated.plays,
-    dated.likes,
-    dated.shares,
-    dated.comments,
-    dated.saves,
-    dated.reposts,
-    {{ tiktok_resolution('dated.plays', 'rounding.is_rounded') }} as plays_resolution,
-    {{ tiktok_resolution('dated.likes', 'rounding.is_rounded') }} as likes_resolution,
-    {{ tiktok_resolution('dated.shares', 'rounding.is_rounded') }} as shares_resolution,
+    placed.author_handle,
+    placed.author_id,
+    placed.author_name,
+    placed.author_followers,
+    placed.caption,
+    placed.text_language,
+    placed.hashtags,
+    placed.effects,
+    placed.template_id,
+    placed.music_id,
+    placed.music_name,
+    placed.music_author,
+    placed.is_music_original,
+    placed.music_play_url,
+    placed.ai_label,
+    placed.plays,
+    placed.likes,
+    placed.shares,
+    placed.comments,
+    placed.saves,
+    placed.reposts,
+    {{ tiktok_resolution('placed.plays', 'rounding.is_rounded', 'placed.plays_step') }} as plays_resolution,
+    {{ tiktok_resolution('placed.likes', 'rounding.is_rounded', 'placed.likes_step') }} as likes_resolution,
+    {{ tiktok_resolution('placed.shares', 'rounding.is_rounded', 'placed.shares_step') }} as shares_resolution,
     rounding.is_rounded as counts_rounded,
-    dated.duration_s,
-    dated.is_ad,
-    dated.is_sponsored,
-    dated.is_slideshow,
-    dated.is_pinned,
-    dated.location_created,
+    placed.duration_s,
+    placed.is_ad,
+    placed.is_sponsored,
+    placed.is_slideshow,
+    placed.is_pinned,
+    placed.location_created,
     finders.times_in_load,
     finders.found_by,
-    coalesce(dated.posted_at_iso, dated.posted_at_epoch, dated.posted_at_id) as posted_at,
-    case
-        when dated.posted_at_iso is not null then 'iso'
-        when dated.posted_at_epoch is not null then 'epoch'
-        when dated.posted_at_id is not null then 'video_id'
-        else 'first_seen'
-    end as posted_at_source,
-    coalesce(
-        abs({{ hours_between('coalesce(dated.posted_at_iso, dated.posted_at_epoch)', 'dated.posted_at_id') }}) > 1,
-        false
-    ) as posted_at_disagrees
-from dated
+    placed.posted_at,
+    placed.posted_at_source,
+    placed.posted_at_disagrees,
+    list_filter([
+        case when placed.is_id_from_link then 'id_from_link' end,
+        case when placed.is_post_time_odd then 'post_time_not_believed' end,
+        case when placed.is_post_time_unknown then 'post_time_unknown' end,
+        {%- for fact in counts %}
+        case when placed.is_{{ fact }}_odd then '{{ fact }}_not_believed' end{{ ',' if not loop.last }}
+        {%- endfor %}
+    ], lambda oddity: oddity is not null) as oddities,
+    not (
+        placed.is_post_time_unknown
+        {%- for fact in decisive %}
+        or placed.is_{{ fact }}_odd
+        {%- endfor %}
+    ) as is_believed
+from placed
 inner join finders
     on
-        dated.load_id = finders.load_id
-        and dated.item_index = finders.first_item_index
+        placed.load_id = finders.load_id
+        and placed.video_id = finders.video_id
 inner join rounding
-    on dated.load_id = rounding.load_id
+    on placed.load_id = rounding.load_id
+where placed.place = 1

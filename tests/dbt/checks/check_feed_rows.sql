@@ -3,7 +3,7 @@
     config(
         enabled=mode != 'off',
         severity='error' if mode == 'block' else 'warn',
-        meta={'description': 'A video feed has a small part of the videos that are usual for its market.', 'dagster': {'ref': {'name': 'source_health'}}},
+        meta={'description': 'A video feed has a small part of the videos that are usual for its market, or none of use.', 'dagster': {'ref': {'name': 'source_health'}}},
     )
 }}
 
@@ -46,6 +46,18 @@ compared as (
 
 )
 
+-- A feed came and nothing in it was of use: worse than a thin one, whatever is usual.
+select
+    today.as_of_date,
+    today.market || ': 0 videos, ' || today.message as message
+from {{ ref('source_health') }} as today
+inner join batch
+    on today.as_of_date = batch.as_of_date
+where
+    today.kind = 'videos'
+    and today.items = 0
+    and today.quarantined_items > today.unreadable_files
+union all
 select
     as_of_date,
     market || ': ' || videos || ' videos, ' || cast(usual_videos as integer) || ' are usual' as message

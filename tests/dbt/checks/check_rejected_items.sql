@@ -1,0 +1,37 @@
+{% set mode = check_mode('check_rejected_items') %}
+{{
+    config(
+        enabled=mode != 'off',
+        severity='error' if mode == 'block' else 'warn',
+        meta={'description': 'A large part of the items of a feed could not be used.', 'dagster': {'ref': {'name': 'source_health'}}},
+    )
+}}
+
+with
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+health as (
+
+    -- A file that can't be read at all is counted as one.
+    select
+        *,
+        quarantined_items - unreadable_files as rejected_items
+    from {{ ref('source_health') }}
+
+)
+
+select
+    health.as_of_date,
+    health.market || ' ' || health.kind || ': ' || health.rejected_items || ' of '
+    || cast(health.items + health.rejected_items as bigint) || ' items could not be used: '
+    || health.message as message
+from health
+inner join batch
+    on health.as_of_date = batch.as_of_date
+where
+    health.rejected_items > {{ var('check_rejected_items_share') }} * (health.items + health.rejected_items)
