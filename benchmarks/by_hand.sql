@@ -3571,6 +3571,7 @@ select
     candidates.previous_z,
     candidates.from_at,
     candidates.age_hours,
+    72 as fresh_age_hours,
     candidates.plays,
     candidates.views_per_hour,
     candidates.shares_per_hour,

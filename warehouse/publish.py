@@ -137,7 +137,8 @@ def pending_polls(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
     rows = connection.execute(
         """
         with offered as (
-            select observed_at::date as as_of_date, count(distinct (market, observed_at)) as feeds, max(load_id) as load_id
+            select
+                observed_at::date as as_of_date, count(distinct (market, observed_at)) as feeds, max(load_id) as load_id
             from raw.loads
             where kind = 'videos' and item_count > 0 and list_contains(?::date[], observed_at::date)
             group by 1
