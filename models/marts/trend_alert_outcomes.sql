@@ -10,7 +10,6 @@
 
 {%- set reach = 'interval ' ~ (var('trend_alert_hours') + var('trend_alert_before_hours')) ~ ' hour' %}
 {%- set after = 'interval ' ~ var('trend_alert_score_hours') ~ ' hour' %}
-{%- set latest = 'interval ' ~ (var('trend_alert_score_hours') * (1 + var('alert_score_tolerance'))) | int ~ ' hour' %}
 
 with
 
@@ -47,10 +46,11 @@ settled as (
         min(feeds.observed_at) as scored_at
     from alerts
     inner join feeds
-        on
-            alerts.market = feeds.market
-            and alerts.alerted_at <= feeds.observed_at - {{ after }}
-            and alerts.alerted_at >= feeds.observed_at - {{ latest }}
+        on alerts.market = feeds.market
+    where
+        {{ hours_between('alerts.alerted_at', 'feeds.observed_at') }}
+        between {{ var('trend_alert_score_hours') }}
+        and (1 + {{ var('alert_score_tolerance') }}) * {{ var('trend_alert_score_hours') }}
     group by
         alerts.as_of_date, alerts.market, alerts.trend_key, alerts.alerted_at, alerts.is_message, alerts.burst_of
 
@@ -78,7 +78,7 @@ arrivals as (
     inner join {{ ref('int_video_readings') }} as readings
         on
             moments.market = readings.market
-            and moments.alerted_at > readings.observed_at - {{ after }}
+            and moments.alerted_at >= readings.observed_at - {{ after }}
             and moments.alerted_at < readings.observed_at + {{ reach }}
     inner join {{ ref('stg_tiktok__videos') }} as staged
         on
