@@ -14,7 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade lock clean
+.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-polls lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ drill-builds: .venv/.installed-dev ## build homes of full size 20 times each: al
 
 drill-upgrade: .venv/.installed-dev ## homes that earlier commits made and delivered, brought along by one run (some minutes)
 	$(BIN)/python -m tests.service.upgrade_drill
+
+drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory and files after each hundred (an hour)
+	$(BIN)/python -m tests.service.polls_drill
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock

@@ -3041,7 +3041,9 @@ paired as (
         before.observed_at as counted_before_at,
         before.plays as plays_before,
         before.plays_resolution as resolution_before,
-        counted.shares_per_hour - before.shares_per_hour as delta_shares_per_hour
+        counted.shares_per_hour - before.shares_per_hour as delta_shares_per_hour,
+        before.shares as shares_before,
+        before.likes as likes_before
     from counted
     left join counted as before
         on
@@ -3074,6 +3076,8 @@ measured as (
         case when is_lifetime then posted_at else counted_before_at end as from_at,
         case when is_lifetime then age_hours else hours_between(counted_before_at, observed_at) end as hours,
         case when is_lifetime then plays else plays - plays_before end as gain_views,
+        case when is_lifetime then shares else shares - shares_before end as gain_shares,
+        case when is_lifetime then likes else likes - likes_before end as gain_likes,
         greatest(plays_resolution, coalesce(resolution_before, 1))::double as resolution
     from paired
     where reading_number = 1 or counted_before_at is not null
@@ -3082,6 +3086,13 @@ measured as (
 select
     *,
     gain_views / hours as views_rate,
+    -- Young, and fast over its life or now.
+    age_hours <= 48
+    and greatest(views_per_hour, gain_views / hours) >= 150
+    and case
+        when feed_gives_shares and shares_per_hour is not null then greatest(shares_per_hour, gain_shares / hours) >= 6
+        else coalesce(greatest(likes_per_hour, gain_likes / hours) >= 20, true)
+    end as meets_entry,
     lag(gain_views / hours) over interval_before as previous_rate,
     lag(gain_views) over interval_before as previous_gain,
     lag(is_lifetime) over interval_before as previous_is_lifetime
@@ -3205,8 +3216,7 @@ select
     paced.gain_views,
     paced.views_per_hour,
     paced.shares_per_hour,
-    paced.likes_per_hour,
-    paced.feed_gives_shares,
+    paced.meets_entry,
     paced.delta_shares_per_hour,
     paced.momentum_score,
     paced.span_factor,
@@ -3401,14 +3411,14 @@ scored as (
 results as (
     select
         market, video_id, observed_at, from_at, age_hours, hours, plays, gain_views, views_per_hour, shares_per_hour,
-        likes_per_hour, feed_gives_shares, delta_shares_per_hour, momentum_score, level_basis, level_views_per_hour,
+        meets_entry, delta_shares_per_hour, momentum_score, level_basis, level_views_per_hour,
         cohort_change, cohort_readings, poll_change, whole_variance, expected_gain_views, z, absences
     from scored
     union all
     -- First readings are not judged, but they enter.
     select
         market, video_id, observed_at, from_at, age_hours, hours, plays, gain_views, views_per_hour, shares_per_hour,
-        likes_per_hour, feed_gives_shares, delta_shares_per_hour, momentum_score, 'none', null, null, null, null, null,
+        meets_entry, delta_shares_per_hour, momentum_score, 'none', null, null, null, null, null,
         null, null, 0
     from intervals
     where is_lifetime and reading_date = date '@day@'
@@ -3417,22 +3427,12 @@ results as (
 in_order as (
     select
         *,
-        lag(z) over (partition by market, video_id order by observed_at) as previous_z,
-        age_hours <= 48
-        and views_per_hour >= 150
-        and case
-            when feed_gives_shares and shares_per_hour is not null then shares_per_hour >= 6
-            else coalesce(likes_per_hour >= 20, true)
-        end as meets_entry
+        lag(z) over (partition by market, video_id order by observed_at) as previous_z
     from (
-        select
-            market, video_id, observed_at, age_hours, shares_per_hour, likes_per_hour, views_per_hour,
-            feed_gives_shares, z, absences
+        select market, video_id, observed_at, meets_entry, z, absences
         from results
         union all
-        select
-            market, video_id, observed_at, age_hours, shares_per_hour, likes_per_hour, views_per_hour,
-            feed_gives_shares, z, absences
+        select market, video_id, observed_at, meets_entry, z, absences
         from intermediate.int_poll_scores
         where
             as_of_date >= date '@day@' - 4
@@ -3571,6 +3571,7 @@ select
     candidates.previous_z,
     candidates.from_at,
     candidates.age_hours,
+    72 as fresh_age_hours,
     candidates.plays,
     candidates.views_per_hour,
     candidates.shares_per_hour,

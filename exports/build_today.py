@@ -13,6 +13,7 @@ from openpyxl.styles import Alignment, PatternFill
 from openpyxl.workbook import Workbook
 
 from exports import published
+from exports.heard import recall_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 from exports.text_safety import write_text
@@ -183,6 +184,12 @@ def forecast_line(day: Day) -> str:
     return text
 
 
+def alert_line(day: Day) -> str:
+    """How well the polls between the runs heard so far."""
+    scores = published.alert_scores(day)
+    return recall_line(scores[-1] if scores else None)
+
+
 def _percent(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.0f} %"
 
@@ -200,6 +207,7 @@ def _start_here(book: Workbook, day: Day) -> None:
     lines: list[tuple[str, Any]] = list(health_lines(day))
     lines.append(("Revenue", revenue_line(day)))
     lines.append(("Forecasts", forecast_line(day)))
+    lines.append(("Alerts", alert_line(day)))
     lines.extend(("Check", warning) for warning in published.warnings(day))
     for label, text in lines:
         _line(sheet, row, label, text)

@@ -12,6 +12,7 @@ from typing import Any
 
 from exports.build_today import age_label, one_line
 from exports.discord import Field, Link, Message, alert_message
+from exports.heard import recall_line
 from exports.published import Poll
 
 Row = Mapping[str, Any]
@@ -21,8 +22,6 @@ PRIORITIES = {"STRONG": ("🔴 STRONG", 0xE74C3C), "ALERT": ("🟠 ALERT", 0xE67
 TREND_COLOUR = 0x9B59B6
 # What to send of a poll beside its alerts: nothing; its counts below each alert; a message of its own, news or not.
 NEVER, ALERTS, ALWAYS = "never", "alerts", "always"
-# Nothing is built of a video after that age, as the day's files have it.
-FRESH_HOURS = 72
 # Characters of a trend's name.
 NAME = 60
 
@@ -104,12 +103,17 @@ def happened(alert: Row) -> str:
 
 
 def _publish_by(alert: Row) -> str:
-    alerted_at: datetime = alert["alerted_at"]
-    until_at: datetime | None = alert["until_at"]
-    if until_at is not None and until_at > alerted_at:
+    fresh_hours = alert["fresh_age_hours"]
+    fresh_until = alert["alerted_at"] + timedelta(hours=max(fresh_hours - alert["age_hours"], 0))
+    return _until(alert, fresh_until, f"{fresh_hours} h after the post")
+
+
+def _until(told: Row, fresh_until: datetime, why: str) -> str:
+    """The end of the window that the last run gave it, if that is still to come; else the end of its freshness."""
+    until_at: datetime | None = told["until_at"]
+    if until_at is not None and until_at > told["alerted_at"]:
         return f"{until_at:%a %d %b %H:%M} UTC (end of its window)"
-    fresh_until = alerted_at + timedelta(hours=max(FRESH_HOURS - alert["age_hours"], 0))
-    return f"{fresh_until:%a %d %b %H:%M} UTC ({FRESH_HOURS} h after the post)"
+    return f"{fresh_until:%a %d %b %H:%M} UTC ({why})"
 
 
 def _place(alert: Row) -> str:
@@ -143,6 +147,8 @@ def _trend(trend: Row, footer: str) -> Message:
         Field("Market", (trend["market"],), is_inline=True),
         Field("Other markets", (elsewhere,), is_inline=True),
         Field("What happened", (trend_happened(trend),)),
+        Field("Publish by", (_until(trend, trend["fresh_until_at"], "while what began it is fresh"),), is_inline=True),
+        Field("Build list", (_place(trend),), is_inline=True),
         Field("Do", ("Look at the example, and build while it is young.", *_example(trend))),
     ]
     return Message(f"🌊 TREND BURST: {name}", tuple(fields), colour=TREND_COLOUR, footer=footer)
@@ -181,12 +187,4 @@ def polling_line(polling: Row) -> str:
     )
     if scores is None:
         return line
-    heard = f"; an alert needed {scores['pace_factor_needed']:.1f} times the pace"
-    return f"{line}{heard}; {recall_line(scores)}"
-
-
-def recall_line(scores: Row) -> str:
-    """Recall with its numbers, not as a share while they are few."""
-    if not scores["bursts"]:
-        return f"no burst to hear in {scores['polled_days']} days"
-    return f"{scores['found']} of {scores['bursts']} bursts heard in {scores['polled_days']} days"
+    return f"{line}; an alert needed {scores['pace_factor_needed']:.1f} times the pace; {recall_line(scores)}"

@@ -551,7 +551,7 @@ class Poll:
         markets: Its rows of `poll_markets`.
         alerts: Its rows of `acceleration_alerts`, strongest first, each with `trend_key`, `music_name`, `until_at` and
             `build_place` of the last day that was built by then (null where the video is not in it), and its `builds`.
-        trends: Its rows of `trend_alerts`, largest first.
+        trends: Its rows of `trend_alerts`, largest first, with `until_at`, `build_place` and `builds` too.
     """
 
     row: dict[str, Any]
@@ -579,21 +579,27 @@ def last_poll(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> Poll:
     if not found["micro_polls"]:
         message = f"no poll of {as_of_date} was published: run `trends poll --date {as_of_date}`"
         raise LookupError(message)
-    alerts = _with_the_day(connection, as_of_date, found["acceleration_alerts"])
-    return Poll(found["micro_polls"][0], found["poll_markets"], alerts, found["trend_alerts"])
+    alerts, trends = _with_the_day(connection, as_of_date, found["acceleration_alerts"], found["trend_alerts"])
+    return Poll(found["micro_polls"][0], found["poll_markets"], alerts, trends)
 
 
 def _with_the_day(
-    connection: duckdb.DuckDBPyConnection, as_of_date: date, alerts: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Alerts with what the last day that was built, up to theirs, says of their videos."""
+    connection: duckdb.DuckDBPyConnection,
+    as_of_date: date,
+    alerts: list[dict[str, Any]],
+    trends: list[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Alerts, and those about trends, with what the last day that was built, up to theirs, says of them.
+
+    A trend has the place of its best video. What is built, and in which order, is said in `builds` alone.
+    """
     built = connection.execute(
         "select as_of_date, cutoff_at from meta.builds where as_of_date <= ? order by as_of_date desc limit 1",
         [as_of_date],
     ).fetchall()
     listed: list[dict[str, Any]] = []
     known: dict[str, dict[str, Any]] = {}
-    if built and alerts:
+    if built and (alerts or trends):
         built_date, cutoff_at = built[0]
         day = Day(connection, built_date, cutoff_at, ())
         listed = builds(day)
@@ -601,21 +607,27 @@ def _with_the_day(
             "select video_id, any_value(trend_key) as trend_key, any_value(music_name) as music_name"
             " from marts.videos_daily where as_of_date = $as_of_date and video_id in (select unnest($videos))"
             " group by video_id",
-            videos=[alert["video_id"] for alert in alerts],
+            videos=[row["video_id"] for row in (*alerts, *listed)],
         ).dicts()
         known = {row["video_id"]: row for row in rows}
-    places = {row["video_id"]: (place, row["until_at"]) for place, row in enumerate(listed, 1)}
+    nowhere = {"build_place": None, "until_at": None}
+    of_video: dict[str, dict[str, Any]] = {}
+    of_trend: dict[str, dict[str, Any]] = {}
+    for place, row in enumerate(listed, 1):
+        found = {"build_place": place, "until_at": row["until_at"]}
+        of_video[row["video_id"]] = found
+        of_trend.setdefault(known[row["video_id"]]["trend_key"], found)
     nothing: dict[str, Any] = {"trend_key": None, "music_name": None}
-    return [
-        {
-            **alert,
-            **known.get(alert["video_id"], nothing),
-            "build_place": places.get(alert["video_id"], (None, None))[0],
-            "until_at": places.get(alert["video_id"], (None, None))[1],
-            "builds": len(listed),
-        }
-        for alert in alerts
-    ]
+    return (
+        [
+            alert
+            | known.get(alert["video_id"], nothing)
+            | of_video.get(alert["video_id"], nowhere)
+            | {"builds": len(listed)}
+            for alert in alerts
+        ],
+        [trend | of_trend.get(trend["trend_key"], nowhere) | {"builds": len(listed)} for trend in trends],
+    )
 
 
 def polling(day: Day) -> dict[str, Any] | None:

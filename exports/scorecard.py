@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from exports.heard import alert_lines
 from exports.published import Table
 
 Array = npt.NDArray[np.float64]
@@ -32,8 +34,8 @@ DRAWS = 1000
 CONFIDENCE = 0.95
 SEED = 20260315
 NO_SCORE = "-"
-# Alerts and bursts are rare: from so many on a share of them says something.
-FEW = 5
+# Characters of a line.
+WIDTH = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,41 +172,13 @@ def report(forecasts: Table, decisions: Table, alerts: Record | None = None) -> 
     for (market,), group in _groups(decision_rows, ("market",)).items():
         lines += ["", *_decision_block(str(market), group)]
     if alerts is not None:
-        lines += ["", *alert_lines(alerts)]
+        lines += ["", *alert_block(alerts)]
     return "\n".join(lines)
 
 
-def alert_lines(scores: Record) -> list[str]:
-    """How well the polls heard: recall, misses by reason, precision beside its base rate.
-
-    A share of fewer than `FEW` cases is not shown, only its numbers.
-
-    Args:
-        scores: A row of `marts.alert_scores`.
-    """
-    reasons = ", ".join(
-        f"{scores[f'missed_{name}']} {name.replace('_', ' ')}"
-        for name in ("not_watched", "below_z", "budget", "cooldown", "no_new_reading")
-        if scores[f"missed_{name}"]
-    )
-    delay = scores["median_delay_hours"]
-    late = "" if delay is None else f", median delay {delay:.1f} h"
-    lines = [
-        f"Bursts heard, {scores['polled_days']} polled days to {scores['as_of_date']}:"
-        f" {_of(scores['found'], scores['bursts'])}{late}" + (f"; missed: {reasons}" if reasons else ""),
-        f"Messages: {scores['messages']}, {scores['messages_per_day']:.1f} a day; an alert needed"
-        f" {scores['pace_factor_needed']:.1f} times the pace, at most {scores['highest_pace_factor_needed']:.1f}",
-    ]
-    for hours in (4, 24):
-        base = scores[f"base_rate_{hours}h"]
-        beside = "no base rate" if base is None else f"{base:.0%} of {scores[f'base_readings_{hours}h']:,} others did"
-        right = _of(scores[f"right_{hours}h"], scores[f"scored_{hours}h"])
-        lines.append(f"Still ahead of their cohort {hours} h later: {right}; {beside}")
-    return lines
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part} of {whole}" + (f" ({part / whole:.0%})" if whole >= FEW else ", not enough yet for a share")
+def alert_block(scores: Record) -> list[str]:
+    """How well the polls heard; a row of `marts.alert_scores`."""
+    return [part for line in alert_lines(scores) for part in wrap(line, WIDTH, subsequent_indent="  ")]
 
 
 def nothing_scored(first: date | None, last: date | None, reading_days: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from exports import briefing, published
-from exports.build_today import age_label, forecast_line, headline, health_lines, one_line
+from exports.build_today import age_label, alert_line, forecast_line, headline, health_lines, one_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 from exports.text_safety import plain_text, safe_link
@@ -41,6 +41,7 @@ def _health(day: Day) -> list[str]:
     lines = [f"{label}: {text}" for label, text in health_lines(day)]
     lines.append(f"Revenue: {revenue_line(day)}")
     lines.append(f"Forecasts: {forecast_line(day)}")
+    lines.append(f"Alerts: {alert_line(day)}")
     return lines + [f"Check: {warning}" for warning in published.warnings(day)]
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from exports import published, report_charts, scorecard
 from exports.build_today import headline
 from exports.daily_report import degradations
+from exports.heard import alert_lines
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 from exports.scorecard import BASELINES, CHOSEN, DECISION_MODES
@@ -593,7 +594,7 @@ def _heard(day: Day) -> str:
         f" {html_line(row['silent_because'])}</li>"
         for row in published.missed_bursts(day, SCORED_DAYS, ALERTS)
     )
-    lines = "<br>".join(html_line(line, 300) for line in scorecard.alert_lines(scores["ALL"]))
+    lines = "<br>".join(html_line(line, 300) for line in alert_lines(scores["ALL"]))
     return f"<p class=sub>{lines}</p>" + (f"<h3>Not heard</h3><ul>{missed}</ul>" if missed else "")
 
 

@@ -29,6 +29,7 @@ _MARTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "decisions": ("videos_daily", {}),
     "build_list": ("opportunities", {"place": "market_order"}),
     "alerts": ("acceleration_alerts", {}),
+    "trend_alerts": ("trend_alerts", {}),
 }
 
 
@@ -78,7 +79,7 @@ def keep_day(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date:
 
 
 def keep_poll(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date: date, teller: Teller) -> bool:
-    """Keeps the alerts of a date's last poll, unless they were kept before; arguments as in `keep_day`.
+    """Keeps the alerts of a date's last poll, of videos and trends, unless they were kept before: see `keep_day`.
 
     A poll without alerts told nothing.
     """
@@ -92,7 +93,9 @@ def keep_poll(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date
             return False
         poll_at, ended_at = rows[0]
         alerts = connection.execute(
-            "select 1 from published.marts.acceleration_alerts where poll_at = ? limit 1", [poll_at]
+            "select 1 from published.marts.acceleration_alerts where poll_at = $1"
+            " union all select 1 from published.marts.trend_alerts where poll_at = $1 limit 1",
+            [poll_at],
         ).fetchall()
         known = connection.execute(
             "select 1 from told.tellings where kind = ? and poll_at = ?", [POLL, poll_at]
@@ -101,7 +104,8 @@ def keep_poll(connection: duckdb.DuckDBPyConnection, published: Path, as_of_date
             return False
         with transaction(connection):
             telling = _tell(connection, POLL, as_of_date, poll_at, ended_at, datetime.now(UTC), teller)
-            _keep(connection, "alerts", telling, "poll_at = ?", poll_at)
+            for table in ("alerts", "trend_alerts"):
+                _keep(connection, table, telling, "poll_at = ?", poll_at)
     return True
 
 

@@ -379,7 +379,7 @@ def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
             text = scorecard.report(forecasts, decisions, alerts)
         else:
             text = scorecard.nothing_scored(*published.scored_period(connection))
-            text += "".join(f"\n{line}" for line in scorecard.alert_lines(alerts)) if alerts else ""
+            text += "".join(f"\n{line}" for line in scorecard.alert_block(alerts)) if alerts else ""
     print(text)
     return DONE
 

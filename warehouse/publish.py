@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -123,6 +123,40 @@ def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
     ensure_tables(connection)
     built = {row[0] for row in connection.execute("select as_of_date from meta.builds").fetchall()}
     return [day for day in sorted(landed) if day in wanted or (day < max(wanted) and day not in built)]
+
+
+def pending_polls(connection: duckdb.DuckDBPyConnection, landed: Sequence[date], wanted: Sequence[date]) -> list[date]:
+    """The dates whose polls a poll of `wanted` judges: those, and the day before each where it has feeds left to judge.
+
+    Its last feeds may have come after its last poll. Where they did not, its rows would come out as they are.
+    """
+    before = {day - timedelta(days=1) for day in wanted}.intersection(landed)
+    tables = "select 1 from duckdb_tables() where (schema_name, table_name) = ('marts', 'micro_polls')"
+    if not connection.execute(tables).fetchall():
+        return [day for day in sorted(landed) if day in wanted or day in before]
+    rows = connection.execute(
+        """
+        with offered as (
+            select
+                observed_at::date as as_of_date, count(distinct (market, observed_at)) as feeds, max(load_id) as load_id
+            from raw.loads
+            where kind = 'videos' and item_count > 0 and list_contains(?::date[], observed_at::date)
+            group by 1
+        ),
+        judged as (
+            select as_of_date, sum(feeds) as feeds from marts.micro_polls group by 1
+        )
+        select offered.as_of_date
+        from offered
+        left join judged on offered.as_of_date = judged.as_of_date
+        where
+            offered.feeds is distinct from judged.feeds
+            or offered.load_id > (select coalesce(max(load_id), 0) from staging.stg_tiktok__videos)
+        """,
+        [sorted(before)],
+    ).fetchall()
+    unjudged = {row[0] for row in rows}
+    return [day for day in sorted(landed) if day in wanted or day in unjudged]
 
 
 def built_dates(connection: duckdb.DuckDBPyConnection, wanted: Sequence[date]) -> list[date]:

@@ -65,7 +65,9 @@ paired as (
         last_value(observed_at) over earlier as counted_before_at,
         last_value(plays) over earlier as plays_before,
         last_value(plays_resolution) over earlier as resolution_before,
-        last_value(shares_per_hour) over earlier as shares_per_hour_before
+        last_value(shares_per_hour) over earlier as shares_per_hour_before,
+        last_value(shares) over earlier as shares_before,
+        last_value(likes) over earlier as likes_before
     from counted
     window
         earlier as (
@@ -99,6 +101,8 @@ measured as (
         case when reading_number = 1 then age_hours else {{ hours_between('counted_before_at', 'observed_at') }} end
             as hours,
         case when reading_number = 1 then plays else plays - plays_before end as gain_views,
+        case when reading_number = 1 then shares else shares - shares_before end as gain_shares,
+        case when reading_number = 1 then likes else likes - likes_before end as gain_likes,
         cast(greatest(plays_resolution, coalesce(resolution_before, 1)) as double) as resolution,
         -- Missing is not zero, and a feed in which nobody was ever shared does not count shares.
         coalesce(max(shares) over (partition by market, observed_at) > 0, false) as feed_gives_shares
@@ -111,6 +115,15 @@ measured as (
 select
     *,
     gain_views / hours as views_rate,
+    -- Onto the watch list by the pace of its life or of now: what was slow and bursts is what an alert is for.
+    age_hours <= {{ var('watch_entry_age_hours') }}
+    and greatest(views_per_hour, gain_views / hours) >= {{ var('watch_entry_views_per_hour') }}
+    -- By what is there: without shares the likes decide, without likes the views alone.
+    and case
+        when feed_gives_shares and shares_per_hour is not null
+            then greatest(shares_per_hour, gain_shares / hours) >= {{ var('watch_entry_shares_per_hour') }}
+        else coalesce(greatest(likes_per_hour, gain_likes / hours) >= {{ var('watch_entry_likes_per_hour') }}, true)
+    end as meets_entry,
     lag(gain_views / hours) over (partition by market, video_id order by observed_at) as previous_rate,
     lag(gain_views) over (partition by market, video_id order by observed_at) as previous_gain,
     lag(is_lifetime) over (partition by market, video_id order by observed_at) as previous_is_lifetime

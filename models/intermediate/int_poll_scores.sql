@@ -198,8 +198,7 @@ results as (
         views_rate,
         views_per_hour,
         shares_per_hour,
-        likes_per_hour,
-        feed_gives_shares,
+        meets_entry,
         delta_shares_per_hour,
         momentum_score,
         level_basis,
@@ -233,8 +232,7 @@ results as (
         views_rate,
         views_per_hour,
         shares_per_hour,
-        likes_per_hour,
-        feed_gives_shares,
+        meets_entry,
         delta_shares_per_hour,
         momentum_score,
         'none' as level_basis,
@@ -261,11 +259,7 @@ remembered as (
         market,
         video_id,
         observed_at,
-        age_hours,
-        shares_per_hour,
-        likes_per_hour,
-        views_per_hour,
-        feed_gives_shares,
+        meets_entry,
         z,
         absences,
         true as is_new
@@ -276,11 +270,7 @@ remembered as (
         stored.market,
         stored.video_id,
         stored.observed_at,
-        stored.age_hours,
-        stored.shares_per_hour,
-        stored.likes_per_hour,
-        stored.views_per_hour,
-        stored.feed_gives_shares,
+        stored.meets_entry,
         stored.z,
         stored.absences,
         false as is_new
@@ -303,15 +293,7 @@ in_order as (
 
     select
         *,
-        lag(z) over (partition by market, video_id order by observed_at) as previous_z,
-        age_hours <= {{ var('watch_entry_age_hours') }}
-        and views_per_hour >= {{ var('watch_entry_views_per_hour') }}
-        -- By what is there: without shares the likes decide, without likes the views alone.
-        and case
-            when feed_gives_shares and shares_per_hour is not null
-                then shares_per_hour >= {{ var('watch_entry_shares_per_hour') }}
-            else coalesce(likes_per_hour >= {{ var('watch_entry_likes_per_hour') }}, true)
-        end as meets_entry
+        lag(z) over (partition by market, video_id order by observed_at) as previous_z
     from remembered
 
 ),
@@ -350,8 +332,7 @@ select
     results.views_rate,
     results.views_per_hour,
     results.shares_per_hour,
-    results.likes_per_hour,
-    results.feed_gives_shares,
+    results.meets_entry,
     results.delta_shares_per_hour,
     results.momentum_score,
     results.level_basis,

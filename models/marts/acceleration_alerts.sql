@@ -225,6 +225,7 @@ select
     candidates.previous_z,
     candidates.from_at,
     candidates.age_hours,
+    cast({{ var('fresh_age_hours') }} as integer) as fresh_age_hours,
     candidates.plays,
     candidates.views_per_hour,
     candidates.shares_per_hour,

@@ -55,6 +55,15 @@ outcomes as (
 
 ),
 
+trend_outcomes as (
+
+    select * from {{ ref('trend_alert_outcomes') }}
+    where
+        as_of_date >= {{ window_start(ref('int_as_of'), var('alert_score_days')) }}
+        and is_message
+
+),
+
 listed as (
 
     select
@@ -171,6 +180,27 @@ settled as (
     where cast(stated.scored_at as date) <= batch.as_of_date
     group by markets.as_of_date, markets.scope
 
+),
+
+trends as (
+
+    select
+        markets.as_of_date,
+        markets.scope,
+        count(*) as scored,
+        cast(sum(case when stated.is_right then 1 else 0 end) as bigint) as right_ones,
+        cast(sum(stated.base_trends) as bigint) as base_trends,
+        cast(sum(stated.base_right) as bigint) as base_right
+    from trend_outcomes as stated
+    inner join batch
+        on {{ in_score_days('batch', 'stated') }}
+    inner join markets
+        on
+            batch.as_of_date = markets.as_of_date
+            and stated.market = markets.market
+    where cast(stated.scored_at as date) <= batch.as_of_date
+    group by markets.as_of_date, markets.scope
+
 )
 
 select
@@ -194,8 +224,14 @@ select
     coalesce(settled.base_readings_{{ hours }}h, 0) as base_readings_{{ hours }}h,
     settled.base_right_{{ hours }}h * 1.0 / nullif(settled.base_readings_{{ hours }}h, 0) as base_rate_{{ hours }}h,
     {% endfor -%}
+    coalesce(trends.scored, 0) as scored_trends,
+    coalesce(trends.right_ones, 0) as right_trends,
+    trends.right_ones * 1.0 / trends.scored as precision_trends,
+    coalesce(trends.base_trends, 0) as base_trends,
+    trends.base_right * 1.0 / nullif(trends.base_trends, 0) as base_rate_trends,
     paces.pace_factor_needed,
-    paces.highest_pace_factor_needed
+    paces.highest_pace_factor_needed,
+    cast({{ var('alert_score_minimum') }} as integer) as minimum_scored
 from paces
 left join found
     on
@@ -209,3 +245,7 @@ left join settled
     on
         paces.as_of_date = settled.as_of_date
         and paces.scope = settled.scope
+left join trends
+    on
+        paces.as_of_date = trends.as_of_date
+        and paces.scope = trends.scope

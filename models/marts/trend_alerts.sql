@@ -401,6 +401,7 @@ select
     {{ trend_key_type('begun.trend_key') }} as trend_key_type,
     case when {{ trend_key_type('begun.trend_key') }} = 'sound' then names.music_name end as music_name,
     begun.burst_of,
+    begun.observed_at - {{ window }} + interval {{ var('fresh_age_hours') }} hour as fresh_until_at,
     begun.place_in_day <= {{ var('trend_alert_budget_day') }} as is_message,
     begun.new_creators,
     begun.expected_creators,

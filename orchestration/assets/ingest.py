@@ -148,7 +148,8 @@ def raw_feeds(
     # Apify's runs take minutes: what they brought belongs to this run, so the present is what comes after them, also
     # where our clock is behind Apify's.
     now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
-    calendar = feeds.seasonal_calendar()
+    # A poll asks for no seasonal date, and to resolve them takes as long as to land its feeds.
+    calendar = None if config.poll else feeds.seasonal_calendar()
     limits = readers.Limits(settings.feed_max_mb * 1024**2, settings.feed_max_expansion)
     with facts.writer(place) as connection, progress.stage("landing", len(offered.feeds), "files") as shown:
         report = landing.land(
@@ -156,8 +157,9 @@ def raw_feeds(
         )
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
-        seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)
-        report.notes += calendar.warnings(last.year, last.year + 1)
+        if calendar:
+            seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)
+            report.notes += calendar.warnings(last.year, last.year + 1)
         landed = landing.landed_dates(connection)
         missing = [day for day in dates if day not in landed]
         if len(missing) == len(dates):

@@ -7,7 +7,7 @@ called (`dbt_runner`), how its compiled SQL is run (`compiled_models`), what the
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,7 +22,7 @@ from orchestration.dbt_runner import DbtFailedError, NodeResult
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
-from warehouse.publish import CheckWarning, built_dates, forget_builds, held_dates, pending_dates
+from warehouse.publish import CheckWarning, built_dates, forget_builds, held_dates, pending_dates, pending_polls
 from warehouse.store import Store
 
 # The model that holds the dates of a build.
@@ -76,8 +76,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         with store.model_writer() as connection:
             landed = landing.landed_dates(connection)
             if is_poll:
-                # The day before too: its last feeds may have come after its last poll.
-                pending = [day for day in landed if day in wanted or day + timedelta(days=1) in wanted]
+                pending = pending_polls(connection, landed, wanted)
             elif everything:
                 pending = pending_dates(connection, landed, wanted)
             else:

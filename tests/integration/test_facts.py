@@ -50,7 +50,7 @@ def test_facts_of_a_newer_version_are_refused(store: Store) -> None:
     with facts.writer(store) as connection:
         connection.execute("insert into meta.migrations values (99, 'later', now())")
     with (
-        pytest.raises(NewerHomeError, match=r"step 99 .* this version knows 4.*: update the project"),
+        pytest.raises(NewerHomeError, match=rf"step 99 .* this version knows {len(_STEPS)}\).*: update the project"),
         facts.writer(store),
     ):
         pass
@@ -136,6 +136,9 @@ select date '2026-01-05' as as_of_date, timestamp '2026-01-05 10:00' as poll_at,
 create table marts.acceleration_alerts as
 select date '2026-01-05' as as_of_date, timestamp '2026-01-05 10:00' as poll_at,
     timestamp '2026-01-05 10:04' as alerted_at, 'US' as market, '1' as video_id, 'ALERT' as tier;
+create table marts.trend_alerts as
+select date '2026-01-05' as as_of_date, timestamp '2026-01-05 10:00' as poll_at,
+    timestamp '2026-01-05 10:04' as alerted_at, 'UK' as market, 'hashtag:wave' as trend_key, 5 as new_creators;
 """
 
 
@@ -173,6 +176,21 @@ def test_alerts_of_a_poll_are_kept_once(store: Store) -> None:
         for expected in (True, False):
             assert told.keep_poll(connection, publish(store.published_path, 1.0), DAY, teller) is expected
         assert connection.execute("select video_id, tier from told.alerts").fetchall() == [("1", "ALERT")]
+        trends = connection.execute("select market, trend_key, new_creators from told.trend_alerts").fetchall()
+        assert trends == [("UK", "hashtag:wave", 5)]
+
+
+def test_a_poll_that_told_of_a_trend_only_is_kept(store: Store) -> None:
+    path = publish(store.published_path, 1.0)
+    with connect(path) as connection:
+        connection.execute("delete from marts.acceleration_alerts")
+    with facts.writer(store) as connection:
+        assert told.keep_poll(connection, path, DAY, Teller("run-1", "0.1.0", "one"))
+        assert connection.execute("select count(*) from told.trend_alerts").fetchall() == [(1,)]
+    with connect(path) as connection:
+        connection.execute("update marts.micro_polls set poll_at = poll_at + interval 2 hour")
+    with facts.writer(store) as connection:
+        assert not told.keep_poll(connection, path, DAY, Teller("run-1", "0.1.0", "one")), "told nothing"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.dbt_runner import DbtFailedError
 from tests.support import build, dbt, land_folder, moment, records, video, write_feed
+from warehouse.publish import pending_polls
 from warehouse.store import Store
 
 # Everything a poll needs, and nothing else of the project.
@@ -333,3 +334,46 @@ def test_bursts_and_no_alert_at_all_fail_the_build(tmp_path: Path) -> None:
         write_feed(tmp_path / "feeds", at, items)
     with pytest.raises(DbtFailedError, match="alerts_hear_bursts"):
         poll(tmp_path / "home", tmp_path / "feeds")
+
+
+def test_a_poll_judges_the_day_before_only_for_feeds_that_none_has_judged(tmp_path: Path) -> None:
+    """The last feeds of a day may come after its last poll; a day that was judged whole is left as it is."""
+    courses = crowd(3)
+    write_polls(tmp_path / "feeds", [0, 2, 16], courses)
+    first, second = date(2026, 1, 5), date(2026, 1, 6)
+    with Store(tmp_path / "new").model_writer() as connection:
+        assert pending_polls(connection, [first, second], [second]) == [first, second]
+    store = poll(tmp_path / "home", tmp_path / "feeds", ("2026-01-05", "2026-01-06"))
+    with store.model_writer() as connection:
+        assert pending_polls(connection, [first, second], [second]) == [second]
+        assert pending_polls(connection, [second], [second]) == [second]
+    write_polls(tmp_path / "late", [15], courses)
+    land_folder(store, tmp_path / "late")
+    with store.model_writer() as connection:
+        assert pending_polls(connection, [first, second], [second]) == [first, second]
+    # Staged with another date: its polls are not judged by that.
+    dbt(store, "build", *POLL, dates=["2026-01-06"])
+    with store.model_writer() as connection:
+        assert pending_polls(connection, [first, second], [second]) == [first, second]
+    dbt(store, "build", *POLL, dates=["2026-01-05", "2026-01-06"])
+    with store.model_writer() as connection:
+        assert pending_polls(connection, [first, second], [second]) == [second]
+    rows = build(store, "select as_of_date, feeds from marts.micro_polls order by poll_at")
+    assert rows == [(first, 1), (first, 1), (first, 1), (second, 1)]
+
+
+def test_slow_over_its_life_and_fast_now_is_watched(tmp_path: Path) -> None:
+    """What comes to life is what an alert is for: its mean since the post is too slow for the watch list."""
+    late = "7590000000000090008"
+    courses = crowd(30) | {late: jumping(600, 40, 6, 30)}
+    write_polls(tmp_path / "feeds", TWO_HOURLY, courses)
+    store = poll(tmp_path / "home", tmp_path / "feeds")
+    assert build(
+        store,
+        "select max(shares_per_hour) < 6, bool_or(is_watched) from intermediate.int_poll_scores"
+        f" where video_id = '{late}' and observed_at < '2026-01-05 16:00'",
+    ) == [(True, False)]
+    (sent,) = [row for row in alerts(store) if row["is_message"]]
+    assert (sent["video_id"], sent["alerted_at"].hour) == (late, 16)
+    # Over its life it has too few shares an hour even now.
+    assert sent["shares_per_hour"] < 6

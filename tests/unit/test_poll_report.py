@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exports import poll_report, scorecard
+from exports import heard, poll_report, scorecard
 from exports.published import Poll
 
 AT = datetime(2026, 3, 1, 8, 29)
@@ -18,7 +18,8 @@ ROW = {
 HEARD = {"market": "US", "silent_because": None, "gives_views": True, "gives_likes": True, "gives_shares": True}
 ALERT: dict[str, Any] = {
     "video_id": "7590000000000090001", "alerted_at": AT, "is_message": True, "tier": "ALERT", "market": "UK",
-    "ai_category": "AI", "author_handle": "example.creator", "age_hours": 42.0, "momentum_score": 1234.5,
+    "ai_category": "AI", "author_handle": "example.creator", "age_hours": 42.0, "fresh_age_hours": 48,
+    "momentum_score": 1234.5,
     "shares_per_hour": None, "delta_shares_per_hour": None, "gain_views": 220_000, "hours": 18.0, "plays": 244_000,
     "expected_gain_views": 20_000.0, "z": 5.27, "caption": "an invented caption", "video_url": None,
     "trend_key": "sound:1", "music_name": "Some Sound", "build_place": 3, "builds": 12,
@@ -27,7 +28,8 @@ ALERT: dict[str, Any] = {
 TREND = {
     "market": "US", "trend_key": "hashtag:wave", "trend_key_type": "hashtag", "music_name": None, "alerted_at": AT,
     "is_message": True, "burst_of": "creators", "new_creators": 5, "expected_creators": 0.4, "is_ahead": True,
-    "other_creators": 1, "example_video_url": "https://www.tiktok.com/@a/video/1",
+    "other_creators": 1, "example_video_url": "https://www.tiktok.com/@a/video/1", "until_at": None,
+    "fresh_until_at": datetime(2026, 3, 4, 2, 29), "build_place": 2, "builds": 12,
 }  # fmt: skip
 SCORES = {
     "as_of_date": date(2026, 3, 1), "polled_days": 18, "bursts": 10, "found": 8, "missed_not_watched": 1,
@@ -35,6 +37,7 @@ SCORES = {
     "median_delay_hours": 0.5, "messages": 12, "messages_per_day": 0.67, "pace_factor_needed": 3.0,
     "highest_pace_factor_needed": 3.5, "scored_4h": 0, "right_4h": 0, "base_rate_4h": None, "base_readings_4h": 0,
     "scored_24h": 10, "right_24h": 9, "base_rate_24h": 0.47, "base_readings_24h": 1353,
+    "scored_trends": 0, "right_trends": 0, "base_rate_trends": None, "base_trends": 0, "minimum_scored": 5,
 }  # fmt: skip
 
 
@@ -75,22 +78,46 @@ def test_what_the_source_does_not_give_is_said() -> None:
     ]
 
 
+def test_publish_by_is_the_end_of_its_window_else_of_its_freshness() -> None:
+    """Until which age a video is fresh comes with the alert: it is a setting of the models."""
+    ((_, message),) = poll_report.messages(Poll(ROW, [HEARD], [{**ALERT, "until_at": datetime(2026, 3, 1, 6)}], []))
+    fields = {field.name: field.lines[0] for field in message.fields}
+    assert fields["Publish by"] == "Sun 01 Mar 14:29 UTC (48 h after the post)"
+    ((_, message),) = poll_report.messages(Poll(ROW, [HEARD], [], [TREND]))
+    fields = {field.name: field.lines[0] for field in message.fields}
+    assert fields["Publish by"] == "Wed 04 Mar 02:29 UTC (while what began it is fresh)"
+    assert fields["Build list"] == "place 2 of 12 of the last run"
+
+
+RECALL = (
+    "8 of 10 (80%) bursts heard, median delay 0.5 h; 9 of 10 (90%) messages still ahead of their cohort 24 h later,"
+    " 47% of 1,353 others; 18 polled days to 2026-03-01"
+)
+
+
 def test_one_line_a_day_says_that_polling_works() -> None:
     polling = {"polls": 8, "new_readings": 31, "alerts": 1, "scores": SCORES}
     assert poll_report.polling_line(polling) == (
-        "🔎 Polling, last 24 h: 8 polls, 31 new readings, 1 alerts; an alert needed 3.0 times the pace;"
-        " 8 of 10 bursts heard in 18 days"
+        f"🔎 Polling, last 24 h: 8 polls, 31 new readings, 1 alerts; an alert needed 3.0 times the pace; {RECALL}"
     )
-    assert poll_report.polling_line({**polling, "scores": {**SCORES, "bursts": 0}}).endswith(
-        "no burst to hear in 18 days"
-    )
+
+
+def test_recall_is_the_same_line_everywhere_and_no_share_of_a_few() -> None:
+    assert heard.recall_line(SCORES) == RECALL
+    assert heard.recall_line(None) == heard.NO_POLL
+    few = {**SCORES, "bursts": 2, "found": 1, "scored_24h": 0, "median_delay_hours": None}
+    assert heard.recall_line(few) == "1 of 2 (not enough yet) bursts heard; 18 polled days to 2026-03-01"
+    # How many are enough comes with the scores.
+    assert heard.recall_line({**few, "minimum_scored": 2}).startswith("1 of 2 (50%) bursts heard")
+    assert heard.recall_line({**few, "bursts": 0, "found": 0}).startswith("no burst to hear; 18 polled days")
 
 
 def test_the_scorecard_tells_recall_misses_and_the_base_rate() -> None:
-    assert scorecard.alert_lines(SCORES) == [
-        "Bursts heard, 18 polled days to 2026-03-01: 8 of 10 (80%), median delay 0.5 h;"
-        " missed: 1 not watched, 1 below z",
+    assert heard.alert_lines(SCORES) == [
+        f"Alerts: {RECALL}",
+        "Not heard: 1 not watched, 1 below z",
         "Messages: 12, 0.7 a day; an alert needed 3.0 times the pace, at most 3.5",
-        "Still ahead of their cohort 4 h later: 0 of 0, not enough yet for a share; no base rate",
-        "Still ahead of their cohort 24 h later: 9 of 10 (90%); 47% of 1,353 others did",
     ]
+    trends = {**SCORES, "scored_trends": 6, "right_trends": 3, "base_rate_trends": 0.25, "base_trends": 80}
+    assert heard.alert_lines(trends)[-1] == "Trends: 3 of 6 (50%) told kept growing the day after; 25% of 80 others"
+    assert max(map(len, scorecard.alert_block(trends))) <= scorecard.WIDTH
