@@ -40,6 +40,7 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     # Homes until November 2026 had one file for everything, which became that of the facts.
     ("told_by_earlier_versions", take_over_told),
     ("drop_what_is_derived", drop_derived),
+    ("told_build_list", _script("0003_told_build_list.sql")),
 )
 
 
