@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from exports import published
+from exports import build_list, published
 from exports.build_today import headline, health_lines
 from exports.discord import Link, Message, daily_message
 from exports.poll_report import polling_line
@@ -17,6 +17,7 @@ from exports.revenue_tabs import revenue_line
 
 # The counts users know from the report, in order; the workbook's START_HERE has more.
 COUNTS = 8
+BUILDS = "WHAT TO BUILD"
 SECTIONS = {"ALERTS": "SEASONAL ALERTS", "UPCOMING": "UPCOMING", "ON RADAR": "ON RADAR"}
 
 
@@ -42,11 +43,22 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
         for phase, title in SECTIONS.items()
     ]
     message = daily_message(
-        day.as_of_date, headline(day)[:COUNTS], seasonal, links, [*degradations(day), *problems], chart_png
+        day.as_of_date,
+        headline(day)[:COUNTS],
+        [(BUILDS, _builds(day)), *seasonal],
+        links,
+        [*degradations(day), *problems],
+        chart_png,
     )
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
+
+
+def _builds(day: Day) -> list[str]:
+    rows = published.build_list(day)
+    lines = [build_list.line(row) for row in rows[: build_list.TOP]] or ["Nothing: no decision of the day says so."]
+    return [*lines, f"{build_list.counted(rows)}. {build_list.changes(day)}"]
 
 
 def degradations(day: Day) -> list[str]:
