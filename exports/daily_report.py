@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exports import build_list, published
-from exports.build_today import headline, health_lines
+from exports.build_today import headline, health_lines, sample_lines
 from exports.discord import Link, Message, daily_message
 from exports.poll_report import polling_line
 from exports.published import Day
@@ -50,6 +50,7 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
         [*degradations(day), *problems],
         chart_png,
     )
+    message = replace(message, lines=(*message.lines, *(f"{label}: {text}" for label, text in sample_lines(day))))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
@@ -69,7 +70,8 @@ def degradations(day: Day) -> list[str]:
         if row["kind"] == "videos" and (row["is_missing"] or row["is_stale"])
     }
     lines = [f"{label}: {text}" for label, text in health_lines(day) if label in bad]
+    # Nobody has to set up a sheet; one that was and does not answer is worth a word.
     revenue = published.revenue_source(day)
-    if revenue is None or revenue["source"] != "sheet":
+    if revenue is not None and revenue["source"] != "sheet" and not revenue["is_simulated"]:
         lines.append(f"Revenue: {revenue_line(day)}")
     return lines + [f"check: {warning}" for warning in published.warnings(day)]

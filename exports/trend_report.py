@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from exports import build_list, published, report_charts, scorecard
-from exports.build_today import headline
+from exports.build_today import headline, sample_lines
 from exports.daily_report import degradations
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
@@ -190,8 +190,7 @@ def _header(day: Day) -> str:
     if problems:
         items = "".join(f"<li>{html_line(problem)}</li>" for problem in problems)
         parts.append(f'<div class=warn id="degraded"><b>⚠️ This day is degraded</b><ul>{items}</ul></div>')
-    if any(source["source"] == "sample" for source in published.health(day)):
-        parts.append("<p class=note>Simulated sample: accounts, captions and counts are invented.</p>")
+    parts += [f"<p class=note>{html_line(label)}: {html_line(text)}</p>" for label, text in sample_lines(day)]
     tiles = "".join(
         f"<div><b>{_number(value)}</b><span>{html_line(name)}</span></div>" for name, value in headline(day)
     )
