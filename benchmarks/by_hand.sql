@@ -325,7 +325,7 @@ offered as (
         own.previous_day_gap_days,
         own.previous_velocity,
         readings.plays is null
-        or readings.observed_at <= min(readings.observed_at) over (
+        or readings.observed_at - interval 45 minute <= min(readings.observed_at) over (
             partition by readings.video_id order by readings.plays desc nulls last
             range between unbounded preceding and current row
         ) as is_newer
@@ -3128,9 +3128,10 @@ select
     videos.shares_per_hour,
     videos.build_now,
     videos.video_url as url,
-    videos.tutorial_trigger,
-    videos.urgency,
-    videos.trigger_reason,
+    if(videos.status in ('📉 COOLING', '❄️ DYING'), 'NONE', videos.tutorial_trigger) as tutorial_trigger,
+    if(videos.status in ('📉 COOLING', '❄️ DYING'), 'NONE', videos.urgency) as urgency,
+    if(videos.status in ('📉 COOLING', '❄️ DYING'), 'loses its pace (' || videos.status || '), although: ', '')
+    || videos.trigger_reason as trigger_reason,
     coalesce(rivals.competitors, 0) as competitor_count_7d,
     entered.tutorial_link,
     entered.template_link,

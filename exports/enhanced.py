@@ -260,7 +260,7 @@ def _opportunity_now(book: Workbook, day: Day, contents: Contents) -> None:
         empty_note="nothing to build: no decision of the day says so",
     )  # fmt: skip
     if rows:
-        write_text(sheet.cell(row=len(rows) + 3, column=1), f"{build_list.LEGEND} {build_list.changes(day)}")
+        write_text(sheet.cell(row=len(rows) + 3, column=5), f"{build_list.LEGEND} {build_list.changes(day)}")
     sheet.freeze_panes = "E2"
     last = max(len(rows), 1) + 1
     sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{IMMEDIATELY}"'], fill=RED))

@@ -261,6 +261,14 @@ def seasonal(day: Day) -> list[dict[str, Any]]:
     """Seasonal events whose time it is, one row per event and phase, nearest first; markets are joined in a text."""
     return day.table(
         """
+        with told as (
+            -- What is over is nothing to be alerted to.
+            select * replace (
+                case when event_end_date < as_of_date and phase = 'ALERTS' then 'ON RADAR' else phase end as phase
+            )
+            from marts.seasonal_alerts
+            where as_of_date = $as_of_date and is_newest
+        )
         select
             phase, emoji, name, event_date, days_until, tone,
             string_agg(market, ' + ' order by market desc) as markets,
@@ -268,8 +276,7 @@ def seasonal(day: Day) -> list[dict[str, Any]]:
             any_value(window_text) as window_text,
             any_value(template_ideas) as template_ideas,
             max(keyword_lift) as keyword_lift
-        from marts.seasonal_alerts
-        where as_of_date = $as_of_date and is_newest
+        from told
         group by phase, emoji, name, event_date, days_until, tone
         order by days_until, event_date, name
         """

@@ -225,17 +225,10 @@ def _build(row: Row) -> str:
         f"<p>{_forecast(row)} · {html_line(row['confidence'])}</p>"
         f"<p class=sub>{html_line(row['because'])}</p>{despite}"
         f"<details><summary>Trend, and what would change it</summary>"
-        f"<p>{_trend_link(row)}</p>"
+        f"<p><bdi>{html_line(row['trend_name'], 60)}</bdi>"
+        f" <span class=sub><bdi>{html_line(row['trend_key'], 60)}</bdi></span></p>"
         f"<p>Would change by: {html_line(row['would_change_if'] or 'not known')}</p></details></li>"
     )
-
-
-def _trend_link(row: Row) -> str:
-    """The trend's name as a link, with its key."""
-    shown = f"<bdi>{html_line(row['trend_name'], 60)}</bdi>"
-    href = safe_link(row["trend_url"])
-    name = f'<a href="{html_line(href, len(href))}" rel="noopener noreferrer">{shown}</a>' if href else shown
-    return f"{name} <span class=sub>{html_line(row['trend_key'], 60)}</span>"
 
 
 def _forecasts(day: Day) -> str:

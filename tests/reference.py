@@ -239,7 +239,9 @@ def newest_of(feeds: Mapping[str, History]) -> Reading:
         one
         for one in offered
         if all(
-            (one.counts[0] or 0) > (other.counts[0] or 0) for other in offered if other.observed_at < one.observed_at
+            (one.counts[0] or 0) > (other.counts[0] or 0)
+            for other in offered
+            if hours(other.observed_at, one.observed_at) > 0.75
         )
     ]
     newest = max(one.observed_at for one in newer)

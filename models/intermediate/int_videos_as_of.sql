@@ -66,8 +66,8 @@ of_markets as (
         *,
         coalesce(is_new_level, false)
         or plays is null
-        -- The first time that one of the feeds showed as many.
-        or observed_at <= min(observed_at) over (
+        -- The first time that one of the feeds showed as many, and those read in the same round.
+        or observed_at - {{ minimum_gap }} <= min(observed_at) over (
             partition by as_of_date, video_id
             order by plays desc nulls last
             range between unbounded preceding and current row

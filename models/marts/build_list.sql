@@ -96,9 +96,9 @@ select
     end as build_priority,
     variants,
     publish_by,
-    gain_48h_p10,
-    gain_48h_p50,
-    gain_48h_p90,
+    round(gain_48h_p10) as gain_48h_p10,
+    round(gain_48h_p50) as gain_48h_p50,
+    round(gain_48h_p90) as gain_48h_p90,
     -- By how far apart the ends of the range are, and by the readings behind them.
     case
         when log_range <= ln(4) and reading_count >= 3 then 'HIGH'
