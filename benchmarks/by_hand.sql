@@ -2357,7 +2357,7 @@ expected as (
                 then greatest(horizons.low_gain - coalesce(horizons.gain_24h, 0) * least(3 / 24.0, 1), 0)
         end as gain_p10,
         -- Mean over median of a log-normal.
-        gain_p50 * exp(power(least(horizons.log_spread, 1.5), 2) / 2) as gain_expected,
+        gain_p50 * exp(power(least(horizons.log_spread, 0.8), 2) / 2) as gain_expected,
         horizons.gain_24h / nullif(horizons.last_gain_24h, 0) as gain_ratio,
         -- The window is open until half of the week's gain is in, read off the forecast in straight lines.
         case
@@ -2393,7 +2393,7 @@ expected as (
 placed as (
     select
         *,
-        row_number() over (partition by market order by gain_p50 desc nulls last, video_id) as gain_place,
+        row_number() over (partition by market order by gain_expected desc nulls last, video_id) as gain_place,
         count(gain_p50) over (partition by market) as ranked_videos
     from expected
 ),
@@ -2413,7 +2413,7 @@ bars as (
 windowed as (
     select
         *,
-        max(case when gain_place = build_places then gain_p50 end) over (partition by market) as build_bar,
+        max(case when gain_place = build_places then gain_expected end) over (partition by market) as build_bar,
         case
             when gain_p50 is null then '🟢 MONITOR'
             when window_left_hours < 3 or gain_p50 < 1000 then '❌ TOO LATE'
@@ -2486,14 +2486,14 @@ select
         when gain_p50 < 1000 then 'a middle gain of 1000 views to come, it is ' || round(gain_p50)::bigint
         when is_build
             then
-                'falling below ' || round(coalesce(build_bar, 0))::bigint || ' views to come in the middle case (place '
+                'falling below ' || round(coalesce(build_bar, 0))::bigint || ' views to come on average (place '
                 || build_places::bigint || '), or a window under 3 h'
         when trend_lifecycle = 'dead' and action_window = '❌ TOO LATE' then 'new uses of the trend: it is dead'
         when gain_place <= build_places
             then 'a surer forecast: 1000 views in 9 of 10 cases, now ' || round(gain_p10)::bigint
         else
-            'a gain of ' || round(coalesce(build_bar, 0))::bigint || ' views to come in the middle case (place '
-            || build_places::bigint || '), it is ' || round(gain_p50)::bigint
+            'a gain of ' || round(coalesce(build_bar, 0))::bigint || ' views to come on average (place '
+            || build_places::bigint || '), it is ' || round(gain_expected)::bigint
     end as would_change_if,
     coalesce(classic_action_window in ('🔴 ACT NOW', '🟠 6-12H'), false) as classic_is_build,
     'velocity ' || coalesce(round(velocity, 1)::varchar, 'not known') || ' momentum points a day; momentum '
@@ -2596,7 +2596,7 @@ judged as (
         ranked.is_right,
         row_number() over (
             partition by ranked.decision_date, ranked.market, made.decision_mode
-            order by made.gain_p50 desc nulls last, ranked.video_id
+            order by made.gain_expected desc nulls last, ranked.video_id
         ) as gain_place,
         count(*) filter (where made.decision_mode = 'classic' and made.is_build) over (
             partition by ranked.decision_date, ranked.market

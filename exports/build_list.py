@@ -6,6 +6,7 @@ videos are in it and in which order (models), SQL (`published`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from exports.published import Day
 from exports.text_safety import plain_text
 
 Row = dict[str, Any]
+
+# In a caption they are noise: the links stand beside it.
+_LINK = re.compile(r"https?://\S+|\S*capcut\.\S+", re.IGNORECASE)
 
 IMMEDIATELY, TODAY, NEXT = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY", "⚪ NEXT"
 # How many builds START_HERE, the summary and the message show.
@@ -50,7 +54,8 @@ def publish_by(row: Row) -> str:
 
 def name(row: Row, characters: int = 60) -> str:
     """The video as people know it: its caption, else its trend."""
-    return " ".join(plain_text(row["caption"] or row["trend_name"]).split())[:characters]
+    text = _LINK.sub(" ", plain_text(row["caption"] or row["trend_name"]))
+    return " ".join(text.split())[:characters].rstrip() or "(no caption)"
 
 
 def variants(row: Row) -> str:

@@ -243,7 +243,7 @@ def _start_here(book: Workbook, day: Day) -> None:
     for label, text in lines:
         _line(sheet, row, label, text)
         row += 1
-    for letter, width in zip("ABCDEFGHIJ", (24, 44, 34, 9, 11, 9, 9, 12, 42, 70), strict=True):
+    for letter, width in zip("ABCDEFGHIJ", (26, 44, 42, 9, 11, 9, 9, 12, 42, 70), strict=True):
         sheet.column_dimensions[letter].width = width
     sheet.row_dimensions[1].height = 26
     sheet.freeze_panes = "A4"
@@ -257,6 +257,8 @@ def _start_builds(sheet: Any, row: int, day: Day) -> int:
         cell = sheet.cell(row=row, column=column)
         write_text(cell, title)
         cell.fill, cell.font = HEADER_FILL, HEADER_FONT
+        cell.alignment = Alignment(vertical="center", wrap_text=True)
+    sheet.row_dimensions[row].height = 32
     for build in rows[: build_list.TOP]:
         row += 1
         values = (
@@ -289,13 +291,14 @@ def _start_builds(sheet: Any, row: int, day: Day) -> int:
 def _line(sheet: Any, row: int, label: str, value: Any) -> None:
     write_text(sheet.cell(row=row, column=1), label)
     sheet.cell(row=row, column=1).font = LABEL_FONT
+    sheet.cell(row=row, column=1).alignment = Alignment(vertical="top")
     cell = sheet.cell(row=row, column=2)
     write_cell(cell, value, "#,##0")
     cell.alignment = Alignment(horizontal="left", vertical="top", wrap_text=isinstance(value, str))
     if isinstance(value, str):
         sheet.merge_cells(start_row=row, start_column=2, end_row=row, end_column=_TEXT_COLUMNS - 1)
-        # The merged columns hold about 150 characters.
-        sheet.row_dimensions[row].height = 15 * (1 + len(value) // 150)
+        # The merged columns hold about 170 characters.
+        sheet.row_dimensions[row].height = 15 * (1 + len(value) // 170)
 
 
 def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from exports import published
+from exports import build_list, published
 from exports.published import Day
-from exports.text_safety import plain_text
 
 BARS = 8
 
@@ -25,7 +24,7 @@ def day_chart(day: Day) -> bytes | None:
 
     values = [
         {
-            "video": f"{row['place']}. {plain_text(row['caption'] or row['trend_name'])[:32]}",
+            "video": f"{row['place']}. {build_list.name(row, 36)}",
             "p10": row["gain_48h_p10"],
             "p50": row["gain_48h_p50"],
             "p90": row["gain_48h_p90"],

@@ -161,7 +161,7 @@ class History:
         if len(self.told) > 1 and self.told[-2].counts[0] is not None:
             earlier = self.told[-2]
             pace = (before.counts[0] - earlier.counts[0]) / hours(earlier.observed_at, before.observed_at)
-        tiny = step < 1 or (step < 0.005 * now.counts[0] and step < 0.1 * pace * gap)
+        tiny = step < resolution(now.counts[0]) or (step < 0.005 * now.counts[0] and step < 0.1 * pace * gap)
         return gap > 3 and pace > 1000 and tiny
 
     def days(self) -> list[Day]:
@@ -170,6 +170,13 @@ class History:
         for reading in closing.values():
             days.append(Day(reading, days[-1] if days else None))
         return days
+
+
+def resolution(count: int) -> int:
+    """The step of a count that looks rounded, as web pages round them."""
+    if count >= 1_000_000 and count % 100_000 == 0:
+        return 100_000
+    return 100 if 10_000 <= count < 1_000_000 and count % 100 == 0 else 1
 
 
 def hours(start: datetime, end: datetime) -> float:

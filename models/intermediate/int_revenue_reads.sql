@@ -41,7 +41,9 @@ offered as (
         reads.attempted_at <= greatest(
             batch.cutoff_at + interval {{ var('revenue_read_minutes') }} minute,
             coalesce(renewed.cutoff_at, batch.cutoff_at)
-        ) as is_known
+        ) as is_known,
+        -- A reading out of the cache was made when the sheet still answered.
+        coalesce(reads.observed_at <= batch.cutoff_at, false) as was_entered
     from batch
     cross join reads
     left join renewed
@@ -69,7 +71,7 @@ placed as (
         ) as last_failure
     from offered
     where
-        (is_known or is_simulated)
+        (is_known or was_entered or is_simulated)
         and not (is_simulated and (select home.is_real from home))
 
 )

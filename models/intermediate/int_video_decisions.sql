@@ -1,7 +1,7 @@
 {#-
     What to build, in both modes side by side. classic_*: by lifetime momentum (int_video_metrics). measured_*: the
     same labels from the forecast: the gain still to come once a template is out, ranked within market and day, by
-    its middle: on held-out days the median picked 4 of 100 builds better than the mean of a wide forecast.
+    little more than its middle where the forecast is wide (decision_maximum_spread).
 -#}
 
 {%- set horizon = var('decision_horizon_hours') | int %}
@@ -231,7 +231,7 @@ placed as (
         end as measured_trajectory,
         row_number() over (
             partition by as_of_date, market
-            order by gain_p50 desc nulls last, video_id
+            order by gain_expected desc nulls last, video_id
         ) as gain_place,
         count(gain_p50) over (partition by as_of_date, market) as ranked_videos
     from windowed
@@ -268,7 +268,7 @@ bars as (
     select
         *,
         -- The gain of the last place that is still built, to say how far off a video is.
-        max(case when gain_place = build_places then gain_p50 end) over (
+        max(case when gain_place = build_places then gain_expected end) over (
             partition by as_of_date, market
         ) as build_bar
     from bounded
@@ -387,7 +387,7 @@ explained as (
             when measured_action_window in {{ builds }}
                 then
                     'falling below ' || cast(round(coalesce(build_bar, 0)) as bigint)
-                    || ' views to come in the middle case (place '
+                    || ' views to come on average (place '
                     || cast(cast(build_places as bigint) as varchar) || '), or a window under {{ production }} h'
             when trend_lifecycle = 'dead' and measured_action_window = '{{ labels.late }}'
                 then 'new uses of the trend: it is dead'
@@ -397,9 +397,9 @@ explained as (
                     || cast(round(gain_p10) as bigint)
             else
                 'a gain of ' || cast(round(coalesce(build_bar, 0)) as bigint)
-                || ' views to come in the middle case (place '
+                || ' views to come on average (place '
                 || cast(cast(build_places as bigint) as varchar) || '), it is '
-                || cast(round(gain_p50) as bigint)
+                || cast(round(gain_expected) as bigint)
         end as measured_would_change_if,
         'velocity ' || coalesce(cast(round(velocity, 1) as varchar), 'not known') || ' momentum points a day; momentum '
         || coalesce(cast(round(momentum_score, 1) as varchar), 'not known') || '; age '

@@ -75,7 +75,7 @@ judged as (
         ranked.video_id,
         decided.decision_mode,
         decided.is_build,
-        decided.gain_p50,
+        decided.gain_expected,
         ranked.actual_gain > 0
         and ranked.gain_rank <= ceil({{ var('decision_right_share') }} * ranked.videos) as is_right
     from ranked
@@ -107,7 +107,7 @@ by_gain as (
         judged.*,
         row_number() over (
             partition by judged.as_of_date, judged.decision_date, judged.market
-            order by judged.gain_p50 desc nulls last, judged.video_id
+            order by judged.gain_expected desc nulls last, judged.video_id
         ) as gain_place
     from judged
     where judged.decision_mode = 'measured'
