@@ -203,6 +203,23 @@ lowered as (
     group by market, video_id
 ),
 
+told as (
+    -- A fast video that stood still for hours is an old count out of a cache.
+    select
+        *,
+        hours_between(lag(observed_at) over earlier, observed_at) as hours,
+        plays - lag(plays) over earlier as step,
+        coalesce(
+            (lag(plays) over earlier - lag(plays, 2) over earlier)
+            / hours_between(lag(observed_at, 2) over earlier, lag(observed_at) over earlier),
+            lag(plays) over earlier
+            / greatest(hours_between(lag(posted_at) over earlier, lag(observed_at) over earlier), 0.1)
+        ) as pace
+    from compared
+    where is_distinct
+    window earlier as (partition by market, video_id order by observed_at)
+),
+
 lifted as (
     select
         market,
@@ -220,8 +237,13 @@ lifted as (
         max(shares) over so_far as shares,
         max(comments) over so_far as comments,
         max(saves) over so_far as saves
-    from compared
-    where is_distinct
+    from told
+    where
+        not coalesce(
+            hours > 3 and pace > 1000
+            and (step < plays_resolution or (step < 0.005 * plays and step < 0.1 * pace * hours)),
+            false
+        )
     window so_far as (partition by market, video_id order by observed_at)
 ),
 
@@ -280,52 +302,171 @@ own as (
 
 shown as (
     select
-        own.*,
+        own.video_id,
+        own.market,
+        own.reading_days,
+        own.reading_date,
         present.market_count,
         present.item_index as feed_rank,
         present.observed_at as last_seen_at,
-        first_value(own.market) over newest_first as reading_market,
-        first_value(own.observed_at) over newest_first as reading_at
+        first_value(own.market) over (
+            partition by own.video_id order by own.reading_days desc, own.market
+        ) as lead_market
     from own
     inner join present on own.market = present.market and own.video_id = present.video_id
-    window
-        newest_first as (
-            partition by own.video_id
-            order by own.observed_at desc, own.plays desc, own.market
-            rows between unbounded preceding and unbounded following
-        )
+),
+
+offered as (
+    -- The newest reading of each feed; one that is not above an earlier count of another feed is that one, seen later.
+    select
+        readings.*,
+        own.reading_days,
+        own.previous_day_momentum,
+        own.previous_day_gap_days,
+        own.previous_velocity,
+        readings.plays is null
+        or readings.observed_at - interval 45 minute <= min(readings.observed_at) over (
+            partition by readings.video_id order by readings.plays desc nulls last
+            range between unbounded preceding and current row
+        ) as is_newer
+    from own
+    inner join readings
+        on
+            own.market = readings.market
+            and own.video_id = readings.video_id
+            and own.observed_at = readings.observed_at
+),
+
+latest as (
+    select *
+    from (select *, max(observed_at) filter (where is_newer) over (partition by video_id) as newest_at from offered)
+    qualify
+        row_number() over (
+            partition by video_id
+            order by
+                is_newer desc,
+                observed_at >= newest_at - interval 45 minute and gap_hours is not null desc,
+                observed_at desc, plays desc, market
+        ) = 1
+),
+
+before as (
+    select readings.*
+    from latest
+    inner join readings
+        on
+            latest.video_id = readings.video_id
+            and latest.market <> readings.market
+            and latest.observed_at - interval 45 minute >= readings.observed_at
+    qualify
+        row_number() over (
+            partition by readings.video_id order by readings.observed_at desc, readings.plays desc, readings.market
+        ) = 1
+),
+
+day_before as (
+    select days.*
+    from latest
+    inner join day_steps as days
+        on
+            latest.video_id = days.video_id
+            and latest.market <> days.market
+            and latest.reading_date > days.reading_date
+            and latest.observed_at - interval 45 minute >= days.observed_at
+    qualify
+        row_number() over (
+            partition by days.video_id order by days.observed_at desc, days.plays desc, days.market
+        ) = 1
+),
+
+-- Counts are one number worldwide, and so is what any feed knew before them.
+known as (
+    select
+        latest.* exclude (
+            market, last_lower_at, reading_number, newest_at, is_newer, gap_hours, live_views_per_hour,
+            live_likes_per_hour, live_shares_per_hour, live_momentum, previous_momentum_score, previous_age_hours,
+            previous_gap_hours, previous_live_momentum, previous_live_views_per_hour, reading_days,
+            previous_day_momentum, previous_day_gap_days, previous_velocity
+        ),
+        latest.market as reading_market,
+        latest.last_lower_at,
+        coalesce(
+            before.plays <= latest.plays
+            and (
+                latest.gap_hours is null
+                or before.observed_at > latest.observed_at - to_microseconds((latest.gap_hours * 3600000000)::bigint)
+            ),
+            false
+        ) as is_after_other,
+        case
+            when is_after_other then hours_between(before.observed_at, latest.observed_at) else latest.gap_hours
+        end as gap_hours,
+        case
+            when is_after_other
+                then greatest(latest.plays - before.plays, 0) / hours_between(before.observed_at, latest.observed_at)
+            else latest.live_views_per_hour
+        end as live_views_per_hour,
+        case
+            when is_after_other
+                then greatest(latest.likes - before.likes, 0) / hours_between(before.observed_at, latest.observed_at)
+            else latest.live_likes_per_hour
+        end as live_likes_per_hour,
+        case
+            when is_after_other
+                then greatest(latest.shares - before.shares, 0) / hours_between(before.observed_at, latest.observed_at)
+            else latest.live_shares_per_hour
+        end as live_shares_per_hour,
+        case
+            when is_after_other then before.momentum_score else latest.previous_momentum_score
+        end as previous_momentum_score,
+        case when is_after_other then before.age_hours else latest.previous_age_hours end as previous_age_hours,
+        case when is_after_other then before.gap_hours else latest.previous_gap_hours end as previous_gap_hours,
+        case
+            when is_after_other then before.live_momentum else latest.previous_live_momentum
+        end as previous_live_momentum,
+        case
+            when is_after_other then before.live_views_per_hour else latest.previous_live_views_per_hour
+        end as previous_live_views_per_hour,
+        latest.live_momentum as own_live_momentum,
+        greatest(latest.reading_number, coalesce(before.reading_number, 0) + 1) as reading_count,
+        latest.reading_number > 1 or before.reading_number is not null as has_earlier_reading,
+        greatest(latest.reading_days, coalesce(day_before.reading_days, 0) + 1) as reading_days,
+        coalesce(
+            day_before.reading_date > coalesce(latest.reading_date - latest.previous_day_gap_days::integer, date '1970-01-01'),
+            false
+        ) as is_a_day_after_other,
+        case
+            when is_a_day_after_other then day_before.momentum_score else latest.previous_day_momentum
+        end as previous_day_momentum,
+        case
+            when is_a_day_after_other then latest.reading_date - day_before.reading_date
+            else latest.previous_day_gap_days
+        end as previous_day_gap_days,
+        case when is_a_day_after_other then day_before.day_velocity else latest.previous_velocity end
+            as previous_velocity
+    from latest
+    left join before on latest.video_id = before.video_id
+    left join day_before on latest.video_id = day_before.video_id
 )
 
--- Plays are one number worldwide: the newer one of two feeds counts in both.
 select
     shown.market,
     shown.market_count,
     shown.feed_rank,
     shown.last_seen_at,
-    latest.market as reading_market,
-    latest.reading_date < date '@day@' as is_stale,
-    coalesce(latest.last_lower_at >= latest.observed_at, false) as counter_regressed,
-    latest.reading_number as reading_count,
-    latest.reading_number > 1 or shown.reading_date < latest.reading_date as has_earlier_reading,
-    latest.* exclude (market, last_lower_at, reading_number),
+    shown.lead_market,
+    shown.reading_days + case when shown.reading_date < known.reading_date then 1 else 0 end as days_in_market,
+    known.reading_date < date '@day@' as is_stale,
+    coalesce(known.last_lower_at >= known.observed_at, false) as counter_regressed,
+    known.* exclude (last_lower_at, own_live_momentum, is_after_other, is_a_day_after_other),
     case
-        when shown.reading_date = latest.reading_date then shown.reading_days else shown.reading_days + 1
-    end as reading_days,
-    case
-        when shown.reading_date < latest.reading_date then shown.momentum_score else shown.previous_day_momentum
-    end as previous_day_momentum,
-    case
-        when shown.reading_date < latest.reading_date then latest.reading_date - shown.reading_date
-        else shown.previous_day_gap_days
-    end as previous_day_gap_days,
-    case when shown.reading_date < latest.reading_date then shown.day_velocity else shown.previous_velocity end
-        as previous_velocity
+        when known.is_after_other
+            then momentum(known.live_shares_per_hour, known.live_likes_per_hour, known.live_views_per_hour)
+        else known.own_live_momentum
+    end as live_momentum
 from shown
-inner join readings as latest
-    on
-        shown.reading_market = latest.market
-        and shown.video_id = latest.video_id
-        and shown.reading_at = latest.observed_at;
+inner join known on shown.video_id = known.video_id;
+
 ---------- forecasts: the pace of each video, and what is left of a pace a day later
 
 create or replace temp table paces as
@@ -879,7 +1020,7 @@ ranged as (
         case candidates.segment when 'measured' then 0.7 when 'one_interval' then 0.9 else 1.8 end as prior,
         case records.model when 'log_linear' then own.log_linear else own.retention end as own_q,
         case records.model when 'log_linear' then wide.log_linear else wide.retention end as wide_q,
-        case records.model when 'log_linear' then gain_log_linear else gain_retention end as p50,
+        case records.model when 'log_linear' then (gain_log_linear + 1) / (gain_retention + 1) end as correction,
         least(shrunk(own_q[1], shrunk(wide_q[1], -prior, wide.n, 100), own.n, 100), 0) as log_low,
         greatest(shrunk(own_q[2], shrunk(wide_q[2], prior, wide.n, 100), own.n, 100), 0) as log_high
     from candidates
@@ -899,34 +1040,70 @@ ranged as (
             and candidates.segment = own.segment
             and candidates.market = own.market
             and candidates.age_bucket = own.age_bucket
+),
+
+drawn as (
+    -- What a shorter horizon learned holds for a longer one without scores.
+    select
+        *,
+        case
+            when correction is not null then gain_log_linear
+            when scored >= 100 then gain_retention
+            else
+                coalesce(
+                    round(
+                        (gain_retention + 1) * last_value(correction ignore nulls) over so_far - 1, 3
+                    ),
+                    gain_retention
+                )
+        end as gain
+    from ranged
+    window
+        so_far as (
+            partition by market, video_id order by horizon_hours rows between unbounded preceding and current row
+        )
+),
+
+led as (
+    select
+        drawn.*,
+        max(round(greatest((gain + 1) * exp(log_low) - 1, 0), 3)) over so_far as p10,
+        max(gain) over so_far as p50,
+        max(round((gain + 1) * exp(log_high) - 1, 3)) over so_far as p90
+    from drawn
+    window
+        so_far as (
+            partition by market, video_id order by horizon_hours rows between unbounded preceding and current row
+        )
 )
 
 select
     date '@day@' as as_of_date,
-    market,
-    video_id,
-    horizon_hours,
-    made_at,
-    target_at,
-    model,
-    base_plays,
-    round(greatest((p50 + 1) * exp(log_low) - 1, 0), 3) as p10,
-    p50,
-    round((p50 + 1) * exp(log_high) - 1, 3) as p90,
-    is_cold_start,
-    is_stale,
+    newest.market,
+    led.video_id,
+    led.horizon_hours,
+    led.made_at,
+    led.target_at,
+    led.model,
+    led.base_plays,
+    led.p10,
+    led.p50,
+    led.p90,
+    led.is_cold_start,
+    led.is_stale,
     case
-        when scored < 100 then 'retention: only ' || scored || ' scored forecasts, the challenger needs 100'
+        when led.scored < 100 then 'retention: only ' || led.scored || ' scored forecasts, the challenger needs 100'
         else
-            model || ': trailing error (WAPE) retention ' || round(wape_retention, 3)
-            || ', log_linear ' || round(wape_log_linear, 3) || ' over ' || scored || ' scored forecasts'
+            led.model || ': trailing error (WAPE) retention ' || round(led.wape_retention, 3)
+            || ', log_linear ' || round(led.wape_log_linear, 3) || ' over ' || led.scored || ' scored forecasts'
     end as chosen_because,
-    gain_retention,
-    gain_log_linear,
-    gain_persistence,
-    gain_lifetime_rate,
-    gain_last_gain
-from ranged;
+    led.gain_retention,
+    led.gain_log_linear,
+    led.gain_persistence,
+    led.gain_lifetime_rate,
+    led.gain_last_gain
+from newest
+inner join led on newest.lead_market = led.market and newest.video_id = led.video_id;
 
 create or replace temp table forecast_scores as
 with warm as (
@@ -1282,7 +1459,7 @@ with known as (
         newest.market,
         newest.video_id,
         coalesce(videos.author_handle, newest.video_id) as creator,
-        newest.reading_days = 1 and not newest.is_stale as is_new,
+        newest.days_in_market = 1 and not newest.is_stale as is_new,
         coalesce(newest.live_views_per_hour, newest.views_per_hour) as speed,
         case
             when newest.live_views_per_hour is not null then least(24 * newest.live_views_per_hour, newest.plays)
@@ -1821,7 +1998,7 @@ expected as (
         coalesce(velocity, newest.momentum_score - newest.previous_momentum_score) as classic_delta
     from newest
     left join curve
-        on newest.market = curve.market and age_bucket(newest.previous_age_hours) = curve.age_bucket
+        on newest.lead_market = curve.market and age_bucket(newest.previous_age_hours) = curve.age_bucket
     left join first_paces
         on
             case
@@ -2106,7 +2283,7 @@ from compared;
 
 ---------- decisions, measured and classic
 
-create or replace temp table decided as
+create or replace temp table decided_by_market as
 with made as (
     select as_of_date as forecast_date, market, count(*) as made
     from marts.forecasts
@@ -2180,7 +2357,7 @@ expected as (
                 then greatest(horizons.low_gain - coalesce(horizons.gain_24h, 0) * least(3 / 24.0, 1), 0)
         end as gain_p10,
         -- Mean over median of a log-normal.
-        gain_p50 * exp(power(least(horizons.log_spread, 1.5), 2) / 2) as gain_expected,
+        gain_p50 * exp(power(least(horizons.log_spread, 0.8), 2) / 2) as gain_expected,
         horizons.gain_24h / nullif(horizons.last_gain_24h, 0) as gain_ratio,
         -- The window is open until half of the week's gain is in, read off the forecast in straight lines.
         case
@@ -2295,9 +2472,9 @@ select
     case
         when gain_p50 is null then 'no forecast: the feed gives no plays'
         else
-            'gain to come in 48 h: ' || round(gain_expected)::bigint || ' views on average ('
-            || round(gain_p50)::bigint || ' in the middle case, at least ' || round(gain_p10)::bigint
-            || ' in 9 of 10), place ' || gain_place || ' of ' || ranked_videos || ' in ' || market
+            'gain to come in 48 h: ' || round(gain_p50)::bigint
+            || ' views in the middle case, at least ' || round(gain_p10)::bigint
+            || ' in 9 of 10, place ' || gain_place || ' of ' || ranked_videos || ' in ' || market
             || '; window left ' || round(window_left_hours, 1) || ' h against 3 h of production; trend '
             || coalesce(trend_lifecycle || ' (' || round(trend_window_left_h, 1) || ' h left)', 'not staged')
             || ', ' || trend_creators || case when trend_creators = 1 then ' creator today' else ' creators today' end
@@ -2331,6 +2508,18 @@ select
             || round(momentum_score, 1) || ')'
     end as classic_would_change_if
 from sized;
+
+-- One decision of a video: that of the market in which it stands highest.
+create or replace temp table decided as
+select metrics.market, best.* exclude (market)
+from metrics
+inner join (
+    select * from decided_by_market
+    qualify
+        row_number() over (
+            partition by video_id order by gain_place / ranked_videos, trend_is_ending, market
+        ) = 1
+) as best on metrics.video_id = best.video_id;
 
 create or replace temp table decisions as
 select
@@ -2939,9 +3128,10 @@ select
     videos.shares_per_hour,
     videos.build_now,
     videos.video_url as url,
-    videos.tutorial_trigger,
-    videos.urgency,
-    videos.trigger_reason,
+    if(videos.status in ('📉 COOLING', '❄️ DYING'), 'NONE', videos.tutorial_trigger) as tutorial_trigger,
+    if(videos.status in ('📉 COOLING', '❄️ DYING'), 'NONE', videos.urgency) as urgency,
+    if(videos.status in ('📉 COOLING', '❄️ DYING'), 'loses its pace (' || videos.status || '), although: ', '')
+    || videos.trigger_reason as trigger_reason,
     coalesce(rivals.competitors, 0) as competitor_count_7d,
     entered.tutorial_link,
     entered.template_link,

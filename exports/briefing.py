@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from exports import published
+from exports import build_list, published
 from exports.build_today import one_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
@@ -71,14 +71,12 @@ def competitor_analysis(day: Day) -> list[str]:
 def recommendations(day: Day) -> list[str]:
     """What follows from the day, each with its reason; at least one line."""
     lines: list[str] = []
-    builds = published.opportunities(day, None, 20)
-    now = [row for row in builds if row["build_priority"].endswith("BUILD_IMMEDIATELY")]
-    if now:
-        lines.append(f"Build {len(now)} now, first {_trend(now[0]['trend'])}: OPPORTUNITY_NOW has the order.")
-    elif builds:
-        lines.append(f"Nothing is urgent; {len(builds)} to build today, first {_trend(builds[0]['trend'])}.")
+    builds = published.build_list(day)
+    if builds:
+        lines.append(f"Build list: {build_list.counted(builds)}, in this order:")
+        lines += [f"  {build_list.line(row)}" for row in builds]
     else:
-        lines.append("Nothing to build today: no video passes even the wider net.")
+        lines.append("Nothing to build today: no decision of the day says so.")
     missed = [row for row in published.competitor_gaps(day, None) if row["gap_type"] == "MISSED_BY_YOU"]
     if missed:
         lines.append(
@@ -175,10 +173,6 @@ def _timing(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _share(value: float | None) -> str:
     return "too few" if value is None else f"{value:.0%}"
-
-
-def _trend(text: str | None) -> str:
-    return f'"{_line(text) or "(no caption)"}"'
 
 
 def _line(text: str | None) -> str:

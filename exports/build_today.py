@@ -12,20 +12,24 @@ from typing import Any
 from openpyxl.styles import Alignment, PatternFill
 from openpyxl.workbook import Workbook
 
-from exports import published
+from exports import build_list, published
 from exports.heard import recall_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
-from exports.text_safety import write_text
+from exports.text_safety import safe_link, write_text
 from exports.workbook import (
     CYAN,
     GOLD,
+    HEADER_FILL,
+    HEADER_FONT,
     LABEL_FONT,
     LIGHT_YELLOW,
+    LINK_FONT,
     ORANGE,
     STATUS_FILLS,
     TITLE_FONT,
     Column,
+    Shown,
     add_table,
     fit_to_page,
     new_workbook,
@@ -49,13 +53,28 @@ def age_label(hours: float | None) -> str | None:
     return None if hours is None else f"{hours:.1f}h"
 
 
+def age_cell(hours: float | None, is_lower_bound: bool = False) -> Shown | str | None:
+    """Hours as a number that looks like `12.3h`; `≥ 12.3h` or `unknown` of a post whose time isn't known."""
+    if hours is None:
+        return None
+    text = build_list.age(hours, is_lower_bound)
+    if text == "unknown":
+        return text
+    return Shown(hours, '"≥ "0" h"' if is_lower_bound else '0.0"h"', text)
+
+
+def used_by_cell(videos: int) -> Shown:
+    """A number of videos that sorts as one and looks like `12 videos`."""
+    return Shown(videos, '0" videos"', f"{videos} videos")
+
+
 VIDEO_COLUMNS = (
     Column("#", lambda row: row["place"], 5),
     Column("Market", lambda row: row["market_label"], 13),
     Column("Status", lambda row: row["status"], 13),
     Column("Trend", lambda row: one_line(row["caption"]), 60),
     Column("Creator", lambda row: row["author_handle"], 20),
-    Column("Age", lambda row: age_label(row["age_hours"]), 9),
+    Column("Age", lambda row: age_cell(row["age_hours"], row["age_is_lower_bound"]), 9),
     Column("Momentum", lambda row: row["momentum_score"], 12, "#,##0.0"),
     Column("Shares/h", lambda row: row["shares_per_hour"], 10, "#,##0.0"),
     Column("Views/h", lambda row: row["views_per_hour"], 11, "#,##0"),
@@ -67,6 +86,7 @@ VIDEO_COLUMNS = (
     Column("p90", lambda row: row["gain_24h_p90"], 11, "#,##0"),
     Column("Trend Key", lambda row: row["trend_key"], 28),
     Column("Readings", lambda row: row["reading_count"], 9, "0"),
+    Column("Build #", lambda row: row["build_place"], 9, "0"),
 )
 
 AUDIO_COLUMNS = (
@@ -75,7 +95,7 @@ AUDIO_COLUMNS = (
     Column("Music Name", lambda row: row["sound_name"], 42),
     Column("Artist", lambda row: row["artist"], 26),
     Column("Type", lambda row: "Original" if row["is_original"] else "Sound", 10),
-    Column("Used By", lambda row: f"{row['used_by']} videos", 16),
+    Column("Used By", lambda row: used_by_cell(row["used_by"]), 16),
     Column("Play URL", lambda row: row["play_url"], 44, is_link=True),
     Column("Videos 24h", lambda row: row["videos_24h"], 10, "#,##0"),
     Column("Creators 24h", lambda row: row["creators_24h"], 11, "#,##0"),
@@ -86,7 +106,7 @@ MY_PERFORMANCE_COLUMNS = (
     Column("Date", lambda row: row["as_of_date"].isoformat(), 12),
     Column("Account", lambda row: row["account"], 20),
     Column("Trend", lambda row: one_line(row["trend"]), 50),
-    Column("Age", lambda row: age_label(row["age_hours"]), 10),
+    Column("Age", lambda row: age_cell(row["age_hours"]), 10),
     Column("Momentum", lambda row: row["momentum_score"], 12, "#,##0.0"),
     Column("Status", lambda row: row["status"], 13),
     Column("Market", lambda row: row["market_label"], 13),
@@ -168,6 +188,18 @@ def health_lines(day: Day) -> list[tuple[str, str]]:
     return lines
 
 
+def sample_lines(day: Day) -> list[tuple[str, str]]:
+    """Says so where the day's feeds are invented; nothing on a day of real ones."""
+    if not is_sample(day):
+        return []
+    return [("Sample data", "SIMULATED: accounts, captions, counts and revenue are invented.")]
+
+
+def is_sample(day: Day) -> bool:
+    """Whether the day's feeds come from the bundled sample."""
+    return any(source["source"] == "sample" for source in published.health(day))
+
+
 def forecast_line(day: Day) -> str:
     """How good the newest scored forecasts were, beside a naive one."""
     # Of a day on which nothing gained there is no error in percent.
@@ -194,17 +226,24 @@ def _percent(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.0f} %"
 
 
+_TEXT_COLUMNS = 10
+BUILD_TITLES = (
+    "What to build", "Build", "Publish by", "Variants", "Views still to come", "p10", "p90", "Confidence", "Link", "Why"
+)  # fmt: skip
+
+
 def _start_here(book: Workbook, day: Day) -> None:
     sheet = book.create_sheet("START_HERE")
     write_text(sheet["A1"], f"TikTok Trend System - {day.as_of_date}")
     sheet["A1"].font = TITLE_FONT
-    write_text(sheet["A2"], f"as of {day.cutoff_at:%Y-%m-%d %H:%M} UTC")
+    write_text(sheet["A2"], f"What to build today, by when and how sure. As of {day.cutoff_at:%Y-%m-%d %H:%M} UTC")
     row = 4
     for label, value in headline(day):
         _line(sheet, row, label, value)
         row += 1
-    row += 1
-    lines: list[tuple[str, Any]] = list(health_lines(day))
+    row = _start_builds(sheet, row + 1, day) + 1
+    lines: list[tuple[str, Any]] = sample_lines(day)
+    lines += health_lines(day)
     lines.append(("Revenue", revenue_line(day)))
     lines.append(("Forecasts", forecast_line(day)))
     lines.append(("Alerts", alert_line(day)))
@@ -212,17 +251,62 @@ def _start_here(book: Workbook, day: Day) -> None:
     for label, text in lines:
         _line(sheet, row, label, text)
         row += 1
-    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 24, 90
+    for letter, width in zip("ABCDEFGHIJ", (26, 44, 42, 9, 11, 9, 9, 12, 42, 70), strict=True):
+        sheet.column_dimensions[letter].width = width
     sheet.row_dimensions[1].height = 26
     sheet.freeze_panes = "A4"
     fit_to_page(sheet)
 
 
+def _start_builds(sheet: Any, row: int, day: Day) -> int:
+    """The first builds in a small table, with a legend and what changed; returns the row below."""
+    rows = published.build_list(day)
+    for column, title in enumerate(BUILD_TITLES, start=1):
+        cell = sheet.cell(row=row, column=column)
+        write_text(cell, title)
+        cell.fill, cell.font = HEADER_FILL, HEADER_FONT
+        cell.alignment = Alignment(vertical="center", wrap_text=True)
+    sheet.row_dimensions[row].height = 32
+    for build in rows[: build_list.TOP]:
+        row += 1
+        values = (
+            f"{build['place']}. {build['build_priority']}", build_list.name(build, TREND_CHARACTERS),
+            build_list.publish_by(build), build["variants"], build["gain_48h_p50"], build["gain_48h_p10"],
+            build["gain_48h_p90"], build["confidence"], build["video_url"], build["because"],
+        )  # fmt: skip
+        for column, value in enumerate(values, start=1):
+            cell = sheet.cell(row=row, column=column)
+            write_cell(cell, value, "#,##0")
+            cell.alignment = Alignment(vertical="top", wrap_text=column in (2, 10))
+        sheet.cell(row=row, column=1).font = LABEL_FONT
+        link = safe_link(build["video_url"])
+        if link:
+            sheet.cell(row=row, column=9).hyperlink = link
+            sheet.cell(row=row, column=9).font = LINK_FONT
+        sheet.row_dimensions[row].height = 30
+    if not rows:
+        row += 1
+        write_text(sheet.cell(row=row, column=1), "Nothing to build: no decision of the day says so.")
+    for label, text in (
+        ("In the list", f"{build_list.counted(rows)}. {build_list.changes(day)}"),
+        ("Legend", build_list.LEGEND),
+    ):
+        row += 1
+        _line(sheet, row, label, text)
+    return row + 1
+
+
 def _line(sheet: Any, row: int, label: str, value: Any) -> None:
     write_text(sheet.cell(row=row, column=1), label)
     sheet.cell(row=row, column=1).font = LABEL_FONT
-    write_cell(sheet.cell(row=row, column=2), value, "#,##0")
-    sheet.cell(row=row, column=2).alignment = Alignment(horizontal="left")
+    sheet.cell(row=row, column=1).alignment = Alignment(vertical="top")
+    cell = sheet.cell(row=row, column=2)
+    write_cell(cell, value, "#,##0")
+    cell.alignment = Alignment(horizontal="left", vertical="top", wrap_text=isinstance(value, str))
+    if isinstance(value, str):
+        sheet.merge_cells(start_row=row, start_column=2, end_row=row, end_column=_TEXT_COLUMNS - 1)
+        # The merged columns hold about 170 characters.
+        sheet.row_dimensions[row].height = 15 * (1 + len(value) // 170)
 
 
 def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:

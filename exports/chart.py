@@ -1,4 +1,4 @@
-"""The day's chart for messages: what the next 24 hours are expected to bring, as PNG.
+"""The day's chart for messages: what the builds are expected to bring, as PNG.
 
 Belongs here: one picture. Must not be here: SQL (`published`), which videos are worth building (models). The drawing is
 Vega-Lite written as a dictionary and rendered offline by vl-convert, as in `report_charts`; a message's picture stands
@@ -9,32 +9,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from exports import published
+from exports import build_list, published
 from exports.published import Day
-from exports.text_safety import plain_text
 
 BARS = 8
 
 
 def day_chart(day: Day) -> bytes | None:
-    """The expected gain of the day's first builds with its 80 % range; None where no build has a forecast."""
-    rows = [row for row in published.builds(day) if row["gain_24h_p50"] is not None][:BARS]
+    """What is still to come of the first builds, with its 80 % range; None where no build has a forecast."""
+    rows = [row for row in published.build_list(day) if row["gain_48h_p50"] is not None][:BARS]
     if not rows:
         return None
     import vl_convert
 
     values = [
         {
-            "video": f"{place}. {plain_text(row['caption'] or row['video_id'])[:32]}",
-            "p10": row["gain_24h_p10"],
-            "p50": row["gain_24h_p50"],
-            "p90": row["gain_24h_p90"],
+            "video": f"{row['place']}. {build_list.name(row, 36)}",
+            "p10": row["gain_48h_p10"],
+            "p50": row["gain_48h_p50"],
+            "p90": row["gain_48h_p90"],
         }
-        for place, row in enumerate(rows, 1)
+        for row in rows
     ]
-    x = {"type": "quantitative", "title": "Views in the next 24 h (line: 80 % range)", "axis": {"format": "~s"}}
+    x = {
+        "type": "quantitative",
+        "title": "Views still to come once it is out (line: 80 % range)",
+        "axis": {"format": "~s"},
+    }
     spec: dict[str, Any] = {
-        "title": f"What to expect - {day.as_of_date}",
+        "title": f"What to build - {day.as_of_date}",
         "background": "white",
         "width": 420,
         "height": {"step": 28},

@@ -15,7 +15,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from exports import published
-from exports.build_today import age_label, one_line
+from exports.build_today import age_cell, one_line
 from exports.published import Day
 from exports.text_safety import safe_link, write_text
 from exports.workbook import (
@@ -99,7 +99,7 @@ SECTIONS = (
             Column("Momentum", _of("momentum_score"), number_format="#,##0"),
             Column("Shares/h", _of("shares_per_hour"), number_format="#,##0.0"),
             Column("Views/h", _of("views_per_hour"), number_format="#,##0"),
-            Column("Age", lambda row: age_label(row["age_hours"])),
+            Column("Age", lambda row: age_cell(row["age_hours"])),
             Column("Market", _of("market_label")),
             Column("AI", _of("ai_category")),
             Column("Status", _of("status")),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from exports import published
-from exports.build_today import headline, health_lines
+from exports import build_list, published
+from exports.build_today import headline, health_lines, sample_lines
 from exports.discord import Link, Message, daily_message
 from exports.poll_report import polling_line
 from exports.published import Day
@@ -17,6 +17,7 @@ from exports.revenue_tabs import revenue_line
 
 # The counts users know from the report, in order; the workbook's START_HERE has more.
 COUNTS = 8
+BUILDS = "WHAT TO BUILD"
 SECTIONS = {"ALERTS": "SEASONAL ALERTS", "UPCOMING": "UPCOMING", "ON RADAR": "ON RADAR"}
 
 
@@ -42,11 +43,23 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
         for phase, title in SECTIONS.items()
     ]
     message = daily_message(
-        day.as_of_date, headline(day)[:COUNTS], seasonal, links, [*degradations(day), *problems], chart_png
+        day.as_of_date,
+        headline(day)[:COUNTS],
+        [(BUILDS, _builds(day)), *seasonal],
+        links,
+        [*degradations(day), *problems],
+        chart_png,
     )
+    message = replace(message, lines=(*message.lines, *(f"{label}: {text}" for label, text in sample_lines(day))))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
+
+
+def _builds(day: Day) -> list[str]:
+    rows = published.build_list(day)
+    lines = [build_list.line(row) for row in rows[: build_list.TOP]] or ["Nothing: no decision of the day says so."]
+    return [*lines, f"{build_list.counted(rows)}. {build_list.changes(day)}"]
 
 
 def degradations(day: Day) -> list[str]:
@@ -57,7 +70,8 @@ def degradations(day: Day) -> list[str]:
         if row["kind"] == "videos" and (row["is_missing"] or row["is_stale"])
     }
     lines = [f"{label}: {text}" for label, text in health_lines(day) if label in bad]
+    # Nobody has to set up a sheet; one that was and does not answer is worth a word.
     revenue = published.revenue_source(day)
-    if revenue is None or revenue["source"] != "sheet":
+    if revenue is not None and revenue["source"] != "sheet" and not revenue["is_simulated"]:
         lines.append(f"Revenue: {revenue_line(day)}")
     return lines + [f"check: {warning}" for warning in published.warnings(day)]

@@ -17,13 +17,12 @@ from exports.enhanced import (
     COMPETITOR_VIEW_COLUMNS,
     DATA_FEED_COLUMNS,
     OPPORTUNITY_COLUMNS,
-    OPPORTUNITY_ROWS,
     PREDICTION_COLUMNS,
 )
 from exports.published import Day
 from exports.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS, revenue_line
 from exports.sheets import Cell, SheetTable, row_key
-from exports.workbook import Column
+from exports.workbook import Column, Shown
 from ingest import revenue
 
 Rows = list[dict[str, Any]]
@@ -58,16 +57,21 @@ class Tab:
 def _columns(columns: Sequence[Column]) -> dict[str, Callable[[dict[str, Any]], Any]]:
     """The workbook's columns; a sheet has a type for dates, the workbook's date column is text."""
     taken = {column.title: column.value for column in columns}
-    return {title: _date if title == "Date" else value for title, value in taken.items()}
+    return {title: _date if title == "Date" else _plain(value) for title, value in taken.items()}
+
+
+def _plain(value: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """A sheet's cells have no number formats of ours: what looks like a text there is one."""
+
+    def plain(row: dict[str, Any]) -> Any:
+        cell = value(row)
+        return cell.text if isinstance(cell, Shown) else cell
+
+    return plain
 
 
 def _date(row: dict[str, Any]) -> Any:
     return row["as_of_date"]
-
-
-def _opportunities(day: Day) -> Rows:
-    rows = published.opportunities(day, None, OPPORTUNITY_ROWS)
-    return [row | {"place": place} for place, row in enumerate(rows, start=1)]
 
 
 # What is known of an own post; amounts and notes are the user's to enter, so these cells stay empty.
@@ -105,7 +109,7 @@ _TRACKER_FORMULAS = {
 TABS = (
     Tab(
         "OPPORTUNITY_NOW",
-        _opportunities,
+        published.build_list,
         _columns(OPPORTUNITY_COLUMNS),
         ("as_of_date", "market", "video_id"),
     ),

@@ -21,8 +21,9 @@ from openpyxl.styles import Alignment
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from exports import published
-from exports.build_today import age_label, health_lines, one_line
+from exports import build_list, published
+from exports.build_list import IMMEDIATELY, TODAY
+from exports.build_today import age_cell, health_lines, one_line, sample_lines
 from exports.competitor_intel import IntelRanges, add_intel
 from exports.published import Day
 from exports.revenue_tabs import (
@@ -52,11 +53,9 @@ from exports.workbook import (
     to_bytes,
 )
 
-OPPORTUNITY_ROWS = 20
 SCORED_DAYS_SHOWN = 14
 NOT_SCORED = "not scored yet"
 RED, GREEN, AMBER = fill("FFCDD2"), fill("C8E6C9"), fill("FFE0B2")
-IMMEDIATELY, TODAY = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY"
 MISSED, BOTH, BEAT = "MISSED_BY_YOU", "BOTH_CAUGHT", "BEAT_THEM"
 
 # Suggestions of the prediction log: a day with fewer scored forecasts says too little; shares in percent.
@@ -75,31 +74,50 @@ def _moment(name: str) -> Any:
     return lambda row: f"{row[name]:%Y-%m-%d %H:%M}" if row[name] is not None else None
 
 
+def hours_left(row: dict[str, Any]) -> float:
+    """Hours from the cut-off until it must be out."""
+    return float((row["publish_by"] - row["cutoff_at"]).total_seconds() / 3600)
+
+
 OPPORTUNITY_COLUMNS = (
-    Column("Priority", _of("place"), 8),
+    Column("Priority", _of("place"), 7),
     Column("Build Priority", _of("build_priority"), 22),
-    Column("Time Zone", _of("time_zone_label"), 11),
-    Column("Time Remaining", lambda row: age_label(row["time_remaining_hours"]), 11),
-    Column("Trend", lambda row: one_line(row["trend"]), 56),
-    Column("Creator", _of("creator"), 20),
-    Column("Momentum", _of("momentum_score"), 11, "#,##0"),
-    Column("Opportunity Score", _of("opportunity_score"), 12, "#,##0"),
-    Column("Age", lambda row: age_label(row["age_hours"]), 8),
-    Column("Market", _of("market_label"), 13),
-    Column("Seasonal", _of("seasonal_event"), 20),
-    Column("Previously Built", lambda row: "✅" if row["is_previously_built"] else None, 11),
-    Column("URL", _of("url"), 40, is_link=True),
-    Column("Action Window", _of("action_window"), 15),
-    Column("Trajectory", _of("trajectory"), 15),
-    Column("Recommended Variants", _of("recommended_variants"), 15, "0"),
-    Column("Stop Building", lambda row: "STOP" if row["stop_building"] else None, 10),
-    Column("Stop Reason", _of("stop_reason"), 22),
-    Column("Next 24h Views p10", _of("gain_24h_p10"), 12, "#,##0"),
-    Column("p50", _of("gain_24h_p50"), 12, "#,##0"),
-    Column("p90", _of("gain_24h_p90"), 12, "#,##0"),
-    Column("Window Left (h)", _of("window_left_hours"), 10, "0.0"),
-    Column("Trend Key", _of("trend_key"), 28),
-    Column("Built Before", _of("previously_built_url"), 56, is_link=True),
+    Column("Time Zone", _of("time_zone_label"), 10),
+    Column("Time Remaining", lambda row: age_cell(hours_left(row)), 10),
+    Column("Trend", lambda row: one_line(row["caption"] or row["trend_name"]), 34),
+    Column("Creator", _of("author_handle"), 16),
+    Column("Momentum", _of("momentum_score"), 10, "#,##0"),
+    Column("Opportunity Score", _of("opportunity_score"), 11, "#,##0"),
+    Column("Age", lambda row: age_cell(row["age_hours"], row["age_is_lower_bound"]), 8),
+    Column("Market", _of("market_label"), 12),
+    Column("Seasonal", _of("seasonal_event"), 12),
+    Column("Previously Built", lambda row: "✅" if row["previously_built"] else None, 10),
+    Column("URL", _of("video_url"), 14, is_link=True),
+    Column("Action Window", _of("action_window"), 13),
+    Column("Trajectory", _of("trajectory"), 14),
+    Column("Recommended Variants", _of("variants"), 9, "0"),
+    Column("Stop Building", lambda row: "STOP" if row["stop_reason"] else None, 6),
+    Column("Stop Reason", _of("stop_reason"), 6),
+    Column("Next 24h Views p10", _of("gain_24h_p10"), 11, "#,##0"),
+    Column("p50", _of("gain_24h_p50"), 11, "#,##0"),
+    Column("p90", _of("gain_24h_p90"), 11, "#,##0"),
+    Column("Window Left (h)", _of("window_left_hours"), 8, "0.0"),
+    Column("Trend Key", _of("trend_key"), 24),
+    Column("Built Before", _of("previously_built_url"), 20, is_link=True),
+    Column("Publish By (UTC)", _moment("publish_by"), 17),
+    Column("Publish By (market)", lambda row: build_list.publish_by(row), 36),
+    Column("Views Still To Come p10", _of("gain_48h_p10"), 12, "#,##0"),
+    Column("Views Still To Come p50", _of("gain_48h_p50"), 12, "#,##0"),
+    Column("Views Still To Come p90", _of("gain_48h_p90"), 12, "#,##0"),
+    Column("Confidence", _of("confidence"), 11),
+    Column("Because", _of("because"), 60),
+    Column("Would Change If", _of("would_change_if"), 60),
+    Column("Trend Name", lambda row: one_line(row["trend_name"]), 40),
+    Column("Trend Link", _of("trend_url"), 40, is_link=True),
+    Column("Template Link", _of("template_url"), 40, is_link=True),
+    Column("Sound Link", _of("sound_url"), 40, is_link=True),
+    Column("Despite", _of("despite"), 60),
+    Column("Classic Window", _of("classic_action_window"), 15),
 )
 
 COMPETITOR_VIEW_COLUMNS = (
@@ -146,7 +164,7 @@ DATA_FEED_COLUMNS = (
     Column("Date", _day("as_of_date"), 13),
     Column("Account", _of("account"), 20),
     Column("Trend", lambda row: one_line(row["trend"]), 50),
-    Column("Age", lambda row: age_label(row["age_hours"]), 13),
+    Column("Age", lambda row: age_cell(row["age_hours"]), 13),
     Column("Momentum", _of("momentum_score"), 13, "#,##0.0"),
     Column("Status", _of("status"), 13),
     Column("Market", _of("market_label"), 13),
@@ -172,7 +190,7 @@ class Contents:
     Attributes:
         market: Market code, None for all.
         tracker: Rows of REVENUE_TRACKER with its empty ones.
-        opportunities: Rows of OPPORTUNITY_NOW.
+        opportunities: Rows of OPPORTUNITY_NOW: the build list, the same in every file.
         gaps: Rows of COMPETITOR_VIEW.
         predictions: Rows of PREDICTION_LOG.
         own_posts: Rows of DATA_FEED.
@@ -199,16 +217,14 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
     contents = Contents(
         market,
         tracker_rows(day),
-        published.opportunities(day, market, OPPORTUNITY_ROWS),
+        published.build_list(day),
         published.competitor_gaps(day, market),
         published.prediction_log(day, market),
         [row for row in published.my_performance(day).dicts() if market in (None, row["market"])],
     )
-    for place, row in enumerate(contents.opportunities, start=1):
-        row["place"] = place
     book = new_workbook()
     sheet = book.create_sheet("DASHBOARD")
-    _opportunity_now(book, contents)
+    _opportunity_now(book, day, contents)
     add_tracker(book, contents.tracker)
     add_insights(book, day, contents.tracker)
     _competitor_view(book, contents)
@@ -236,19 +252,15 @@ def suggestion(row: dict[str, Any]) -> str:
     return "; ".join(parts) or "keep the settings"
 
 
-def _opportunity_now(book: Workbook, contents: Contents) -> None:
+def _opportunity_now(book: Workbook, day: Day, contents: Contents) -> None:
     rows = contents.opportunities
     sheet = add_table(
         book, "OPPORTUNITY_NOW", OPPORTUNITY_COLUMNS, rows,
         cell_fill=lambda row, column: GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None,
-        empty_note="nothing to build: no video passes even the wider net",
+        empty_note="nothing to build: no decision of the day says so",
     )  # fmt: skip
-    if rows and not rows[0]["is_strict"]:
-        write_text(
-            sheet.cell(row=len(rows) + 3, column=1),
-            "No video passes the strict rule (ACT NOW or 6-12H, age up to 48 h, momentum from 500): the wider net is"
-            " shown (12-24H and MONITOR, age up to 60 h, momentum from 300).",
-        )
+    if rows:
+        write_text(sheet.cell(row=len(rows) + 3, column=5), f"{build_list.LEGEND} {build_list.changes(day)}")
     sheet.freeze_panes = "E2"
     last = max(len(rows), 1) + 1
     sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{IMMEDIATELY}"'], fill=RED))
@@ -305,7 +317,11 @@ def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRange
     scope = contents.market or "COMBINED"
     write_text(sheet["A1"], f"TikTok Trend System - {scope} - {day.as_of_date}")
     sheet["A1"].font = TITLE_FONT
-    write_text(sheet["A2"], f"as of {day.cutoff_at:%Y-%m-%d %H:%M} UTC. Revenue: {revenue_line(day)}")
+    write_text(
+        sheet["A2"],
+        f"What to build, what it earns, who competes. As of {day.cutoff_at:%Y-%m-%d %H:%M} UTC."
+        f" Revenue: {revenue_line(day)}",
+    )
     row = 4
     for title, lines in _kpis(day, contents, intel):
         row = _section_title(sheet, row, title)
@@ -323,7 +339,12 @@ def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRange
         row += 1
     row = _lines(sheet, row, "📅 SEASONAL ALERTS", _seasonal(day))
     row = _lines(sheet, row + 1, "How to use", _HOW_TO_USE)
-    row = _lines(sheet, row + 1, "Data behind the numbers", [f"{label}: {text}" for label, text in health_lines(day)])
+    row = _lines(
+        sheet,
+        row + 1,
+        "Data behind the numbers",
+        [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))],
+    )
     _charts(sheet, row + 1, day, contents)
     for letter, width in zip("ABCD", (24, 18, 62, 14), strict=True):
         sheet.column_dimensions[letter].width = width

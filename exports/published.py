@@ -108,13 +108,18 @@ def category_tab(day: Day, market: str, category: str, limit: int) -> Table:
     return day.table(
         """
         select
-            row_number() over (order by momentum_score desc, video_id) as place,
-            market_label, status, caption, author_handle, age_hours, momentum_score, shares_per_hour, views_per_hour,
-            video_url, live_momentum, score, gain_24h_p50, gain_24h_p10, gain_24h_p90, trend_key, reading_count,
-            author_role
-        from marts.videos_daily
-        where as_of_date = $as_of_date and market = $market and ai_category = $category and is_fresh
-        order by momentum_score desc, video_id
+            row_number() over (order by videos.momentum_score desc, videos.video_id) as place,
+            videos.market_label, videos.status, videos.caption, videos.author_handle, videos.age_hours,
+            videos.age_is_lower_bound, videos.momentum_score, videos.shares_per_hour, videos.views_per_hour,
+            videos.video_url, videos.live_momentum, videos.score, videos.gain_24h_p50, videos.gain_24h_p10,
+            videos.gain_24h_p90, videos.trend_key, videos.reading_count, videos.author_role, listed.place as build_place
+        from marts.videos_daily as videos
+        left join marts.build_list as listed
+            on videos.as_of_date = listed.as_of_date and videos.video_id = listed.video_id
+        where
+            videos.as_of_date = $as_of_date and videos.market = $market and videos.ai_category = $category
+            and videos.is_fresh
+        order by videos.momentum_score desc, videos.video_id
         limit $rows
         """,
         market=market,
@@ -256,6 +261,14 @@ def seasonal(day: Day) -> list[dict[str, Any]]:
     """Seasonal events whose time it is, one row per event and phase, nearest first; markets are joined in a text."""
     return day.table(
         """
+        with told as (
+            -- What is over is nothing to be alerted to.
+            select * replace (
+                case when event_end_date < as_of_date and phase = 'ALERTS' then 'ON RADAR' else phase end as phase
+            )
+            from marts.seasonal_alerts
+            where as_of_date = $as_of_date and is_newest
+        )
         select
             phase, emoji, name, event_date, days_until, tone,
             string_agg(market, ' + ' order by market desc) as markets,
@@ -263,28 +276,10 @@ def seasonal(day: Day) -> list[dict[str, Any]]:
             any_value(window_text) as window_text,
             any_value(template_ideas) as template_ideas,
             max(keyword_lift) as keyword_lift
-        from marts.seasonal_alerts
-        where as_of_date = $as_of_date and is_newest
+        from told
         group by phase, emoji, name, event_date, days_until, tone
         order by days_until, event_date, name
         """
-    ).dicts()
-
-
-def actions(day: Day, limit: int) -> list[dict[str, Any]]:
-    """The videos most worth acting on: not own or a competitor's, fresh, no stop rule, by opportunity score."""
-    return day.table(
-        """
-        with ranked as (
-            select *, row_number() over (partition by video_id order by market) as copy
-            from marts.videos_daily
-            where as_of_date = $as_of_date and author_role = 'other' and is_fresh and not stop_building
-        )
-        select * from ranked where copy = 1
-        order by opportunity_score desc, video_id
-        limit $rows
-        """,
-        rows=limit,
     ).dicts()
 
 
@@ -294,47 +289,16 @@ def sources_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return str(rows[0][0]).split(", ") if rows else []
 
 
-def builds(day: Day) -> list[dict[str, Any]]:
-    """Other creators' videos that the decision says to build, best first, each once in its best market.
+def build_list(day: Day) -> list[dict[str, Any]]:
+    """What to build, in order: the one list that everything shows."""
+    return day.table("select * from marts.build_list where as_of_date = $as_of_date order by place").dicts()
 
-    `until_at` (naive UTC) is when the window ends: it counts from the last reading, of a stale feed from the cut-off.
-    """
-    return day.table(
-        """
-        with ranked as (
-            select
-                videos.video_id, videos.market, videos.market_label, videos.caption, videos.author_handle,
-                videos.video_url, videos.action_window, videos.recommended_variants, videos.decision_reasons,
-                videos.would_change_if, videos.gain_24h_p10, videos.gain_24h_p50, videos.gain_24h_p90,
-                videos.seasonal_event, decisions.window_left_hours, decisions.gain_expected,
-                case when forecasts.is_stale then $cutoff_at else coalesce(forecasts.made_at, videos.observed_at) end
-                    + to_seconds(floor(decisions.window_left_hours * 3600)) as until_at,
-                row_number() over (
-                    partition by videos.video_id
-                    order by decisions.gain_expected desc nulls last, videos.market
-                ) as copy
-            from marts.videos_daily as videos
-            inner join marts.decisions as decisions
-                on
-                    videos.as_of_date = decisions.as_of_date
-                    and videos.market = decisions.market
-                    and videos.video_id = decisions.video_id
-                    and videos.decision_mode = decisions.decision_mode
-            left join marts.forecasts as forecasts
-                on
-                    videos.as_of_date = forecasts.as_of_date
-                    and videos.market = forecasts.market
-                    and videos.video_id = forecasts.video_id
-                    and decisions.horizon_hours = forecasts.horizon_hours
-            where
-                videos.as_of_date = $as_of_date and videos.author_role = 'other'
-                and decisions.is_build and not videos.stop_building
-        )
-        select * exclude (copy) from ranked where copy = 1
-        order by gain_expected desc nulls last, video_id
-        """,
-        cutoff_at=day.cutoff_at,
-    ).dicts()
+
+def build_list_before(day: Day) -> tuple[date | None, dict[str, int]]:
+    """The date that was built before this one, and its list: video to place; None without such a date."""
+    before = day.value("select max(as_of_date) from meta.builds where as_of_date < $as_of_date")
+    rows = day.table("select video_id, place from marts.build_list where as_of_date = $before", before=before).rows
+    return before, {str(video): int(place) for video, place in rows}
 
 
 def forecast_counts(day: Day) -> dict[str, Any]:
@@ -602,7 +566,7 @@ def _with_the_day(
     if built and (alerts or trends):
         built_date, cutoff_at = built[0]
         day = Day(connection, built_date, cutoff_at, ())
-        listed = builds(day)
+        listed = build_list(day)
         rows = day.table(
             "select video_id, any_value(trend_key) as trend_key, any_value(music_name) as music_name"
             " from marts.videos_daily where as_of_date = $as_of_date and video_id in (select unnest($videos))"
@@ -613,10 +577,10 @@ def _with_the_day(
     nowhere = {"build_place": None, "until_at": None}
     of_video: dict[str, dict[str, Any]] = {}
     of_trend: dict[str, dict[str, Any]] = {}
-    for place, row in enumerate(listed, 1):
-        found = {"build_place": place, "until_at": row["until_at"]}
+    for row in listed:
+        found = {"build_place": row["place"], "until_at": row["publish_by"]}
         of_video[row["video_id"]] = found
-        of_trend.setdefault(known[row["video_id"]]["trend_key"], found)
+        of_trend.setdefault(row["trend_key"], found)
     nothing: dict[str, Any] = {"trend_key": None, "music_name": None}
     return (
         [
@@ -794,28 +758,6 @@ def revenue_installs(day: Day) -> dict[str, Any] | None:
 
 
 # ---------- the enhanced workbooks; a market of None is all of them
-
-
-def opportunities(day: Day, market: str | None, limit: int) -> list[dict[str, Any]]:
-    """What to build now, each video once; the wider net where nothing passes the strict rule."""
-    return day.table(
-        """
-        with offered as (
-            select
-                *,
-                row_number() over (partition by video_id order by market_order) as copy,
-                max(case when is_strict then 1 else 0 end) over () = 1 as has_strict
-            from marts.opportunities
-            where as_of_date = $as_of_date and market = coalesce($market, market)
-        )
-        select * from offered
-        where copy = 1 and is_strict = has_strict
-        order by build_priority = '🔴 BUILD_IMMEDIATELY' desc, opportunity_score desc, video_id
-        limit $rows
-        """,
-        market=market,
-        rows=limit,
-    ).dicts()
 
 
 def competitor_gaps(day: Day, market: str | None) -> list[dict[str, Any]]:

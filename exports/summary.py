@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from exports import briefing, published
-from exports.build_today import age_label, alert_line, forecast_line, headline, health_lines, one_line
+from exports import briefing, build_list, published
+from exports.build_today import alert_line, forecast_line, headline, health_lines, one_line, sample_lines
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 from exports.text_safety import plain_text, safe_link
 
-IMMEDIATE_ACTIONS = 5
+IMMEDIATE_ACTIONS = build_list.TOP
 _RULE = "=" * 78
 
 
@@ -38,7 +38,7 @@ def _counts(day: Day) -> list[str]:
 
 
 def _health(day: Day) -> list[str]:
-    lines = [f"{label}: {text}" for label, text in health_lines(day)]
+    lines = [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))]
     lines.append(f"Revenue: {revenue_line(day)}")
     lines.append(f"Forecasts: {forecast_line(day)}")
     lines.append(f"Alerts: {alert_line(day)}")
@@ -46,24 +46,31 @@ def _health(day: Day) -> list[str]:
 
 
 def _actions(day: Day) -> list[str]:
-    rows = published.actions(day, IMMEDIATE_ACTIONS)
+    rows = published.build_list(day)
+    lines = [f"{build_list.counted(rows)}. {build_list.changes(day)}", ""]
     if not rows:
-        return ["nothing to build: no fresh video passes the stop rules"]
-    lines: list[str] = []
-    for number, row in enumerate(rows, start=1):
+        return [*lines, "nothing to build: no decision of the day says so"]
+    for row in rows[:IMMEDIATE_ACTIONS]:
         lines += [
-            f"{number}. {_line(row['caption']) or '(no caption)'}",
+            f"{row['place']}. {_line(row['caption']) or '(no caption)'}",
+            f"   action: {row['build_priority']}, {build_list.variants(row)}, publish by {build_list.publish_by(row)}",
+            f"   views still to come once it is out: {build_list.gain(row)}, confidence {row['confidence']}",
+            f"   why: {row['because']}{_despite(row)}",
+            f"   would change: {row['would_change_if'] or 'not known'}",
             f"   creator {_creator(row)} | {row['market_label']} | {safe_link(row['video_url']) or 'no link'}",
+            f"   trend {_line(row['trend_name'])} | {safe_link(row['trend_url']) or 'no link'}"
+            f" | {_line(row['trend_key'])}",
             f"   momentum {row['momentum_score']:,.0f} | shares/h {_rate(row['shares_per_hour'])}"
-            f" | age {age_label(row['age_hours'])} | window {row['action_window']}"
-            f" | velocity {_signed(row['velocity'])}",
+            f" | age {build_list.age(row['age_hours'], row['age_is_lower_bound'])} | window {row['action_window']}"
+            f" | velocity {_signed(row['velocity'])} | status {row['status']}",
             f"   next 24 h: {_forecast(row)}",
-            f"   action: {row['tutorial_trigger']} ({row['urgency']}), {row['recommended_variants']} variants",
-            f"   why: {row['trigger_reason']}; status {row['status']}{_trend_key(row)}",
-            f"   decision ({row['decision_mode']}): {row['decision_reasons'] or 'no forecast to decide by'}",
             "",
         ]
     return lines[:-1]
+
+
+def _despite(row: dict[str, Any]) -> str:
+    return f"; {row['despite']}" if row["despite"] else ""
 
 
 def _seasonal(day: Day) -> list[str]:
@@ -101,10 +108,6 @@ def _creator(row: dict[str, Any]) -> str:
 
 def _rate(value: float | None) -> str:
     return "not given" if value is None else f"{value:,.1f}"
-
-
-def _trend_key(row: dict[str, Any]) -> str:
-    return f"; trend key {_line(row['trend_key'])}" if row["trend_key"] else ""
 
 
 def _forecast(row: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from exports import published, report_charts, scorecard
-from exports.build_today import headline
+from exports import build_list, published, report_charts, scorecard
+from exports.build_today import headline, sample_lines
 from exports.daily_report import degradations
 from exports.heard import alert_lines
 from exports.published import Day
@@ -191,8 +191,7 @@ def _header(day: Day) -> str:
     if problems:
         items = "".join(f"<li>{html_line(problem)}</li>" for problem in problems)
         parts.append(f'<div class=warn id="degraded"><b>⚠️ This day is degraded</b><ul>{items}</ul></div>')
-    if any(source["source"] == "sample" for source in published.health(day)):
-        parts.append("<p class=note>Simulated sample: accounts, captions and counts are invented.</p>")
+    parts += [f"<p class=note>{html_line(label)}: {html_line(text)}</p>" for label, text in sample_lines(day)]
     tiles = "".join(
         f"<div><b>{_number(value)}</b><span>{html_line(name)}</span></div>" for name, value in headline(day)
     )
@@ -200,38 +199,35 @@ def _header(day: Day) -> str:
 
 
 def _builds(day: Day) -> str:
-    rows = published.builds(day)
+    rows = published.build_list(day)
     if not rows:
-        return "<p>Nothing to build: no decision of the day says so.</p>"
-    shown = _shown(rows, day)
-    still_open = sum(not _is_over(row, day) for row in rows)
+        changed = html_line(build_list.changes(day))
+        return f"<p>Nothing to build: no decision of the day says so.</p><p class=sub>{changed}</p>"
+    shown = rows[:BUILDS]
     more = f" The first {len(shown)} are shown." if len(rows) > len(shown) else ""
-    head = f"<p class=sub>{_number(len(rows))} to build, {_number(still_open)} still open at the cut-off.{more}</p>"
-    return head + "<ol class=cards>" + "".join(_build(place, row, day) for place, row in enumerate(shown, 1)) + "</ol>"
+    head = (
+        f"<p class=sub>{_number(len(rows))} in the list: {html_line(build_list.counted(rows))}.{more}"
+        f" {html_line(build_list.changes(day))}</p>"
+    )
+    return head + "<ol class=cards>" + "".join(_build(row) for row in shown) + "</ol>"
 
 
-def _shown(rows: Sequence[Row], day: Day) -> list[Row]:
-    """The builds that are shown; those that ended meanwhile come last: a day that is looked at late has some."""
-    return sorted(rows, key=lambda row: _is_over(row, day))[:BUILDS]
-
-
-def _build(place: int, row: Row, day: Day) -> str:
-    until = "<p><b>window not known</b></p>"
-    if row["until_at"] is not None:
-        over = " <span class=over>(over at the cut-off)</span>" if _is_over(row, day) else ""
-        until = (
-            f"<p><b>until {_moment(row['until_at'])}</b>{over} <span class=sub>·"
-            f" {_number(row['window_left_hours'], '.0f')} h window</span></p>"
-        )
+def _build(row: Row) -> str:
     season = f" · 📅 {html_line(row['seasonal_event'])}" if row["seasonal_event"] else ""
+    built = " · ✅ built before" if row["previously_built"] else ""
+    despite = f"<p class=sub>{html_line(row['despite'])}</p>" if row["despite"] else ""
     return (
-        f"<li><div class=row><b>{place}.</b><span class=chip>{html_line(row['action_window'])}</span>"
+        f"<li><div class=row><b>{row['place']}.</b><span class=chip>{html_line(row['build_priority'])}</span>"
         f"<span class='sub grow'>{html_line(row['market_label'])}</span>"
-        f"<span class=sub>{_counted(row['recommended_variants'], 'variant')}</span></div>"
-        f"<p>{_link(row['video_url'], row['caption'] or NO_CAPTION, 90)}"
-        f" <span class=sub>{_creator(row)}{season}</span></p>{until}<p>{_forecast(row)}</p>"
-        f"<details><summary>Why, and what would change it</summary>"
-        f"<p>{html_line(row['decision_reasons'] or 'no reason was given')}</p>"
+        f"<span class=sub>{_counted(row['variants'], 'variant')}</span></div>"
+        f"<p>{_link(row['video_url'], row['caption'] or row['trend_name'], 90)}"
+        f" <span class=sub>{_creator(row)}{season}{built}</span></p>"
+        f"<p><b>publish by {html_line(build_list.publish_by(row))}</b></p>"
+        f"<p>{_forecast(row)} · {html_line(row['confidence'])}</p>"
+        f"<p class=sub>{html_line(row['because'])}</p>{despite}"
+        f"<details><summary>Trend, and what would change it</summary>"
+        f"<p><bdi>{html_line(row['trend_name'], 60)}</bdi>"
+        f" <span class=sub><bdi>{html_line(row['trend_key'], 60)}</bdi></span></p>"
         f"<p>Would change by: {html_line(row['would_change_if'] or 'not known')}</p></details></li>"
     )
 
@@ -246,18 +242,18 @@ def _forecasts(day: Day) -> str:
     )
     values = [
         {
-            "label": f"{place}. {visible_line(row['caption'] or NO_CAPTION, 60)}",
-            "low": row["gain_24h_p10"],
-            "middle": row["gain_24h_p50"],
-            "high": row["gain_24h_p90"],
+            "label": f"{row['place']}. {visible_line(row['caption'] or row['trend_name'], 60)}",
+            "low": row["gain_48h_p10"],
+            "middle": row["gain_48h_p50"],
+            "high": row["gain_48h_p90"],
         }
-        for place, row in enumerate(_shown(published.builds(day), day), 1)
-        if row["gain_24h_p50"] is not None
+        for row in published.build_list(day)[:BUILDS]
+        if row["gain_48h_p50"] is not None
     ]
     if not values:
         return text + "<p>No video to build has a forecast.</p>"
     return text + _figure(
-        report_charts.range_chart(values, "views gained in the next 24 hours"),
+        report_charts.range_chart(values, "views still to come once it is out"),
         f"Numbered as above. {_swatch('soft')}80 % range {_swatch('accent')}middle",
     )
 
@@ -630,10 +626,6 @@ def _health(day: Day) -> str:
     )
 
 
-def _is_over(row: Row, day: Day) -> bool:
-    return row["until_at"] is not None and row["until_at"] <= day.cutoff_at
-
-
 def _trend(row: Row) -> str:
     """A trend as people know it: a hashtag by name, else what it is and the caption or sound it is known by."""
     kind, _, value = str(row["trend_key"]).partition(":")
@@ -648,11 +640,11 @@ def _creator(row: Row) -> str:
 
 
 def _forecast(row: Row) -> str:
-    if row["gain_24h_p50"] is None:
+    if row["gain_48h_p50"] is None:
         return "no forecast yet"
     return (
-        f"{_compact(row['gain_24h_p50'], '+')} views in 24 h <span class=sub>(80 %:"
-        f" {_compact(row['gain_24h_p10'])} to {_compact(row['gain_24h_p90'])})</span>"
+        f"{_compact(row['gain_48h_p50'], '+')} views still to come <span class=sub>(80 %:"
+        f" {_compact(row['gain_48h_p10'])} to {_compact(row['gain_48h_p90'])})</span>"
     )
 
 

@@ -66,6 +66,21 @@ class Formula:
     value: float | int | str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A number that sorts as one and looks like a text that users know, such as `12.3h`.
+
+    Attributes:
+        value: The number.
+        number_format: Excel number format that makes it look so.
+        text: What it looks like, for places without number formats.
+    """
+
+    value: float | int
+    number_format: str
+    text: str
+
+
 # openpyxl writes formulas without values: what they come to is kept here until the file is made.
 _FORMULA_VALUES: WeakKeyDictionary[Workbook, dict[tuple[str, str], float | int | str]] = WeakKeyDictionary()
 _END_OF_ROWS = b"</sheetData>"
@@ -109,6 +124,8 @@ def write_cell(cell: Cell, value: Any, number_format: str | None = None) -> None
     """Writes a number, date, boolean or `Formula` as such, everything else as text that can never be a formula."""
     if value is None:
         return
+    if isinstance(value, Shown):
+        value, number_format = value.value, value.number_format
     if isinstance(value, Formula):
         book, title = cell.parent.parent, cell.parent.title
         assert book is not None  # noqa: S101 (for types)

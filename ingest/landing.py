@@ -264,6 +264,14 @@ def cutoff_for(
     return decided.replace(tzinfo=UTC)
 
 
+def last_observed(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> datetime:
+    """When the last feed of a date that was landed was observed (aware UTC)."""
+    rows = connection.execute(
+        "select max(observed_at) from raw.loads where observed_at::date = ?", [as_of_date]
+    ).fetchall()
+    return rows[0][0].replace(tzinfo=UTC)
+
+
 def landed_runs(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Run ids of the sources whose feeds were landed."""
     rows = connection.execute("select distinct run_id from raw.loads where run_id is not null").fetchall()

@@ -27,7 +27,7 @@ _EARLIER = "earlier"
 _MARTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "forecasts": ("forecasts", {}),
     "decisions": ("videos_daily", {}),
-    "build_list": ("opportunities", {"place": "market_order"}),
+    "build_list": ("build_list", {"recommended_variants": "variants"}),
     "alerts": ("acceleration_alerts", {}),
     "trend_alerts": ("trend_alerts", {}),
 }
@@ -181,13 +181,24 @@ def _tell(
 def _keep_day(connection: duckdb.DuckDBPyConnection, telling: int, as_of_date: date) -> None:
     for table in ("forecasts", "decisions"):
         _keep(connection, table, telling, "as_of_date = ?", as_of_date)
-    # What the workbooks have room for (spec: at most 20 rows).
-    _keep(connection, "build_list", telling, "as_of_date = ? and market_order <= 20", as_of_date)
+    if _columns(connection, "marts", "build_list"):
+        _keep(connection, "build_list", telling, "as_of_date = ?", as_of_date)
+        return
+    # What the workbooks of versions without that mart had room for.
+    mart = ("opportunities", {"place": "market_order"})
+    _keep(connection, "build_list", telling, "as_of_date = ? and market_order <= 20", as_of_date, mart)
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, table: str, telling: int, condition: str, value: object) -> None:
+def _keep(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    telling: int,
+    condition: str,
+    value: object,
+    of: tuple[str, Mapping[str, str]] | None = None,
+) -> None:
     """Copies the rows of a mart into a table of the tellings; columns that a version didn't have stay empty."""
-    mart, renamed = _MARTS[table]
+    mart, renamed = of or _MARTS[table]
     there = _columns(connection, "marts", mart)
     if not there:
         return

@@ -4,16 +4,16 @@ Belongs here: a second, independent way from raw items to the numbers of a date.
 metrics and nothing of the models, their SQL or their tables, and it is slow and simple on purpose.
 
 Ground rules it follows: counters never fall, so a sighting in a market without a higher count than before is the old
-reading; a video has one momentum over the markets that hold it on a date: its latest reading there, of several at the
-same moment the one with more plays; what happened before stays with the market; a date sees what was observed up to
-its cut-off.
+reading, and so is a still one of a fast video; a video has one newest reading over all markets, of several within 45
+minutes one with a predecessor, then the one with more plays; what any market knew before is its history; a date sees
+what was observed up to its cut-off.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,22 +120,49 @@ class History:
 
     readings: list[Reading] = field(default_factory=list)
     seen_at: list[datetime] = field(default_factory=list)
+    # Sightings with a higher count than before, the still ones too, and the highest counts so far.
+    told: list[Sighting] = field(default_factory=list)
+    highest: tuple[int | None, ...] = ()
 
     def add(self, sighting: Sighting) -> None:
         self.seen_at.append(sighting.observed_at)
         before = self.readings[-1] if self.readings else None
         counts, regressed = sighting.counts, False
         if before is not None:
-            pairs = list(zip(counts, before.counts, strict=True))
+            pairs = list(zip(counts, self.highest, strict=True))
             regressed = any(new < old for new, old in pairs if new is not None and old is not None)
-            counts = tuple(max((count for count in pair if count is not None), default=None) for pair in pairs)
-            if counts == before.counts:
+            lifted = tuple(max((count for count in pair if count is not None), default=None) for pair in pairs)
+            is_repeat, self.highest = lifted == self.highest, lifted
+            if is_repeat:
                 before.regressed = before.regressed or regressed
                 return
+            is_still = self._is_still(sighting)
+            self.told.append(sighting)
+            if is_still:
+                before.regressed = before.regressed or regressed
+                return
+            pairs = list(zip(counts, before.counts, strict=True))
+            counts = tuple(max((count for count in pair if count is not None), default=None) for pair in pairs)
+        else:
+            self.told.append(sighting)
+            self.highest = counts
         number = 1 if before is None else before.number + 1
         self.readings.append(
             Reading(sighting.market, sighting.observed_at, sighting.posted_at, counts, before, number, regressed)
         )
+
+    def _is_still(self, now: Sighting) -> bool:
+        """Whether a fast video stood still for hours, for once: an old count."""
+        before = self.told[-1]
+        if now.counts[0] is None or before.counts[0] is None:
+            return False
+        gap, step = hours(before.observed_at, now.observed_at), now.counts[0] - before.counts[0]
+        pace = before.counts[0] / max(hours(before.posted_at, before.observed_at), 0.1)
+        if len(self.told) > 1 and self.told[-2].counts[0] is not None:
+            earlier = self.told[-2]
+            pace = (before.counts[0] - earlier.counts[0]) / hours(earlier.observed_at, before.observed_at)
+        tiny = step < resolution(now.counts[0]) or (step < 0.005 * now.counts[0] and step < 0.1 * pace * gap)
+        return gap > 3 and pace > 1000 and tiny
 
     def days(self) -> list[Day]:
         closing = {reading.day: reading for reading in self.readings}
@@ -143,6 +170,13 @@ class History:
         for reading in closing.values():
             days.append(Day(reading, days[-1] if days else None))
         return days
+
+
+def resolution(count: int) -> int:
+    """The step of a count that looks rounded, as web pages round them."""
+    if count >= 1_000_000 and count % 100_000 == 0:
+        return 100_000
+    return 100 if 10_000 <= count < 1_000_000 and count % 100 == 0 else 1
 
 
 def hours(start: datetime, end: datetime) -> float:
@@ -192,27 +226,65 @@ def videos_daily(
         if sighting.observed_at <= end:
             histories.setdefault((sighting.market, sighting.video_id), History()).add(sighting)
     present = {key: history for key, history in histories.items() if history.seen_at[-1].date() == as_of_date}
+    known = {
+        key: history
+        for key, history in histories.items()
+        if key in present or history.readings[-1].day > as_of_date - timedelta(days=28)
+    }
     result = {}
     for market, video_id in present:
         markets = sorted(other for other, other_id in present if other_id == video_id)
-        newest = max(
-            (present[other, video_id].readings[-1] for other in markets),
-            key=lambda reading: (reading.observed_at, reading.counts[0] or 0),
-        )
-        result[market, video_id] = describe(present[market, video_id], newest, markets, as_of_date)
+        feeds = {other: history for (other, other_id), history in known.items() if other_id == video_id}
+        result[market, video_id] = describe(present[market, video_id], feeds, markets, as_of_date)
     return result
 
 
-def describe(own: History, now: Reading, markets: Sequence[str], as_of_date: date) -> dict[str, Any]:
-    """One row: the metrics of the shown reading, compared with the market's own earlier days."""
-    last_day = own.days()[-1]
-    day = last_day if last_day.reading.day == now.day else Day(now, last_day)
+def newest_of(feeds: Mapping[str, History]) -> Reading:
+    """The newest reading over all feeds: one not above another feed's earlier count is that one, seen later."""
+    offered = [history.readings[-1] for history in feeds.values()]
+    newer = [
+        one
+        for one in offered
+        if all(
+            (one.counts[0] or 0) > (other.counts[0] or 0)
+            for other in offered
+            if hours(other.observed_at, one.observed_at) > 0.75
+        )
+    ]
+    newest = max(one.observed_at for one in newer)
+    near = [one for one in newer if hours(one.observed_at, newest) <= 0.75 and one.earlier is not None]
+    return sorted(near or newer, key=lambda one: (-one.observed_at.timestamp(), -(one.counts[0] or 0), one.market))[0]
+
+
+def describe(own: History, feeds: Mapping[str, History], markets: Sequence[str], as_of_date: date) -> dict[str, Any]:
+    """One row: the metrics of the newest reading, compared with what any feed knew before."""
+    now = newest_of(feeds)
+    day = feeds[now.market].days()[-1]
+    elsewhere = [
+        (reading, other_day)
+        for name, history in feeds.items()
+        if name != now.market
+        for other_day in history.days()
+        for reading in history.readings
+        if reading.day == other_day.reading.day and hours(reading.observed_at, now.observed_at) >= 0.75
+    ]
+    elsewhere.sort(key=lambda pair: pair[0].observed_at)
+    if elsewhere:
+        last = elsewhere[-1][0]
+        is_higher = (last.counts[0] or 0) <= (now.counts[0] or 0)
+        number = max(now.number, last.number + 1)
+        if is_higher and (now.earlier is None or last.observed_at > now.earlier.observed_at):
+            now = replace(now, earlier=last)
+        now = replace(now, number=number)
+    days_before = [other_day for reading, other_day in elsewhere if reading.day < now.day]
+    if days_before and (day.earlier is None or days_before[-1].reading.day > day.earlier.reading.day):
+        day = Day(day.reading, days_before[-1])
     before = day.earlier
     momentum, age, velocity = now.momentum, now.age, None
     if before is not None:
         velocity = (momentum - before.reading.momentum) / (now.day - before.reading.day).days
     acceleration = None if velocity is None or before is None or before.velocity is None else velocity - before.velocity
-    is_new = (now.number == 1 and before is None) or (now.number == 1 and last_day.reading.day == now.day)
+    is_new = now.number == 1
     delta = velocity
     if delta is None and now.earlier is not None:
         delta = momentum - now.earlier.momentum

@@ -165,12 +165,13 @@ class SimulatorConfig:
 
 
 def sample_config() -> SimulatorConfig:
-    """The bundled sample: 12 days ending 2026-03-15, both markets, videos and music, every oddity.
+    """The bundled sample: 12 days ending 2026-03-15, both markets, videos and music, every oddity but hostile captions.
 
     Two days before the last one are polled every two hours; the last day ends with its morning feeds, as it does
     for a user who starts the daily run at 09:00 UTC.
     """
-    return SimulatorConfig(seed=9, polls=8, poll_feed_size=40, poll_days=(9, 10))
+    # A person's first sight of the system: captions that break programs belong into tests.
+    return SimulatorConfig(seed=9, polls=8, poll_feed_size=40, poll_days=(9, 10), oddities=Oddities(captions=False))
 
 
 def bench_config(videos_per_market: int, days: int, start: date = date(2026, 3, 1)) -> SimulatorConfig:

@@ -9,21 +9,21 @@ or an AI effect; ``AI_TAGS`` say so for a caption that doesn't. ``PLAIN_BODIES``
 from __future__ import annotations
 
 ADJECTIVES = (
-    "velvet", "neon", "paper", "silent", "golden", "tiny", "cosmic", "salty", "mellow", "rusty", "frosty",
-    "lucky", "dizzy", "quiet", "amber", "turbo", "pastel", "stormy", "midnight", "lemon", "cherry", "copper",
-    "dusty", "electric", "fuzzy", "gentle", "hazel", "ivory", "jelly", "linen", "marble", "noble", "olive",
-    "plum", "quartz", "rapid", "sunny", "tidal", "urban",
+    "slow", "soft", "lazy", "cosy", "golden", "tiny", "rainy", "salty", "mellow", "rustic", "frosty", "lucky",
+    "dizzy", "quiet", "amber", "retro", "pastel", "stormy", "midnight", "lemon", "cherry", "copper", "dusty",
+    "electric", "fuzzy", "gentle", "hazel", "ivory", "jelly", "linen", "marble", "noble", "olive", "plum", "summer",
+    "winter", "sunny", "tidal", "urban",
 )  # fmt: skip
 NOUNS = (
-    "otter", "lantern", "comet", "waffle", "pigeon", "sofa", "cactus", "teapot", "glacier", "mango", "ferry",
-    "parade", "violin", "badger", "window", "ladder", "marathon", "harbor", "kettle", "library", "meadow",
-    "napkin", "orchard", "pencil", "quilt", "rocket", "saddle", "tunnel", "umbrella", "voyage", "walnut",
-    "yacht", "zeppelin", "bridge", "candle", "dolphin", "engine", "feather", "garden",
+    "morning", "lantern", "closet", "waffle", "kitchen", "sofa", "cactus", "teapot", "weekend", "mango", "ferry",
+    "parade", "violin", "market", "window", "balcony", "marathon", "harbor", "kettle", "library", "meadow",
+    "picnic", "orchard", "notebook", "quilt", "rooftop", "saddle", "tunnel", "umbrella", "voyage", "sunset",
+    "yacht", "cabin", "bridge", "candle", "beach", "bakery", "feather", "garden",
 )  # fmt: skip
 TAG_ENDINGS = ("walk", "check", "glow", "era", "edit", "swap", "dance", "reveal", "pov", "remix")
 ARTISTS = (
-    "Sim Orchestra", "The Simulated", "DJ Placeholder", "Lorem & Ipsum", "Nova Dummy", "Fixture Five",
-    "Test Pattern", "Mock Turtle Trio", "Sample Rate", "Seed 42",
+    "Nova Lane", "The Harbour Lights", "DJ Marlowe", "Ines & Theo", "Velvet Hours", "Paper Avenue", "Low Tide Club",
+    "Turtle Bay Trio", "Second Sunday", "Juniper 42",
 )  # fmt: skip
 EMOJI = ("", "", "🔥", "✨", "😭", "😂", "💫", "🎬", "❤️", "👀", "🙏", "😍", "💀", "🇬🇧", "🇺🇸", "👩‍🦰", "🫶🏽", "⚡")
 NICKNAME_ENDINGS = ("", " ✨", " 🎬", " official", " edits", " 🌸", " TV", " xo")

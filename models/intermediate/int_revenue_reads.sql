@@ -1,6 +1,7 @@
 {#-
-    The revenue reading that each date sees: the newest one known by its cut-off. A date before the first reading of a
-    sheet takes that first one, and says so; the shipped entries give way to any reading of a sheet.
+    The revenue reading that each date sees: the newest one known by its cut-off, whenever the date is made again. The
+    shipped entries give way to any reading of a sheet that is known; they are simulated, and no part of a home of real
+    feeds.
 -#}
 
 with
@@ -23,6 +24,13 @@ renewed as (
 
 ),
 
+home as (
+
+    select coalesce(bool_or(source <> 'sample'), false) as is_real
+    from {{ source('raw', 'loads') }}
+
+),
+
 offered as (
 
     select
@@ -33,7 +41,9 @@ offered as (
         reads.attempted_at <= greatest(
             batch.cutoff_at + interval {{ var('revenue_read_minutes') }} minute,
             coalesce(renewed.cutoff_at, batch.cutoff_at)
-        ) as is_known
+        ) as is_known,
+        -- A reading out of the cache was made when the sheet still answered.
+        coalesce(reads.observed_at <= batch.cutoff_at, false) as was_entered
     from batch
     cross join reads
     left join renewed
@@ -60,6 +70,9 @@ placed as (
             order by is_known desc, case when is_known then attempted_at end desc, attempted_at asc, read_id asc
         ) as last_failure
     from offered
+    where
+        (is_known or was_entered or is_simulated)
+        and not (is_simulated and (select home.is_real from home))
 
 )
 
@@ -72,7 +85,6 @@ select
     is_simulated,
     observed_at,
     attempted_at,
-    not is_known as is_after_cutoff,
     last_failure as failure,
     notes
 from placed

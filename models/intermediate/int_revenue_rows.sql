@@ -80,7 +80,9 @@ select
 from seen
 inner join rates
     on
-        (
+        -- A template that is first seen later is not known yet.
+        coalesce(seen.first_seen_on <= seen.as_of_date, true)
+        and (
             coalesce(seen.first_seen_on, seen.as_of_date) >= rates.valid_from
             -- What was seen before the first rate has that one.
             or rates.rate_number = 1

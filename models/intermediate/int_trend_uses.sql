@@ -50,7 +50,7 @@ used as (
         carried.trend_key_type,
         known.video_id,
         videos.creator,
-        known.reading_days = 1 and not known.is_stale as is_new,
+        known.days_in_market = 1 and not known.is_stale as is_new,
         known.gained_views_24h,
         known.speed_place
     from known

@@ -1,7 +1,7 @@
 {#-
     What to build, in both modes side by side. classic_*: by lifetime momentum (int_video_metrics). measured_*: the
-    same labels from the forecast: the gain still to come once a template is out, ranked within market and day. Ranked by
-    what it comes to on average, not by its middle: half of the videos of a wide forecast gain more, some of them far more.
+    same labels from the forecast: the gain still to come once a template is out, ranked within market and day, by
+    little more than its middle where the forecast is wide (decision_maximum_spread).
 -#}
 
 {%- set horizon = var('decision_horizon_hours') | int %}
@@ -362,10 +362,9 @@ explained as (
             when not is_believed then 'not believed: ' || array_to_string(oddities, ', ')
             when gain_p50 is null then 'no forecast: the feed gives no plays'
             else
-                'gain to come in {{ horizon }} h: ' || cast(round(gain_expected) as bigint)
-                || ' views on average (' || cast(round(gain_p50) as bigint)
-                || ' in the middle case, at least ' || cast(round(gain_p10) as bigint)
-                || ' in 9 of 10), place ' || gain_place || ' of ' || ranked_videos || ' in ' || market
+                'gain to come in {{ horizon }} h: ' || cast(round(gain_p50) as bigint)
+                || ' views in the middle case, at least ' || cast(round(gain_p10) as bigint)
+                || ' in 9 of 10, place ' || gain_place || ' of ' || ranked_videos || ' in ' || market
                 || '; window left ' || cast(round(window_left_hours, 1) as varchar)
                 || ' h against {{ production }} h of production; trend '
                 || coalesce(
@@ -416,34 +415,51 @@ explained as (
         end as classic_would_change_if
     from sized
 
+),
+
+placed_over_markets as (
+
+    select
+        *,
+        row_number() over (
+            partition by as_of_date, video_id
+            order by gain_place * 1.0 / ranked_videos asc, trend_is_ending asc, market asc
+        ) as place_over_markets
+    from explained
+
 )
 
 select
-    as_of_date,
-    market,
-    video_id,
+    seen.as_of_date,
+    seen.market,
+    seen.video_id,
     {{ horizon }} as horizon_hours,
-    made_at,
-    gain_p50,
-    gain_p10,
-    gain_expected,
-    gain_place,
-    ranked_videos,
-    build_places,
-    kept_share,
-    window_left_hours,
-    gain_ratio,
+    told.made_at,
+    told.gain_p50,
+    told.gain_p10,
+    told.gain_expected,
+    told.gain_place,
+    told.ranked_videos,
+    told.build_places,
+    told.kept_share,
+    told.window_left_hours,
+    told.gain_ratio,
     {%- for by in ['classic', 'measured'] %}
-    {{ by }}_action_window,
-    {{ by }}_trajectory,
-    {{ by }}_recommended_variants,
-    {{ by }}_stop_reason,
-    coalesce({{ by }}_action_window in {{ builds }}, false) as {{ by }}_is_build,
-    {{ by }}_reasons,
-    {{ by }}_would_change_if,
+    told.{{ by }}_action_window,
+    told.{{ by }}_trajectory,
+    told.{{ by }}_recommended_variants,
+    told.{{ by }}_stop_reason,
+    coalesce(told.{{ by }}_action_window in {{ builds }}, false) as {{ by }}_is_build,
+    told.{{ by }}_reasons,
+    told.{{ by }}_would_change_if,
     {%- endfor %}
-    trend_key,
-    trend_lifecycle,
-    trend_window_left_h,
-    trend_creators
-from explained
+    told.trend_key,
+    told.trend_lifecycle,
+    told.trend_window_left_h,
+    told.trend_creators
+from placed_over_markets as seen
+inner join placed_over_markets as told
+    on
+        seen.as_of_date = told.as_of_date
+        and seen.video_id = told.video_id
+        and told.place_over_markets = 1

@@ -44,7 +44,7 @@ matched as (
     left join retention
         on
             known.as_of_date = retention.as_of_date
-            and known.market = retention.market
+            and known.lead_market = retention.market
             and {{ forecast_age_bucket('known.previous_age_hours') }} = retention.age_bucket
     left join first_paces
         on

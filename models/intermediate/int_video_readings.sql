@@ -173,16 +173,62 @@ compared as (
 
 ),
 
+paced as (
+
+    -- What the reading before and its own pace let one expect of this one.
+    select
+        *,
+        lag(plays) over told_apart as reading_before_plays,
+        {{ hours_between('lag(observed_at) over told_apart', 'observed_at') }} as reading_before_hours,
+        coalesce(
+            (lag(plays) over told_apart - lag(plays, 2) over told_apart)
+            / {{ hours_between('lag(observed_at, 2) over told_apart', 'lag(observed_at) over told_apart') }},
+            lag(plays) over told_apart
+            / greatest(
+                {{ hours_between('lag(posted_at) over told_apart', 'lag(observed_at) over told_apart') }},
+                {{ var('minimum_age_hours') }}
+            )
+        ) as pace_before
+    from compared
+    window told_apart as (partition by market, video_id, is_distinct order by observed_at)
+
+),
+
+judged as (
+
+    -- A fast video that stood still for hours is an old count out of a cache: no reading to judge by. A second one in
+    -- a row has no such pace before it: the stillness is real.
+    select
+        *,
+        is_distinct
+        and not coalesce(
+            reading_before_hours > {{ var('still_after_hours') }}
+            and pace_before > {{ var('still_pace') }}
+            and (
+                plays - reading_before_plays < plays_resolution
+                or (
+                    plays - reading_before_plays < {{ var('still_share') }} * plays
+                    and plays - reading_before_plays
+                    < {{ var('still_pace_share') }} * pace_before * reading_before_hours
+                )
+            )
+            and not is_new_level,
+            false
+        ) as is_reading
+    from paced
+
+),
+
 numbered as (
 
     select
         *,
-        sum(case when is_distinct then 1 else 0 end) over (
+        sum(case when is_reading then 1 else 0 end) over (
             partition by market, video_id
             order by observed_at
             rows between unbounded preceding and current row
         ) as reading_number
-    from compared
+    from judged
 
 ),
 
@@ -256,7 +302,7 @@ readings as (
             numbered.market = sightings.market
             and numbered.video_id = sightings.video_id
             and numbered.reading_number = sightings.reading_number
-    where numbered.is_distinct
+    where numbered.is_reading
     window
         so_far as (
             partition by numbered.market, numbered.video_id, numbered.level_number

@@ -133,6 +133,7 @@ choices as (
         market,
         horizon_hours,
         is_cold_start,
+        n >= {{ forecast_setting('minimum_scored') }} as is_measured,
         case
             when n >= {{ forecast_setting('minimum_scored') }} and wape_log_linear < wape_retention then 'log_linear'
             else 'retention'
@@ -153,6 +154,7 @@ chosen as (
     select
         candidates.*,
         coalesce(choices.model, 'retention') as model,
+        coalesce(choices.is_measured, false) as is_measured,
         case when choices.model is null then {{ none_yet }} else choices.chosen_because end as chosen_because
     from candidates
     left join choices
@@ -168,7 +170,8 @@ ranged as (
 
     select
         chosen.*,
-        case chosen.model when 'log_linear' then chosen.gain_log_linear else chosen.gain_retention end as gain,
+        case when chosen.model = 'log_linear' then (chosen.gain_log_linear + 1) / (chosen.gain_retention + 1) end
+            as correction,
         {%- set wide_low = shrunk('wide_intervals.q10', '(-' ~ prior_width ~ ')', 'wide_intervals.n', strength) %}
         {%- set wide_high = shrunk('wide_intervals.q90', prior_width, 'wide_intervals.n', strength) %}
         least({{ shrunk('own_intervals.q10', wide_low, 'own_intervals.n', strength) }}, 0) as log_low,
@@ -189,26 +192,103 @@ ranged as (
             and chosen.market = own_intervals.market
             and chosen.age_bucket = own_intervals.age_bucket
 
+),
+
+carried as (
+
+    -- What a shorter horizon learned holds for a longer one that was not scored yet: else the longer would be told less.
+    select
+        *,
+        coalesce(
+            correction,
+            case
+                when not is_measured
+                    then
+                        last_value(correction ignore nulls) over (
+                            partition by as_of_date, market, video_id
+                            order by horizon_hours
+                            rows between unbounded preceding and current row
+                        )
+            end,
+            1
+        ) as factor
+    from ranged
+
+),
+
+drawn as (
+
+    select
+        *,
+        case
+            when correction is not null then gain_log_linear
+            when factor = 1 then gain_retention
+            else round((gain_retention + 1) * factor - 1, 3)
+        end as gain
+    from carried
+
+),
+
+rising as (
+
+    -- Plays never fall: a longer horizon brings at least what a shorter one does.
+    select
+        *,
+        max(round(greatest((gain + 1) * exp(log_low) - 1, 0), 3)) over so_far as p10,
+        max(greatest(gain, 0)) over so_far as p50,
+        max(round((gain + 1) * exp(log_high) - 1, 3)) over so_far as p90
+    from drawn
+    window
+        so_far as (
+            partition by as_of_date, market, video_id
+            order by horizon_hours
+            rows between unbounded preceding and current row
+        )
+
+),
+
+placed as (
+
+    select
+        rising.*,
+        row_number() over (
+            partition by rising.as_of_date, rising.video_id, rising.horizon_hours
+            order by rising.market = leads.lead_market desc, rising.market asc
+        ) as place_over_markets
+    from rising
+    inner join {{ ref('int_videos_as_of') }} as leads
+        on
+            rising.as_of_date = leads.as_of_date
+            and rising.market = leads.market
+            and rising.video_id = leads.video_id
+
 )
 
+-- Plays are one number worldwide: the forecast of the market that leads is that of all markets.
 select
-    as_of_date,
-    market,
-    video_id,
-    horizon_hours,
-    base_at as made_at,
-    target_at,
-    model,
-    base_plays,
-    round(greatest((gain + 1) * exp(log_low) - 1, 0), 3) as p10,
-    gain as p50,
-    round((gain + 1) * exp(log_high) - 1, 3) as p90,
-    is_cold_start,
-    is_stale,
-    chosen_because,
-    gain_retention,
-    gain_log_linear,
-    gain_persistence,
-    gain_lifetime_rate,
-    gain_last_gain
-from ranged
+    placed.as_of_date,
+    placed.market,
+    placed.video_id,
+    placed.horizon_hours,
+    told.base_at as made_at,
+    told.target_at,
+    told.model,
+    told.base_plays,
+    told.p10,
+    told.p50,
+    told.p90,
+    told.is_cold_start,
+    told.is_stale,
+    told.chosen_because,
+    told.gain_retention,
+    told.gain_log_linear,
+    told.gain_persistence,
+    told.gain_lifetime_rate,
+    told.gain_last_gain
+from placed
+inner join placed as told
+    on
+        placed.as_of_date = told.as_of_date
+        and placed.video_id = told.video_id
+        and placed.horizon_hours = told.horizon_hours
+        and told.place_over_markets = 1

@@ -78,9 +78,14 @@ select
     videos.shares_per_hour,
     videos.build_now,
     videos.video_url as url,
-    videos.tutorial_trigger,
-    videos.urgency,
-    videos.trigger_reason,
+    -- A post that loses its pace is not told to be made now, however high its lifetime rates are.
+    case when videos.status in ('📉 COOLING', '❄️ DYING') then 'NONE' else videos.tutorial_trigger end as tutorial_trigger,
+    case when videos.status in ('📉 COOLING', '❄️ DYING') then 'NONE' else videos.urgency end as urgency,
+    case
+        when videos.status in ('📉 COOLING', '❄️ DYING')
+            then 'loses its pace (' || videos.status || '), although: ' || videos.trigger_reason
+        else videos.trigger_reason
+    end as trigger_reason,
     coalesce(rivals.competitor_count, 0) as competitor_count_7d,
     entered.tutorial_link,
     entered.template_link,

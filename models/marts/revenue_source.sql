@@ -48,7 +48,6 @@ select
     reads.is_simulated,
     reads.observed_at,
     {{ hours_between('reads.observed_at', 'reads.cutoff_at') }} as age_hours,
-    reads.is_after_cutoff,
     coalesce(counted.row_count, 0) as row_count,
     coalesce(counted.quarantined_rows, 0) as quarantined_rows,
     coalesce(counted.duplicate_rows, 0) as duplicate_rows,

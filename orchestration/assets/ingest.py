@@ -167,7 +167,10 @@ def raw_feeds(
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
         # Earlier dates that were never built are built too: they give yesterday to score and to compare with.
         for day in [] if config.poll else [day for day in landed if day <= last]:
-            landing.cutoff_for(connection, day, now=now, override=override if day == last else None)
+            # The sample is told as to somebody who runs it an hour after the feeds came.
+            is_sample = offered.name == feeds.SAMPLE
+            moment = min(now, landing.last_observed(connection, day) + timedelta(hours=1)) if is_sample else now
+            landing.cutoff_for(connection, day, now=moment, override=override if day == last else None)
         counts = _row_counts(connection, [f"raw.{name}" for name in RAW_TABLES], "meta.cutoffs")
         per_day = connection.execute(
             "select observed_at::date, market, sum(item_count)::bigint from raw.loads"

@@ -80,7 +80,7 @@ def test_knowing_less_never_ranks_higher(store: Store) -> None:
 
 @pytest.mark.slow
 def test_extremes_of_every_fact_and_odd_signs_of_a_path(tmp_path: Path) -> None:
-    folder = tmp_path / "it's a \"feed\" 100%20? #1 [x]"
+    folder = tmp_path / 'it\'s a "feed" 100%20? #1 [x]'
     given = with_extremes()
     for time in ("2026-02-20T12:00", "2026-02-20T16:00"):
         for kind in ("videos", "music"):

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest import landing
+from ingest import export_folder, landing
 from ingest.revenue import RevenueReading, RevenueRow, land_revenue, read_seed
 from tests.integration.dbt_subset import REPOSITORY, Subset, create_subset
-from tests.support import PROJECT
+from tests.support import MARKETS, PROJECT, video, write_feed
 
 MODELS = [
     "intermediate/int_as_of",
@@ -28,6 +29,8 @@ MODELS = [
     "marts/revenue_monthly",
     "marts/revenue_installs",
 ]
+# Of the 59 shipped entries; the others were first seen later.
+SEEN_BY_THE_13TH = 57
 DATES = ["2026-03-13", "2026-03-14", "2026-03-15"]
 OWN = "7600000000000000001"
 TEMPLATE = "7300000000000000009"
@@ -110,13 +113,11 @@ def found(built: Subset, mart: str, day: str = "2026-03-14") -> list[dict[str, A
 
 def test_each_date_sees_the_newest_reading_it_can_know(built: Subset) -> None:
     sources = {day: found(built, "revenue_source", day)[0] for day in DATES}
-    # The 13th knew the shipped entries only: a sheet's first reading takes their place, and is marked as later.
-    assert [sources[day]["source"] for day in DATES] == ["sheet", "sheet", "cache"]
-    assert [sources[day]["is_after_cutoff"] for day in DATES] == [True, False, False]
-    assert [sources[day]["row_count"] for day in DATES] == [6, 6, 2]
+    # The 13th knew the shipped entries only: what was read later stays unknown to it, also when it is made again.
+    assert [sources[day]["source"] for day in DATES] == ["seed", "sheet", "cache"]
+    assert [sources[day]["row_count"] for day in DATES] == [SEEN_BY_THE_13TH, 6, 2]
     assert sources["2026-03-15"]["failure"] == "the sheet is gone"
     assert sources["2026-03-14"]["age_hours"] == pytest.approx(16, abs=0.001)
-    assert sources["2026-03-13"]["age_hours"] < 0
     assert (sources["2026-03-14"]["quarantined_rows"], sources["2026-03-14"]["duplicate_rows"]) == (1, 1)
     assert sources["2026-03-14"]["problems"] == "row 9: Received ($): 'n/a' is no amount"
     assert sources["2026-03-14"]["total_received"] == 3000.3
@@ -124,7 +125,9 @@ def test_each_date_sees_the_newest_reading_it_can_know(built: Subset) -> None:
 
 def test_the_seed_gives_way_only_to_a_sheet(built: Subset) -> None:
     ((simulated,),) = built.rows("select bool_or(is_simulated) from marts.revenue_source")
-    assert simulated is False
+    assert simulated is True, "on the 13th, in a home without feeds"
+    ((later,),) = built.rows("select count(*) from marts.template_revenue where first_seen_on > as_of_date")
+    assert later == 0
     ((rows,),) = built.rows("select count(*) from raw.revenue_rows where read_id = 1")
     assert rows == 59
 
@@ -155,7 +158,6 @@ def test_trend_of_a_template_as_the_date_knows_it(built: Subset) -> None:
         for day in DATES
         for entry in found(built, "template_revenue", day)
     }
-    assert keys["2026-03-13", 2] == ("sound:old", "video")
     assert keys["2026-03-14", 2] == ("template:1", "video")
     assert keys["2026-03-15", 2] == ("template:2", "video")
     assert keys["2026-03-14", 4] == (f"template:{TEMPLATE}", "template link")
@@ -237,3 +239,14 @@ def test_a_batch_of_dates_equals_single_dates(built: Subset) -> None:
         built.build(as_of_dates=[day])
     again = {mart: built.rows(f"select count(*), sum(hash(mart)::hugeint) from marts.{mart} as mart") for mart in marts}
     assert again == sums
+
+
+def test_a_home_of_real_feeds_has_no_simulated_revenue(built: Subset, tmp_path: Path) -> None:
+    write_feed(tmp_path, "2026-03-13T08:00", [video()])
+    feeds, refusals = export_folder.scan(tmp_path, MARKETS)
+    with built.facts() as connection:
+        landing.land(connection, feeds, refusals, landed_at=datetime(2026, 3, 13, 9, tzinfo=UTC))
+    built.build(as_of_dates=DATES)
+    assert found(built, "revenue_source", "2026-03-13") == []
+    assert found(built, "template_revenue", "2026-03-13") == []
+    assert found(built, "revenue_source", "2026-03-14")[0]["source"] == "sheet"

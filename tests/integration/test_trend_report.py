@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import openpyxl
 import pytest
 from lxml import etree
 
+from exports import build_list, published
+from exports.daily_report import daily_report
 from exports.published import open_day
 from exports.trend_report import first_picture, trend_report
 from tests.support import PROJECT, trends
@@ -146,32 +149,79 @@ def assert_has(part: Part, *numbers: float | None) -> None:
 def test_sections_stand_in_order_and_the_manifest_lists_the_file(home: Store, day: date, page: Page) -> None:
     assert list(page.parts) == SECTIONS
     assert all(part.text.strip() for part in page.parts.values())
-    assert "Simulated sample" in page.header.text
+    assert "Sample data: SIMULATED" in page.header.text
+    assert "degraded" not in page.header.text, "nobody has to set up a sheet"
     manifest = json.loads((home.output / day.isoformat() / f"manifest_{day}.json").read_text(encoding="utf-8"))
     assert f"TREND_REPORT_{day}.html" in [entry["name"] for entry in manifest["files"]]
 
 
-def test_builds_are_the_published_decisions(home: Store, day: date, page: Page) -> None:
-    decided = rows(
+def test_builds_are_the_published_list(home: Store, day: date, page: Page) -> None:
+    listed = rows(
         home,
         f"""
-        select
-            d.video_id, d.action_window, d.window_left_hours, v.gain_24h_p10, v.gain_24h_p50, v.gain_24h_p90,
-            v.video_url, d.recommended_variants, v.observed_at,
-            (select cutoff_at from meta.builds where as_of_date = date '{day}')
-        from marts.decisions as d inner join marts.videos_daily as v using (as_of_date, market, video_id, decision_mode)
-        where d.as_of_date = date '{day}' and d.is_build and v.author_role = 'other' and not d.stop_building
-        order by d.gain_expected desc, d.video_id
+        select variants, gain_48h_p50, gain_48h_p10, gain_48h_p90, build_priority, video_url, because
+        from marts.build_list where as_of_date = date '{day}' order by place
         """,
     )
     part = page.parts["builds"]
-    assert decided
-    assert part.numbers[0] == len({row[0] for row in decided})
-    best = next(row for row in decided if row[8].timestamp() + row[2] * 3600 > row[9].timestamp())
-    # Numbers of the first card follow the two of the heading: variants, window, p50, p10, p90.
-    assert part.numbers[2:7] == [best[7], best[2], best[4], best[3], best[5]]
-    assert best[1] in part.text
-    assert next(link for link in page.links) == best[6]
+    assert part.numbers[0] == len(listed) > 6
+    # Numbers of a card follow that of the heading: variants, p50, p10, p90.
+    assert part.numbers[1:] == [number for row in listed[:6] for number in row[:4]]
+    assert all(row[4] in part.text and row[6] in part.text for row in listed[:6])
+    assert [link for link in page.links if "/video/" in link][:6] == [row[5] for row in listed[:6]]
+
+
+def test_every_place_tells_the_same_list(home: Store, day: date, content: bytes) -> None:
+    """One day's files read back: the same videos, in the same order, with the same numbers."""
+    names = ("place", "build_priority", "variants", "gain_48h_p10", "gain_48h_p50", "gain_48h_p90", "video_url")
+    listed = rows(
+        home, f"select {', '.join(names)} from marts.build_list where as_of_date = date '{day}' order by place"
+    )
+    folder = home.output / day.isoformat()
+    urls = [row[-1] for row in listed]
+    assert len(set(urls)) == len(urls) > 5
+
+    def book(name: str) -> Any:
+        return openpyxl.load_workbook(folder / f"BUILD_TODAY_{name}_{day}.xlsx", data_only=True)
+
+    columns = (
+        "Priority",
+        "Build Priority",
+        "Recommended Variants",
+        *(f"Views Still To Come p{q}" for q in (10, 50, 90)),
+    )
+    for name in ("US_ENHANCED", "UK_ENHANCED", "COMBINED_ENHANCED"):
+        opened = book(name)
+        header, *told = list(opened["OPPORTUNITY_NOW"].values)[: len(listed) + 1]
+        at = [header.index(column) for column in (*columns, "URL")]
+        assert [tuple(row[place] for place in at) for row in told] == listed, name
+        kpis = {row[0]: row[1] for row in opened["DASHBOARD"].values}
+        counted = [sum(row[1].endswith(label) for row in listed) for label in ("BUILD_IMMEDIATELY", "BUILD_TODAY")]
+        assert [kpis["Build NOW"], kpis["Build Today"]] == counted, name
+    for top in ("TOP20", "TOP100"):
+        opened = book(top)
+        cells = list(opened["START_HERE"].values)
+        first = next(place for place, row in enumerate(cells) if row[0] == "What to build") + 1
+        shown = [(*row[0].split(". "), row[3], row[5], row[4], row[6], row[8]) for row in cells[first : first + 5]]
+        assert shown == [(str(row[0]), *row[1:]) for row in listed[:5]]
+        for market in ("US", "UK"):
+            for kind in ("AI", "NON_AI"):
+                header, *told = list(opened[f"{market}_{kind}_{top}"].values)
+                url, number = header.index("URL"), header.index("Build #")
+                places = dict(zip(urls, (row[0] for row in listed), strict=True))
+                assert [row[number] for row in told] == [places.get(row[url]) for row in told]
+    payload = json.loads((folder / f"dashboard_payload_{day}.json").read_text(encoding="utf-8"))
+    (tab,) = [tab for tab in payload["tabs"] if tab["tab"] == "OPPORTUNITY_NOW"]
+    at = [tab["columns"].index(column) for column in (*columns, "URL")]
+    assert [tuple(row[place] for place in at) for row in tab["rows"]] == listed
+    with open_day(home.published_path, day) as opened_day:
+        lines = [build_list.line(row) for row in published.build_list(opened_day)]
+        fields = {field.name: field.lines for field in daily_report(opened_day, [], [], None).fields}
+    assert list(fields["WHAT TO BUILD"][:5]) == lines[:5]
+    summary = (folder / f"SUMMARY_REPORT_{day}.txt").read_text(encoding="utf-8")
+    actions, advice = summary.split("🔴 IMMEDIATE ACTIONS")[1].split("💡 RECOMMENDATIONS")
+    assert re.findall(r"https://www.tiktok.com/@\S+/video/\d+", actions) == urls[:5]
+    assert [line for line in advice.splitlines() if line.strip() in lines] == [f"  {line}" for line in lines]
 
 
 def test_forecast_counts_and_risers_are_the_published_ones(home: Store, day: date, page: Page) -> None:
@@ -337,6 +387,9 @@ def test_hostile_text_is_text(day: date, changed: Any) -> None:
         f"update marts.videos_daily set caption = '{quoted}', author_handle = '{quoted}',"
         f" decision_reasons = '{quoted}', music_name = '{quoted}', would_change_if = '{quoted}',"
         " video_url = 'javascript:alert(1)'",
+        f"update marts.build_list set caption = '{quoted}', author_handle = '{quoted}', trend_name = '{quoted}',"
+        f" would_change_if = '{quoted}', because = '{quoted}', video_url = 'javascript:alert(1)',"
+        " trend_url = 'https://www.tiktok.com.evil.test/tag/x'",
         f"update marts.competitor_gaps set trend = '{quoted}', url = 'https://www.tiktok.com.evil.test/@a/video/1'",
         f"update marts.template_revenue set trend_description = '{quoted}', url = 'data:text/html,<script>'",
         f"update marts.acceleration_alerts set caption = '{quoted}', video_url = 'http://www.tiktok.com/@a/video/1'",
@@ -418,7 +471,7 @@ def test_the_first_picture_stands_alone(content: bytes) -> None:
     picture = first_picture(content)
     assert picture is not None and "var(" not in picture
     texts = [text.text for text in etree.fromstring(picture.encode()).iter("{http://www.w3.org/2000/svg}text")]
-    assert "views gained in the next 24 hours" in texts
+    assert "views still to come once it is out" in texts
     assert first_picture(b"<html><p>nothing to build</p></html>") is None
 
 

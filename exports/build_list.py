@@ -1,0 +1,98 @@
+"""The build list in words: what every place that tells people what to do says of a build.
+
+Belongs here: wording of a row of `marts.build_list`, and what changed since the day before. Must not be here: which
+videos are in it and in which order (models), SQL (`published`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from exports import published
+from exports.published import Day
+from exports.text_safety import plain_text
+
+Row = dict[str, Any]
+
+# In a caption they are noise: the links stand beside it.
+_LINK = re.compile(r"https?://\S+|\S*capcut\.\S+", re.IGNORECASE)
+
+IMMEDIATELY, TODAY, NEXT = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY", "⚪ NEXT"
+# How many builds START_HERE, the summary and the message show.
+TOP = 5
+LEGEND = (
+    f"{IMMEDIATELY}: now, the best of the day or a window that closes. {TODAY}: within the day's hours."
+    f" {NEXT}: as good, but the day has no hours left. Range: 8 of 10 cases; views still to come once it is out."
+)
+
+
+def short(value: float | None) -> str:
+    """A count as precise as it is known: 940, 2.1k, 207k, 1.3m."""
+    if value is None:
+        return "unknown"
+    for limit, scale, unit in ((999_500, 1_000_000, "m"), (999.5, 1_000, "k")):
+        if abs(value) >= limit:
+            scaled = value / scale
+            return f"{scaled:.0f}{unit}" if abs(scaled) >= 9.95 and unit == "k" else f"{scaled:.1f}{unit}"
+    return f"{value:.0f}"
+
+
+def gain(row: Row) -> str:
+    """What is still to come: `+207k (100k to 480k)`."""
+    if row["gain_48h_p50"] is None:
+        return "not known"
+    return f"+{short(row['gain_48h_p50'])} ({short(row['gain_48h_p10'])} to {short(row['gain_48h_p90'])})"
+
+
+def publish_by(row: Row) -> str:
+    """By when it must be out, in UTC and in the market's time."""
+    city = row["timezone"].rsplit("/", 1)[-1].replace("_", " ")
+    return f"{row['publish_by']:%a %d %b %H:%M} UTC ({row['publish_by_local']:%a %H:%M} {city})"
+
+
+def name(row: Row, characters: int = 60) -> str:
+    """The video as people know it: its caption, else its trend."""
+    text = _LINK.sub(" ", plain_text(row["caption"] or row["trend_name"]))
+    return " ".join(text.split())[:characters].rstrip() or "(no caption)"
+
+
+def variants(row: Row) -> str:
+    """`3 variants`."""
+    return f"{row['variants']} variant{'' if row['variants'] == 1 else 's'}"
+
+
+def age(hours: float | None, is_lower_bound: bool) -> str:
+    """`12.3h`; of a post whose time isn't known what is known."""
+    if hours is None or (is_lower_bound and hours < 1):
+        return "unknown"
+    return f"≥ {hours:.0f} h" if is_lower_bound else f"{hours:.1f}h"
+
+
+def line(row: Row) -> str:
+    """A build in one line: what, by when, how many, how much, how sure."""
+    return (
+        f"{row['place']}. {row['build_priority'].split()[0]} {name(row)}: {variants(row)}, publish by"
+        f" {publish_by(row)}, {gain(row)} views still to come, confidence {row['confidence']}"
+    )
+
+
+def counted(rows: Sequence[Row]) -> str:
+    """How many there are of each priority."""
+    counts = [sum(row["build_priority"] == priority for row in rows) for priority in (IMMEDIATELY, TODAY, NEXT)]
+    return f"{counts[0]} now, {counts[1]} today, {counts[2]} next"
+
+
+def changes(day: Day) -> str:
+    """What is new, gone and moved since the list of the day before."""
+    before_on, before = published.build_list_before(day)
+    if before_on is None:
+        return "Since yesterday: no list before this one."
+    now = {row["video_id"]: row["place"] for row in published.build_list(day)}
+    new = [place for video, place in now.items() if video not in before]
+    moved = sum(before[video] != place for video, place in now.items() if video in before)
+    gone = sum(video not in now for video in before)
+    since = "yesterday" if (day.as_of_date - before_on).days == 1 else f"{before_on}"
+    places = f" (place {', '.join(str(place) for place in new)})" if 0 < len(new) <= TOP else ""
+    return f"Since {since}: {len(new)} new{places}, {gone} gone, {moved} moved."

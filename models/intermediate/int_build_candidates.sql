@@ -1,0 +1,206 @@
+{#-
+    What may be built on a date, in order, and why the rest is left out: other creators' videos that the decision of the
+    day's mode says to build. Each video once, whichever feeds show it. A day has hours for some of them; the others are
+    next.
+-#}
+
+{%- set mode = var('decision_mode') %}
+{%- set horizon = var('decision_horizon_hours') | int %}
+{%- set production = var('production_hours') | float %}
+{%- set day = var('build_hours_per_day') | float %}
+{%- set variant = var('variant_hours') | float %}
+{#- So many builds fit into a day with one variant each; what is left of the hours goes to further variants. -#}
+{%- set builds = [(day // production) | int, 1] | max %}
+{%- set most_variants = 1 + ([(day / builds - production) / variant, 0] | max) | int %}
+{%- set lost = "least(" ~ production ~ " / 24.0, 1)" %}
+
+with
+
+videos as (
+
+    select * from {{ ref('videos_daily') }}
+    where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+
+),
+
+batch as (
+
+    select * from {{ ref('int_as_of') }}
+
+),
+
+markets as (
+
+    select * from {{ ref('markets') }}
+
+),
+
+items as (
+
+    select
+        load_id,
+        item_index,
+        video_id,
+        is_ad,
+        is_sponsored
+    from {{ ref('stg_tiktok__videos') }}
+    where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
+
+),
+
+horizons as (
+
+    select
+        as_of_date,
+        market,
+        video_id,
+        max(made_at) as made_at,
+        max(case when horizon_hours = 24 then p50 end) as gain_24h,
+        max(case when horizon_hours = {{ horizon }} then p10 end) as p10,
+        max(case when horizon_hours = {{ horizon }} then p50 end) as p50,
+        max(case when horizon_hours = {{ horizon }} then p90 end) as p90
+    from {{ ref('forecasts') }}
+    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+    group by as_of_date, market, video_id
+
+),
+
+decided as (
+
+    select * from {{ ref('int_video_decisions') }}
+
+),
+
+trends as (
+
+    select
+        as_of_date,
+        market,
+        trend_key,
+        lifecycle
+    from {{ ref('trends_daily') }}
+    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+
+),
+
+seen as (
+
+    select
+        videos.*,
+        batch.cutoff_at,
+        markets.display_order,
+        decided.window_left_hours,
+        decided.gain_p50 as decided_gain,
+        horizons.made_at,
+        -- What is gained while the template is being made is out of reach.
+        greatest(horizons.p10 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p10,
+        greatest(horizons.p50 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p50,
+        greatest(horizons.p90 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p90,
+        {% if mode == 'measured' -%}
+        -- The window counts from the last reading, of a feed that only repeats from the cut-off.
+        case when videos.is_stale then batch.cutoff_at else coalesce(horizons.made_at, videos.observed_at) end
+        + to_seconds(cast(floor(decided.window_left_hours * 3600) as bigint)) as publish_by,
+        decided.measured_is_build as is_asked_for,
+        {%- else -%}
+        videos.posted_at + interval {{ var('fresh_age_hours') }} hour as publish_by,
+        decided.classic_is_build as is_asked_for,
+        {%- endif %}
+        coalesce(bool_or(coalesce(items.is_ad, false) or coalesce(items.is_sponsored, false)) over (
+            partition by videos.as_of_date, videos.video_id
+        ), false) as is_paid_for,
+        coalesce(max(case when trends.lifecycle = 'dead' then 1 end) over (
+            partition by videos.as_of_date, videos.video_id
+        ) = 1, false) as is_on_dead_trend,
+        row_number() over (
+            partition by videos.as_of_date, videos.video_id
+            order by markets.display_order
+        ) as market_place
+    from videos
+    inner join batch on videos.as_of_date = batch.as_of_date
+    inner join markets on videos.market = markets.market
+    inner join decided
+        on
+            videos.as_of_date = decided.as_of_date
+            and videos.market = decided.market
+            and videos.video_id = decided.video_id
+    left join items
+        on
+            videos.load_id = items.load_id
+            and videos.item_index = items.item_index
+            and videos.video_id = items.video_id
+    left join horizons
+        on
+            videos.as_of_date = horizons.as_of_date
+            and videos.market = horizons.market
+            and videos.video_id = horizons.video_id
+    left join trends
+        on
+            videos.as_of_date = trends.as_of_date
+            and videos.market = trends.market
+            and videos.trend_key = trends.trend_key
+
+),
+
+asked as (
+
+    select
+        *,
+        case
+            when author_role <> 'other' then 'account: ' || author_role
+            when is_paid_for then 'an ad or sponsored'
+            when not is_believed then 'not believed: ' || oddities
+            when stop_reason is not null then 'stop: ' || stop_reason
+            when recommended_variants = 0 then 'no variant is worth its work'
+            when publish_by is null then 'no window is known'
+            when publish_by < cutoff_at + to_seconds(cast({{ production }} * 3600 as bigint))
+                then 'the window closes before a template is out'
+            when is_on_dead_trend then 'its trend is dead'
+            when status = '❄️ DYING' or trajectory = '📉 CRASHING' then 'it is dying down'
+        end as left_out_because
+    from seen
+    where
+        is_asked_for
+        and market_place = 1
+
+),
+
+ranked as (
+
+    select
+        *,
+        least(recommended_variants, {{ most_variants }}) as variants,
+        row_number() over (
+            partition by as_of_date
+            order by
+                {{ 'gain_48h_p50 desc nulls last' if mode == 'measured' else 'opportunity_score desc nulls last' }},
+                video_id
+        ) as place
+    from asked
+    where left_out_because is null
+
+),
+
+timed as (
+
+    select
+        *,
+        sum({{ production }} + {{ variant }} * (variants - 1)) over (
+            partition by as_of_date
+            order by place
+            rows between unbounded preceding and current row
+        ) as hours_so_far
+    from ranked
+
+)
+
+select
+    asked.*,
+    cast(timed.place as integer) as place,
+    timed.variants,
+    timed.hours_so_far,
+    coalesce(timed.hours_so_far <= {{ day }}, false) as fits_into_day
+from asked
+left join timed
+    on
+        asked.as_of_date = timed.as_of_date
+        and asked.video_id = timed.video_id

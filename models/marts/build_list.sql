@@ -1,0 +1,177 @@
+{#-
+    What to build, in order: the only place where that is decided. Everything that tells people what to do reads it.
+-#}
+
+{%- set mode = var('decision_mode') %}
+{%- set horizon = var('decision_horizon_hours') | int %}
+
+with
+
+candidates as (
+
+    select * from {{ ref('int_build_candidates') }}
+    where place <= {{ var('build_list_rows') }}
+
+),
+
+named_sounds as (
+
+    -- Both markets tell the same name; of several texts one is enough.
+    select
+        as_of_date,
+        sound_id,
+        min(sound_name) as sound_name,
+        min(artist) as artist
+    from {{ ref('sounds_daily') }}
+    where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+    group by as_of_date, sound_id
+
+),
+
+templates as (
+
+    select
+        as_of_date,
+        video_id,
+        min(substring(trend_key, {{ 'template:' | length + 1 }})) as template_id
+    from {{ ref('int_video_trend_keys') }}
+    where trend_key like 'template:%'
+    group by as_of_date, video_id
+
+),
+
+yours as (
+
+    select * from {{ ref('int_party_trends') }}
+    where party = 'YOU'
+
+),
+
+markets as (
+
+    select * from {{ ref('markets') }}
+
+),
+
+described as (
+
+    select
+        candidates.*,
+        substring(candidates.trend_key, length(candidates.trend_key_type) + 2) as trend_value,
+        ln((candidates.gain_48h_p90 + 1) / (candidates.gain_48h_p10 + 1)) as log_range,
+        {{ local_time('candidates.publish_by', 'markets.timezone') }} as publish_by_local,
+        extract(hour from {{ local_time('candidates.cutoff_at', 'markets.timezone') }}) as local_hour,
+        markets.timezone,
+        named_sounds.sound_name,
+        named_sounds.artist,
+        templates.template_id,
+        yours.trend_key is not null as previously_built,
+        yours.best_url as previously_built_url
+    from candidates
+    inner join markets on candidates.market = markets.market
+    left join named_sounds
+        on
+            candidates.as_of_date = named_sounds.as_of_date
+            and candidates.music_id = named_sounds.sound_id
+    left join templates
+        on
+            candidates.as_of_date = templates.as_of_date
+            and candidates.video_id = templates.video_id
+    left join yours
+        on
+            candidates.as_of_date = yours.as_of_date
+            and candidates.trend_key = yours.trend_key
+
+)
+
+select
+    as_of_date,
+    place,
+    video_id,
+    market_label,
+    case
+        when not fits_into_day then '⚪ NEXT'
+        when action_window = '🔴 ACT NOW' then '🔴 BUILD_IMMEDIATELY'
+        else '🟠 BUILD_TODAY'
+    end as build_priority,
+    variants,
+    publish_by,
+    round(gain_48h_p10) as gain_48h_p10,
+    round(gain_48h_p50) as gain_48h_p50,
+    round(gain_48h_p90) as gain_48h_p90,
+    -- By how far apart the ends of the range are, and by the readings behind them.
+    case
+        when log_range <= ln(4) and reading_count >= 3 then 'HIGH'
+        when log_range <= ln(12) and reading_count >= 2 then 'MEDIUM'
+        else 'LOW'
+    end as confidence,
+    {% if mode == 'measured' -%}
+    '+' || {{ short_number('gain_48h_p50') }} || ' views still to come ('
+    || {{ short_number('gain_48h_p10') }} || ' to ' || {{ short_number('gain_48h_p90') }} || '), '
+    || {{ short_number('coalesce(live_views_per_hour, views_per_hour)') }}
+    || case when live_views_per_hour is null then ' views/h over its life, ' else ' views/h now, ' end
+    || 'window ' || cast(round(window_left_hours) as bigint) || ' h'
+    {%- else -%}
+    'momentum ' || {{ short_number('momentum_score') }} || ', velocity '
+    || coalesce({{ short_number('velocity') }} || ' a day', 'not known') || ', age '
+    || cast(round(age_hours) as bigint) || ' h'
+    {%- endif %} as because,
+    would_change_if,
+    trend_key,
+    case trend_key_type
+        when 'sound' then coalesce(nullif(sound_name, ''), 'sound ' || trend_value) || coalesce(' - ' || nullif(artist, ''), '')
+        when 'hashtag' then '#' || trend_value
+        when 'template' then 'CapCut template: ' || coalesce(nullif(left(caption, 48), ''), trend_value)
+        when 'effect' then 'effect ' || trend_value
+        else coalesce(nullif(left(caption, 60), ''), 'video of @' || author_handle, video_id)
+    end as trend_name,
+    case trend_key_type
+        when 'sound' then 'https://www.tiktok.com/music/sound-' || trend_value
+        when 'hashtag' then 'https://www.tiktok.com/tag/' || trend_value
+        when 'template' then 'https://www.capcut.com/template-detail/' || trend_value
+        when 'effect' then 'https://www.tiktok.com/sticker/effect-' || trend_value
+        else video_url
+    end as trend_url,
+    'https://www.capcut.com/template-detail/' || template_id as template_url,
+    'https://www.tiktok.com/music/sound-' || music_id as sound_url,
+    video_url,
+    seasonal_event,
+    previously_built,
+    previously_built_url,
+    case
+        when status = '📉 COOLING' or trajectory = '↘️ DECLINING'
+            then
+                'slows down (' || status || ', ' || coalesce(trajectory, 'trajectory not known') || '), but +'
+                || {{ short_number('gain_48h_p10') }} || ' views at least are still to come in 9 of 10 cases'
+    end as despite,
+    '{{ mode }}' as decision_mode,
+    market,
+    timezone,
+    publish_by_local,
+    case
+        when local_hour between {{ var('prime_from_hour') }} and {{ var('prime_to_hour') }} then '🟢 PRIME'
+        else 'OFF_PEAK'
+    end as time_zone_label,
+    cast(hours_so_far as double) as hours_so_far,
+    caption,
+    author_handle,
+    ai_category,
+    status,
+    action_window,
+    trajectory,
+    classic_action_window,
+    stop_reason,
+    window_left_hours,
+    age_hours,
+    age_is_lower_bound,
+    momentum_score,
+    velocity,
+    shares_per_hour,
+    opportunity_score,
+    gain_24h_p10,
+    gain_24h_p50,
+    gain_24h_p90,
+    reading_count,
+    made_at,
+    cutoff_at
+from described
