@@ -158,8 +158,8 @@ class History:
             return False
         gap, step = hours(before.observed_at, now.observed_at), now.counts[0] - before.counts[0]
         pace = before.counts[0] / max(hours(before.posted_at, before.observed_at), 0.1)
-        if len(self.told) > 1 and self.told[-2].counts[0] is not None:
-            earlier = self.told[-2]
+        earlier = self.told[-2] if len(self.told) > 1 else None
+        if earlier is not None and earlier.counts[0] is not None:
             pace = (before.counts[0] - earlier.counts[0]) / hours(earlier.observed_at, before.observed_at)
         tiny = step < resolution(now.counts[0]) or (step < 0.005 * now.counts[0] and step < 0.1 * pace * gap)
         return gap > 3 and pace > 1000 and tiny
@@ -277,6 +277,7 @@ def describe(own: History, feeds: Mapping[str, History], markets: Sequence[str],
             now = replace(now, earlier=last)
         now = replace(now, number=number)
     days_before = [other_day for reading, other_day in elsewhere if reading.day < now.day]
+    days_known = max(day.number, days_before[-1].number + 1 if days_before else 1)
     if days_before and (day.earlier is None or days_before[-1].reading.day > day.earlier.reading.day):
         day = Day(day.reading, days_before[-1])
     before = day.earlier
@@ -338,7 +339,7 @@ def describe(own: History, feeds: Mapping[str, History], markets: Sequence[str],
             + 0.3 * (momentum if velocity is None else predicted["predicted_momentum_24h"] or 0)
             + 1000 * min(max(72 - age, 0), 72) / 72
         ),
-        "confidence": {1: "LOW", 2: "MEDIUM"}.get(day.number, "HIGH"),
+        "confidence": {1: "LOW", 2: "MEDIUM"}.get(days_known, "HIGH"),
         "reading_count": now.number,
     }
 

@@ -10,8 +10,8 @@
 {%- set day = var('build_hours_per_day') | float %}
 {%- set variant = var('variant_hours') | float %}
 {#- So many builds fit into a day with one variant each; what is left of the hours goes to further variants. -#}
-{%- set builds = [(day // production) | int, 1] | max %}
-{%- set most_variants = 1 + ([(day / builds - production) / variant, 0] | max) | int %}
+{%- set builds = [(day // ([production, 0.25] | max)) | int, 1] | max %}
+{%- set most_variants = 1 + ([(day / builds - production) / ([variant, 0.05] | max), 0] | max) | int %}
 {%- set lost = "least(" ~ production ~ " / 24.0, 1)" %}
 
 with

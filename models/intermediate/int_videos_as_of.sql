@@ -186,12 +186,12 @@ rated as (
     select
         *,
         case when is_after_other then other_gap_hours else gap_hours end as known_gap_hours,
-        {%- for count in ['views', 'likes', 'shares'] %}
-        case
-            when is_after_other then other_delta_{{ 'plays' if count == 'views' else count }} / other_gap_hours
-            else live_{{ count }}_per_hour
-        end as known_live_{{ count }}_per_hour{{ ',' if not loop.last }}
-        {%- endfor %}
+        case when is_after_other then other_delta_plays / other_gap_hours else live_views_per_hour end
+            as known_live_views_per_hour,
+        case when is_after_other then other_delta_likes / other_gap_hours else live_likes_per_hour end
+            as known_live_likes_per_hour,
+        case when is_after_other then other_delta_shares / other_gap_hours else live_shares_per_hour end
+            as known_live_shares_per_hour
     from joined
 
 ),

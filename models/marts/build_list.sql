@@ -119,7 +119,8 @@ select
     would_change_if,
     trend_key,
     case trend_key_type
-        when 'sound' then coalesce(nullif(sound_name, ''), 'sound ' || trend_value) || coalesce(' - ' || nullif(artist, ''), '')
+        when 'sound'
+            then coalesce(nullif(sound_name, ''), 'sound ' || trend_value) || coalesce(' - ' || nullif(artist, ''), '')
         when 'hashtag' then '#' || trend_value
         when 'template' then 'CapCut template: ' || coalesce(nullif(left(caption, 48), ''), trend_value)
         when 'effect' then 'effect ' || trend_value

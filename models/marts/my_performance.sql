@@ -79,7 +79,8 @@ select
     videos.build_now,
     videos.video_url as url,
     -- A post that loses its pace is not told to be made now, however high its lifetime rates are.
-    case when videos.status in ('📉 COOLING', '❄️ DYING') then 'NONE' else videos.tutorial_trigger end as tutorial_trigger,
+    case when videos.status in ('📉 COOLING', '❄️ DYING') then 'NONE' else videos.tutorial_trigger end
+        as tutorial_trigger,
     case when videos.status in ('📉 COOLING', '❄️ DYING') then 'NONE' else videos.urgency end as urgency,
     case
         when videos.status in ('📉 COOLING', '❄️ DYING')

@@ -1,4 +1,4 @@
-{# Fails on forecasts of a video that a longer horizon or another market tells lower: plays never fall, and are one number. #}
+{# Fails on forecasts that a longer horizon or another market tells lower: plays never fall, and are one number. #}
 {% test rises_with_horizon(model) %}
     with
 
