@@ -10,8 +10,8 @@
 {%- set day = var('build_hours_per_day') | float %}
 {%- set variant = var('variant_hours') | float %}
 {#- So many builds fit into a day with one variant each; what is left of the hours goes to further variants. -#}
-{%- set builds = [(day // ([production, 0.25] | max)) | int, 1] | max %}
-{%- set most_variants = 1 + ([(day / builds - production) / ([variant, 0.05] | max), 0] | max) | int %}
+{%- set builds = "greatest(floor(" ~ day ~ " / greatest(" ~ production ~ ", 0.25)), 1)" %}
+{%- set further = "floor((" ~ day ~ " / " ~ builds ~ " - " ~ production ~ ") / greatest(" ~ variant ~ ", 0.05))" %}
 {%- set lost = "least(" ~ production ~ " / 24.0, 1)" %}
 
 with
@@ -168,7 +168,7 @@ ranked as (
 
     select
         *,
-        least(recommended_variants, {{ most_variants }}) as variants,
+        least(recommended_variants, 1 + greatest(cast({{ further }} as integer), 0)) as variants,
         row_number() over (
             partition by as_of_date
             order by
