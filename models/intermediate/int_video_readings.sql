@@ -85,8 +85,8 @@ stepped as (
 
 compared_with_peak as (
 
-    -- Two readings in a row that lie clearly below what was seen before, and of which the second goes on where the first
-    -- was: the high one was wrong, or the platform took counts away. One alone, or two equal ones, may be an older copy.
+    -- Two readings in a row that lie clearly below what was seen before, the second going on where the first
+    -- was: the high one was wrong, or the platform took counts away. One alone, or two equal ones, may be an old copy.
     select
         *,
         coalesce(
@@ -249,8 +249,8 @@ sightings as (
 
 readings as (
 
-    -- Counters only rise: a lower count stays in staging and is lifted to the highest one so far of its level here. A new
-    -- level begins without a step: what lies between it and the old one is no gain.
+    -- Counters only rise: a lower count stays in staging and is lifted to the highest one so far of its level here. A
+    -- new level begins without a step: what lies between it and the old one is no gain.
     select
         numbered.market,
         numbered.video_id,
