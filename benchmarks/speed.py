@@ -170,15 +170,16 @@ def _transform(home: Path, feeds: Path, day: date) -> str:
     with facts.writer(store) as connection:
         landing.land(connection, offered, refusals, landed_at=now)
         landing.cutoff_for(connection, day, now=now)
-    compiled_models.compiled(PROJECT)
-    models = _timed(lambda: compiled_models.build(PROJECT, store, [day.isoformat()]))
+    nodes = compiled_models.compiled(PROJECT)
+    same = by_hand.models(nodes)
+    all_of_it = _timed(lambda: compiled_models.build(PROJECT, store, [day.isoformat()]))
     with store.model_writer() as connection:
+        models = _timed(lambda: compiled_models.run(connection, nodes, [day.isoformat()], names=same))
         scripted = _timed(lambda: by_hand.run(connection, day))
-        differing = {mart: rows for mart, rows in by_hand.differences(connection, day).items() if rows}
-    rows = f"rows that differ: {differing}" if differing else f"no row of {len(by_hand.MARTS)} marts differs"
     return (
-        f"Models and their tests {models:.1f} s, one hand-written script of the same joins on the same raw rows"
-        f" {scripted:.1f} s: {models / scripted:.1f} times as long; {rows}."
+        f"All models and their tests {all_of_it:.1f} s. The {len(same)} models up to {', '.join(by_hand.MARTS)} with"
+        f" their tests {models:.1f} s, one hand-written script of the same joins on the same raw rows {scripted:.1f} s:"
+        f" {models / scripted:.1f} times as long."
     )
 
 
