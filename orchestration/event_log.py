@@ -106,7 +106,7 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
     def tidy(self, run_id: str) -> None:
         """Deletes what only tells something of a run under way or one that failed."""
         with self.index_connection() as connection:
-            # Its executions have an evaluated check too.
+            # Its executions and the log of its run have an evaluated check too.
             thrift.forget(connection, run_id, (*thrift.OF_FAILURES, DagsterEventType.ASSET_CHECK_EVALUATION))
             thrift.forget_earlier_passes(connection, run_id)
             thrift.forget_made_before(connection, run_id)
@@ -114,7 +114,6 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
             thrift.give_back(connection, _GIVEN_BACK)
         with self.run_connection(run_id) as connection:
             thrift.forget(connection, run_id, thrift.OF_FAILURES)
-            thrift.forget_passed(connection)
             thrift.forget_repeats(connection)
             thrift.forget_tables(connection)
         with self.run_connection(run_id) as connection:

@@ -84,14 +84,6 @@ def forget(connection: db.Connection, run_id: str, types: Sequence[DagsterEventT
     )
 
 
-def forget_passed(connection: db.Connection) -> None:
-    """Of a run's log, the checks that passed: the executions of checks in the index have them, and a run has many."""
-    connection.execute(
-        db.text("delete from event_logs where dagster_event_type = 'ASSET_CHECK_EVALUATION' and event like :passed"),
-        {"passed": '%"success":true%'},
-    )
-
-
 def forget_repeats(connection: db.Connection) -> None:
     """Of a run's log of many dates the last one of each asset stays: the index has all of them."""
     connection.execute(
