@@ -159,7 +159,8 @@ select
         when rejected_items > 0 and rejection is not null
             then
                 cast(rejected_items as bigint) || ' of ' || cast(items + rejected_items as bigint)
-                || ' items rejected: ' || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection, 'see raw.quarantine')
+                || ' items rejected: '
+                || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection)
         when quarantined_items > 0 then quarantined_items || ' items are in quarantine'
         else 'ok'
     end as message
