@@ -5,7 +5,11 @@ Belongs here: which configuration a home gets, and the variables Dagster reads. 
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,4 +67,24 @@ def _configured(directory: Path, template: str) -> Path:
     configuration = directory / "dagster.yaml"
     if not configuration.exists():
         shutil.copyfile(Path(__file__).with_name(template), configuration)
-    return directory
+    return _plainly_named(directory)
+
+
+def _plainly_named(directory: Path) -> Path:
+    """The folder, or a link to it: Dagster writes paths of SQLite files into URLs as they are, where `%20` is a blank.
+
+    Raises:
+        PermissionError: Somebody else made the folder that the link belongs into.
+    """
+    if "%" not in str(directory):
+        return directory
+    links = Path(tempfile.gettempdir()) / f"trends-{os.getuid()}"
+    links.mkdir(mode=0o700, exist_ok=True)
+    if links.is_symlink() or links.stat().st_uid != os.getuid():
+        message = f"{links} belongs to somebody else: choose a home without % in its path"
+        raise PermissionError(message)
+    target = directory.resolve()
+    link = links / hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
+    with suppress(FileExistsError):
+        link.symlink_to(target, target_is_directory=True)
+    return link

@@ -151,6 +151,8 @@ class Settings(BaseSettings):
                 f" is there is moved to {DEFAULT_HOME}"
             )
             raise ValueError(message)
+        if "?" in str(value.expanduser().resolve()):
+            raise ValueError("DuckDB cuts the names of its files at the ? in that path; rename the folder")
         return value
 
     @model_validator(mode="before")

@@ -160,7 +160,7 @@ select
             then
                 cast(rejected_items as bigint) || ' of ' || cast(items + rejected_items as bigint)
                 || ' items rejected: '
-                || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection, 'see raw.quarantine')
+                || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection)
         when quarantined_items > 0 then quarantined_items || ' items are in quarantine'
         else 'ok'
     end as message

@@ -62,6 +62,7 @@ WRONG = [
     ("OUTPUT_DIR", "FILE", "OUTPUT_DIR=FILE: FILE is a file and no directory; expected a directory that can be"),
     ("CACHE_DIR", "FILE/within", "CACHE_DIR=FILE/within: FILE is a file and no directory"),
     ("TRENDS_HOME", "FILE/home", "TRENDS_HOME=FILE/home: FILE is a file and no directory"),
+    ("TRENDS_HOME", "FILE?/home", "TRENDS_HOME=FILE?/home: DuckDB cuts the names of its files at the ? in that path"),
     ("TRENDS_HOME", "/proc/home", "TRENDS_HOME=/proc/home: /proc can't be written ("),
 ]  # fmt: skip
 
