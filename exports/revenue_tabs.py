@@ -136,8 +136,9 @@ def _at_cap(row: dict[str, Any]) -> Formula:
 
 def _counted(row: dict[str, Any]) -> Formula:
     at = row["excel_row"]
-    unreadable = ",".join(f"ISTEXT({letter}{at})" for letter in "DEFGR")
-    return Formula(f'=IF(COUNTA(A{at}:G{at})+COUNTA(K{at}:S{at})=0,"",IF(OR({unreadable}),"no","yes"))', row["counted"])
+    # As the reader does: without a link a row may be a sum of others; any other unreadable cell costs that cell alone.
+    left_out = f'ISTEXT(D{at}),ISERROR(SEARCH("tiktok.com/",A{at}))'
+    return Formula(f'=IF(COUNTA(A{at}:G{at})+COUNTA(K{at}:S{at})=0,"",IF(OR({left_out}),"no","yes"))', row["counted"])
 
 
 def _outstanding(row: dict[str, Any]) -> Formula:

@@ -643,7 +643,7 @@ def test_every_formula_comes_to_the_value_that_was_written(home: Store, tmp_path
                         same = (written or "") == (found or "")
                     if not same:
                         differences.append((scope, sheet.title, cell.coordinate, written, found))
-        assert differences == []
+        assert differences == [], "\n".join(map(str, differences[:20]))
         assert count_of > 600
         errors = [
             (scope, sheet.title, cell.coordinate, cell.value)

@@ -148,9 +148,11 @@ def received(home: Store) -> float:
 def test_an_edited_sheet_builds_revenue_and_nothing_else(
     service: Service, given: dict[str, str], home: Store, tmp_path: Path
 ) -> None:
+    # A date knows what was entered by then: the sheet is read now.
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
     for market in ("us", "uk"):
-        write_feed(tmp_path / "feeds", f"{DAY}T08:00", [video(), video("7590000000000000002")], market=market)
-    arguments = ("run", "--source", tmp_path / "feeds", "--date", DAY, "--home", home.home)
+        write_feed(tmp_path / "feeds", f"{day}T00:00", [video(), video("7590000000000000002")], market=market)
+    arguments = ("run", "--source", tmp_path / "feeds", "--date", day, "--home", home.home)
     assert trends(*arguments).code == 0
     definitions = build_defs(Settings(trends_home=home.home))
     messages = {key: dict(message["payload"]) for key, message in service.discord.messages.items()}
@@ -163,7 +165,7 @@ def test_an_edited_sheet_builds_revenue_and_nothing_else(
         tracker.rows[1][3]["userEnteredValue"] = {"numberValue": 500}
         changed = look(definitions, "revenue_sheet_changed", instance, first.cursor)
         (request,) = changed.run_requests
-        assert request.partition_key == DAY
+        assert request.partition_key == day
         assert look(definitions, "revenue_sheet_changed", instance, changed.cursor).run_requests == []
 
         before = service.count("sheets.spreadsheets.batchUpdate"), service.count("discord.send")
@@ -173,7 +175,7 @@ def test_an_edited_sheet_builds_revenue_and_nothing_else(
     built = {event.materialization.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
     assert {"marts/template_revenue", "marts/my_performance", "exports/summary_report", "delivery/drive"} <= built
     assert not built & {"marts/videos_daily", "marts/forecasts", "raw/tiktok_videos", "exports/trend_system_us"}
-    assert "$500" in (home.output / DAY / f"SUMMARY_REPORT_{DAY}.txt").read_text(encoding="utf-8")
+    assert "$500" in (home.output / day / f"SUMMARY_REPORT_{day}.txt").read_text(encoding="utf-8")
     # Drive has the new files under the old names; nothing was said or appended.
     uploaded = [file["name"] for file in service.drive.files.values() if file["name"].startswith("SUMMARY_REPORT")]
     assert len(uploaded) == 1
