@@ -139,8 +139,12 @@ def _at_cap(row: dict[str, Any]) -> Formula:
 
 def _counted(row: dict[str, Any]) -> Formula:
     at = row["excel_row"]
-    unreadable = ",".join(f"ISTEXT({letter}{at})" for letter in "DEFGR")
-    return Formula(f'=IF(COUNTA(A{at}:G{at})+COUNTA(K{at}:S{at})=0,"",IF(OR({unreadable}),"no","yes"))', row["counted"])
+    # As `ingest.revenue` has it: an amount received that is no text, beside a link to a post.
+    links = ",".join(f'ISNUMBER(SEARCH("{part}",A{at}))' for part in ("tiktok.com/", "/video/", "/photo/"))
+    return Formula(
+        f'=IF(COUNTA(A{at}:G{at})+COUNTA(K{at}:S{at})=0,"",IF(AND(NOT(ISTEXT(D{at})),OR({links})),"yes","no"))',
+        row["counted"],
+    )
 
 
 def _outstanding(row: dict[str, Any]) -> Formula:
