@@ -53,7 +53,7 @@ def revenue_line(day: Day) -> str:
     """Source, age, rows and total of the day's revenue, in one line; says what is wrong with it."""
     source = published.revenue_source(day)
     if source is None:
-        return "no revenue was entered by this date: set REVENUE_SHEET_ID to show it"
+        return "no revenue was read for this date"
     origin = {
         "sheet": "live sheet",
         "cache": "cache of the live sheet",
@@ -61,7 +61,10 @@ def revenue_line(day: Day) -> str:
     }[source["source"]]
     if source["observed_at"] is not None:
         when = f"read {source['observed_at']:%Y-%m-%d %H:%M} UTC"
-        origin += f", {when}, {source['age_hours']:.1f} h before the cut-off"
+        if source["is_after_cutoff"]:
+            origin += f", {when}, after this date"
+        else:
+            origin += f", {when}, {source['age_hours']:.1f} h before the cut-off"
     text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
     if source["quarantined_rows"]:
         text += f". NOT COUNTED: {source['problems']}"
@@ -136,9 +139,12 @@ def _at_cap(row: dict[str, Any]) -> Formula:
 
 def _counted(row: dict[str, Any]) -> Formula:
     at = row["excel_row"]
-    # As the reader does: without a link a row may be a sum of others; any other unreadable cell costs that cell alone.
-    left_out = f'ISTEXT(D{at}),ISERROR(SEARCH("tiktok.com/",A{at}))'
-    return Formula(f'=IF(COUNTA(A{at}:G{at})+COUNTA(K{at}:S{at})=0,"",IF(OR({left_out}),"no","yes"))', row["counted"])
+    # As `ingest.revenue` has it: an amount received that is no text, beside a link to a post.
+    links = ",".join(f'ISNUMBER(SEARCH("{part}",A{at}))' for part in ("tiktok.com/", "/video/", "/photo/"))
+    return Formula(
+        f'=IF(COUNTA(A{at}:G{at})+COUNTA(K{at}:S{at})=0,"",IF(AND(NOT(ISTEXT(D{at})),OR({links})),"yes","no"))',
+        row["counted"],
+    )
 
 
 def _outstanding(row: dict[str, Any]) -> Formula:

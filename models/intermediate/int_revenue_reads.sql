@@ -31,23 +31,42 @@ home as (
 
 ),
 
-offered as (
+with_first as (
 
     select
         batch.as_of_date,
         batch.cutoff_at,
         reads.*,
-        -- The run that fixes a cut-off reads revenue moments after it; an edited sheet may be asked for later.
-        reads.attempted_at <= greatest(
-            batch.cutoff_at + interval {{ var('revenue_read_minutes') }} minute,
-            coalesce(renewed.cutoff_at, batch.cutoff_at)
-        ) as is_known,
-        -- A reading out of the cache was made when the sheet still answered.
-        coalesce(reads.observed_at <= batch.cutoff_at, false) as was_entered
+        min(case when reads.attempted_at >= batch.cutoff_at then reads.attempted_at end) over (
+            partition by batch.as_of_date
+        ) as first_read_at
     from batch
     cross join reads
+
+),
+
+offered as (
+
+    select
+        with_first.*,
+        -- The run that fixes a cut-off reads revenue moments after it, and a repeat of it is given the same; an edited
+        -- sheet may be asked for later.
+        with_first.attempted_at <= greatest(
+            with_first.cutoff_at,
+            case
+                when
+                    with_first.first_read_at
+                    <= with_first.cutoff_at + interval {{ var('revenue_read_minutes') }} minute
+                    then with_first.first_read_at
+                else with_first.cutoff_at
+            end,
+            coalesce(renewed.cutoff_at, with_first.cutoff_at)
+        ) as is_known,
+        -- A reading out of the cache was made when the sheet still answered.
+        coalesce(with_first.observed_at <= with_first.cutoff_at, false) as was_entered
+    from with_first
     left join renewed
-        on batch.as_of_date = renewed.as_of_date
+        on with_first.as_of_date = renewed.as_of_date
 
 ),
 
