@@ -53,7 +53,7 @@ def revenue_line(day: Day) -> str:
     """Source, age, rows and total of the day's revenue, in one line; says what is wrong with it."""
     source = published.revenue_source(day)
     if source is None:
-        return "no revenue was read for this date"
+        return "no revenue was entered by this date: set REVENUE_SHEET_ID to show it"
     origin = {
         "sheet": "live sheet",
         "cache": "cache of the live sheet",
@@ -61,10 +61,7 @@ def revenue_line(day: Day) -> str:
     }[source["source"]]
     if source["observed_at"] is not None:
         when = f"read {source['observed_at']:%Y-%m-%d %H:%M} UTC"
-        if source["is_after_cutoff"]:
-            origin += f", {when}, after this date"
-        else:
-            origin += f", {when}, {source['age_hours']:.1f} h before the cut-off"
+        origin += f", {when}, {source['age_hours']:.1f} h before the cut-off"
     text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
     if source["quarantined_rows"]:
         text += f". NOT COUNTED: {source['problems']}"

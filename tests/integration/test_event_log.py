@@ -58,9 +58,7 @@ def test_a_failure_does_not_take_back_what_was_stored_before_it(tmp_path: Path) 
 
 def test_what_another_thread_stores_after_a_hold_waits_for_the_end_of_the_process(tmp_path: Path) -> None:
     ours, run_id = KeptOpenSqliteEventLogStorage(str(tmp_path)), make_new_run_id()
-    held = threading.Thread(target=ours.hold)
-    held.start()
-    held.join()
+    ours.hold()
     other = threading.Thread(target=ours.store_event, args=[entry(run_id, "too late")], daemon=True)
     other.start()
     other.join(0.5)
