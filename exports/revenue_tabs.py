@@ -61,7 +61,7 @@ def revenue_line(day: Day) -> str:
     }[source["source"]]
     if source["observed_at"] is not None:
         when = f"read {source['observed_at']:%Y-%m-%d %H:%M} UTC"
-        origin += f", {when}, {source['age_hours']:.1f} h before the cut-off"
+        origin += f", {when}, {max(source['age_hours'], 0):.1f} h before the cut-off"
     text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
     if source["quarantined_rows"]:
         text += f". NOT COUNTED: {source['problems']}"
