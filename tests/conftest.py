@@ -13,8 +13,10 @@ from orchestration.settings import Settings
 from tests.support import REAL_DATA
 from warehouse.store import Store
 
-# A busy machine is slow now and then: a test that fails by the clock says nothing about the code.
-hypothesis.settings.register_profile("suite", deadline=None)
+# A busy machine is slow now and then: a test that fails by the clock says nothing about the code. The same examples in
+# every run: what passed once passes on the next machine. New ones: `pytest --hypothesis-profile explore`.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile("suite")
 
 
