@@ -110,6 +110,15 @@
 {%- endmacro %}
 
 {#
+  The first date that the polls of a batch read: an interval begins at most `poll_memory_hours` before its reading, the
+  one before it as long before that, and whether a count was an old one shows within a day. Of less than that, the rows
+  of a date would depend on the dates that it is built with.
+#}
+{% macro poll_window_start(batch) -%}
+    {{ window_start(batch, ((2 * var('poll_memory_hours') / 24) | round(0, 'ceil') | int) + 1) }}
+{%- endmacro %}
+
+{#
   Condition on a column of load ids: rows that came or changed with the last of the loads (the raw table) that brought
   items. For what was checked when it came: a check of all rows takes longer with each day of history.
 #}

@@ -4,13 +4,15 @@
     faster than `minimum_gap_hours` the interval begins at the last one that is old enough.
 -#}
 
+{%- set memory = 'interval ' ~ var('poll_memory_hours') ~ ' hour' %}
+
 with
 
 recent as (
 
     select * from {{ ref('int_video_readings') }}
     where
-        reading_date >= {{ window_start(ref('int_as_of'), 4) }}
+        reading_date >= {{ poll_window_start(ref('int_as_of')) }}
         and plays is not null
         and coalesce(is_believed, true)
 
@@ -19,9 +21,7 @@ recent as (
 polled as (
 
     -- Polls of the batch judge no other videos.
-    select distinct
-        market,
-        video_id
+    select distinct video_id
     from recent
     where reading_date >= {{ window_start(ref('int_as_of'), 0) }}
 
@@ -36,14 +36,15 @@ readings as (
             order by recent.observed_at
             rows between unbounded preceding and 1 preceding
         ) as last_change_at,
-        lag(recent.last_seen_at) over (
-            partition by recent.market, recent.video_id order by recent.observed_at
+        max(recent.last_seen_at) over (
+            partition by recent.market, recent.video_id
+            order by recent.observed_at
+            range between {{ memory }} preceding
+            and interval 1 microsecond preceding
         ) as seen_before_at
     from recent
     inner join polled
-        on
-            recent.market = polled.market
-            and recent.video_id = polled.video_id
+        on recent.video_id = polled.video_id
 
 ),
 
@@ -54,7 +55,7 @@ counted as (
     where
         delta_plays is null
         or delta_plays > 0
-        or {{ hours_between('last_change_at', 'observed_at') }} > {{ var('alert_cached_hours') }}
+        or coalesce({{ hours_between('last_change_at', 'observed_at') }} > {{ var('alert_cached_hours') }}, true)
 
 ),
 
@@ -73,7 +74,7 @@ paired as (
         earlier as (
             partition by market, video_id
             order by observed_at
-            range between unbounded preceding
+            range between {{ memory }} preceding
             and interval {{ (60 * var('minimum_gap_hours')) | int }} minute preceding
         )
 
@@ -124,7 +125,14 @@ select
             then greatest(shares_per_hour, gain_shares / hours) >= {{ var('watch_entry_shares_per_hour') }}
         else coalesce(greatest(likes_per_hour, gain_likes / hours) >= {{ var('watch_entry_likes_per_hour') }}, true)
     end as meets_entry,
-    lag(gain_views / hours) over (partition by market, video_id order by observed_at) as previous_rate,
-    lag(gain_views) over (partition by market, video_id order by observed_at) as previous_gain,
-    lag(is_lifetime) over (partition by market, video_id order by observed_at) as previous_is_lifetime
+    last_value(gain_views / hours) over earlier as previous_rate,
+    last_value(gain_views) over earlier as previous_gain,
+    last_value(is_lifetime) over earlier as previous_is_lifetime
 from measured
+window
+    earlier as (
+        partition by market, video_id
+        order by observed_at
+        range between {{ memory }} preceding
+        and interval 1 microsecond preceding
+    )

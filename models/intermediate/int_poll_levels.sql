@@ -34,7 +34,7 @@ activity as (
             rows between unbounded preceding and current row
         ) as activity_millionths
     from {{ ref('int_poll_steps') }}
-    where as_of_date >= {{ window_start(ref('int_as_of'), 4) }}
+    where as_of_date >= {{ poll_window_start(ref('int_as_of')) }}
 
 ),
 
@@ -116,7 +116,10 @@ earlier as (
             and now.from_at >= was.observed_at
     where
         not now.is_lifetime
-        and (was.is_lifetime or was.observed_at >= now.observed_at - interval {{ var('alert_level_hours') }} hour)
+        and was.observed_at >= now.observed_at - case
+            when was.is_lifetime then interval {{ var('poll_memory_hours') }} hour
+            else interval {{ var('alert_level_hours') }} hour
+        end
 
 ),
 

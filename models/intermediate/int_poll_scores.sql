@@ -293,7 +293,12 @@ in_order as (
 
     select
         *,
-        lag(z) over (partition by market, video_id order by observed_at) as previous_z
+        last_value(z) over (
+            partition by market, video_id
+            order by observed_at
+            range between interval {{ var('poll_memory_hours') }} hour preceding
+            and interval 1 microsecond preceding
+        ) as previous_z
     from remembered
 
 ),

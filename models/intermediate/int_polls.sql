@@ -1,5 +1,5 @@
 {#-
-    The feeds of the dates being built, and of the days before that their polls look back to. A poll sees what was
+    The feeds of the dates being built, and of the days before that their polls look back to, each of them so far. A poll sees what was
     observed at or before its own feeds, whatever the cut-off of its date: that one belongs to the daily run.
 -#}
 
@@ -14,7 +14,7 @@ feeds as (
         observed_date,
         observed_at
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(ref('int_as_of'), 4) }}
+    where observed_date >= {{ poll_window_start(ref('int_as_of')) }}
 
 ),
 
@@ -37,7 +37,12 @@ compared as (
     select
         *,
         lag(observed_at) over (partition by observed_date order by observed_at, market) as observed_before,
-        lag(observed_at) over (partition by market order by observed_at) as previous_feed_at,
+        max(observed_at) over (
+            partition by market
+            order by observed_at
+            range between interval {{ var('poll_memory_hours') }} hour preceding
+            and interval 1 microsecond preceding
+        ) as previous_feed_at,
         row_number() over (partition by market order by observed_at) as feed_number
     from feeds
 

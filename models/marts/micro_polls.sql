@@ -19,7 +19,11 @@ polls as (
         poll_ended_at,
         is_in_batch,
         count(*) as feeds,
-        lag(poll_at) over (order by poll_at) as previous_poll_at
+        max(poll_at) over (
+            order by poll_at
+            range between interval {{ var('poll_memory_hours') }} hour preceding
+            and interval 1 microsecond preceding
+        ) as previous_poll_at
     from feeds
     group by as_of_date, poll_at, poll_ended_at, is_in_batch
 

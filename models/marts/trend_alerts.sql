@@ -8,6 +8,8 @@
 
 {%- set window = 'interval ' ~ var('trend_alert_hours') ~ ' hour' %}
 {%- set reach = 'interval ' ~ (var('trend_alert_hours') + var('trend_alert_before_hours')) ~ ' hour' %}
+{#- From the day before the batch on: a burst of then is not told again. -#}
+{%- set reach_days = ((var('trend_alert_hours') + var('trend_alert_before_hours')) / 24) | round(0, 'ceil') | int + 1 %}
 
 with
 
@@ -51,7 +53,7 @@ staged as (
         music_name,
         {{ carried_trend_keys('template_id', 'music_id', 'effects', 'hashtags') }} as carried_keys
     from {{ ref('stg_tiktok__videos') }}
-    where observed_date >= {{ window_start(ref('int_as_of'), 4) }}
+    where observed_date >= {{ window_start(ref('int_as_of'), reach_days) }}
 
 ),
 
@@ -346,23 +348,20 @@ elsewhere as (
 
 ),
 
-links as (
-
-    select
-        video_id,
-        max(video_url) as video_url
-    from staged
-    group by video_id
-
-),
-
 names as (
 
     select
-        trend_key,
-        min(music_name) as music_name
-    from uses
-    group by trend_key
+        begun.market,
+        begun.observed_at,
+        begun.trend_key,
+        min(uses.music_name) as music_name
+    from begun
+    inner join uses
+        on
+            begun.trend_key = uses.trend_key
+            and begun.observed_at >= uses.observed_at
+            and uses.observed_at > begun.observed_at - {{ reach }}
+    group by begun.market, begun.observed_at, begun.trend_key
 
 ),
 
@@ -388,7 +387,25 @@ examples as (
             begun.market = uses.market
             and begun.trend_key = uses.trend_key
             and begun.observed_at >= uses.observed_at
+            and uses.observed_at > begun.observed_at - {{ reach }}
     group by begun.market, begun.observed_at, begun.trend_key
+
+),
+
+links as (
+
+    select
+        examples.market,
+        examples.observed_at,
+        examples.trend_key,
+        {{ value_at_greatest('staged.video_url', ['staged.observed_at', 'staged.video_url']) }} as video_url
+    from examples
+    inner join staged
+        on
+            examples.video_id = staged.video_id
+            and examples.observed_at >= staged.observed_at
+            and staged.observed_at > examples.observed_at - {{ reach }}
+    group by examples.market, examples.observed_at, examples.trend_key
 
 )
 
@@ -421,11 +438,17 @@ left join elsewhere
         and begun.observed_at = elsewhere.observed_at
         and begun.trend_key = elsewhere.trend_key
 left join names
-    on begun.trend_key = names.trend_key
+    on
+        begun.market = names.market
+        and begun.observed_at = names.observed_at
+        and begun.trend_key = names.trend_key
 left join examples
     on
         begun.market = examples.market
         and begun.observed_at = examples.observed_at
         and begun.trend_key = examples.trend_key
 left join links
-    on examples.video_id = links.video_id
+    on
+        begun.market = links.market
+        and begun.observed_at = links.observed_at
+        and begun.trend_key = links.trend_key

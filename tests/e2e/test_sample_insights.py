@@ -750,13 +750,11 @@ def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     """The run built twelve dates at once; two of them built again alone, the later one first, change nothing."""
     days = ("2026-03-14", "2026-03-11")
     where = f"as_of_date in (date '{days[0]}', date '{days[1]}')"
-    mine = ("competitor_", "revenue_", "template_revenue", "my_performance", "opportunities")
-    batch = {name: sums for name, sums in mart_checksums(home.marts_path, where).items() if name.startswith(mine)}
+    batch = mart_checksums(home.marts_path, where)
     for day in days:
         dbt(home, "run", dates=[day])
-    alone = mart_checksums(home.marts_path, where)
-    assert {name: alone[name] for name in batch} == batch
+    assert mart_checksums(home.marts_path, where) == batch
     # The sheet was read on the 15th: no earlier date knows of revenue.
     revenue = ("revenue_", "template_revenue")
-    assert all((rows > 0) != name.startswith(revenue) for name, (rows, _) in batch.items())
-    assert len(batch) > 15
+    assert not any(rows for name, (rows, _) in batch.items() if name.startswith(revenue))
+    assert sum(rows > 0 for rows, _ in batch.values()) > 30

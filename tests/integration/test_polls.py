@@ -199,12 +199,13 @@ def test_watch_list_by_the_entry_rule_and_until_three_absences(tmp_path: Path) -
 
 
 def test_polls_one_by_one_equal_all_at_once(tmp_path: Path) -> None:
-    """Rows of a poll depend on it and on earlier ones only."""
+    """Rows of a poll depend on it and on earlier ones only, and on those no longer than it remembers."""
     fast = {f"75900000000001{n:05d}": jumping(20_000, 1000 + 100 * n, 5 + n, 12) for n in range(6)}
-    hours = [0, 2, 4, 6, 8, 16, 18, 20]
+    hours = [0, 2, 4, 6, 8, 16, 18, 20, 150, 152, 154]
     courses = crowd(30) | fast
     write_polls(tmp_path / "all", hours, courses)
-    together = poll(tmp_path / "together", tmp_path / "all", ("2026-01-05", "2026-01-06"))
+    dates = sorted({f"{START + timedelta(hours=hour):%Y-%m-%d}" for hour in hours})
+    together = poll(tmp_path / "together", tmp_path / "all", dates)
     singly = Store(tmp_path / "singly")
     for hour in hours:
         write_polls(tmp_path / "one", [hour], courses)
@@ -217,6 +218,8 @@ def test_polls_one_by_one_equal_all_at_once(tmp_path: Path) -> None:
         "alert_outcomes",
         "alert_bursts",
         "alert_scores",
+        "trend_alerts",
+        "trend_alert_outcomes",
     ):
         rows = f"select * from marts.{table} order by all"
         assert build(singly, rows) == build(together, rows)
