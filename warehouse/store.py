@@ -63,6 +63,10 @@ FLUSH_GIB = 4
 # three groups become two.
 DEAD_ROWS = 10_000
 DEAD_SHARE = 1 / 3
+# What a commit adds stands in row groups of its own, however few rows it has: each poll would take a block per table.
+# They are merged where the largest table of a file has so many more than its rows fill.
+ROW_GROUP_ROWS = 122_880
+SPARE_ROW_GROUPS = 16
 _GIB = {"KiB": 2**-20, "MiB": 2**-10, "GiB": 1.0, "TiB": 2**10}
 
 
@@ -214,6 +218,8 @@ class Store:
             connection = self._open_facts()
             try:
                 yield connection
+                if log_of(self.facts_path).exists():
+                    checkpoint(connection)
             finally:
                 connection.close()
 
@@ -462,13 +468,13 @@ def _go_on_from_published(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Writes what is in the log to the files, and makes the room of dead rows free where they are many.
+    """Writes what is in the log to the files, and frees the room of dead rows and of row groups that are nearly empty.
 
     Args:
         connection: A writer connection without a transaction; nobody else has one.
 
     Returns:
-        The tables that had many dead rows, as `schema.table`.
+        The tables that had many dead rows or row groups, as `schema.table`.
     """
     writable = [
         name
@@ -487,6 +493,7 @@ def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
     counts = " union all ".join(f"select {quote_literal(name)}, count(*) from {name}" for name in held)
     living = dict(connection.execute(counts).fetchall()) if held else {}
     bloated = [name for name, rows in held.items() if rows - living[name] > DEAD_ROWS + DEAD_SHARE * rows]
+    bloated += [name for name in _split_tables(connection, writable) if name not in bloated]
     if bloated:
         connection.execute("reset max_vacuum_tasks")
     # DuckDB uses one core for each of them.
@@ -495,6 +502,24 @@ def checkpoint(connection: duckdb.DuckDBPyConnection) -> list[str]:
     if bloated:
         connection.execute("set max_vacuum_tasks = 0")
     return [name.replace('"', "").split(".", 1)[1] for name in bloated]
+
+
+def _split_tables(connection: duckdb.DuckDBPyConnection, databases: list[str]) -> list[str]:
+    """Of each database's largest table, which stands for the others: has it many more row groups than it fills?"""
+    largest = connection.execute(
+        """select max_by(format('"{}"."{}"."{}"', database_name, schema_name, table_name), estimated_size),"""
+        " max(estimated_size) from duckdb_tables() where list_contains(?, database_name) and not temporary"
+        " group by database_name having max(estimated_size) > ?",
+        [databases, SPARE_ROW_GROUPS],
+    ).fetchall()
+    split = []
+    for name, rows in largest:
+        [(groups,)] = connection.execute(
+            f"select count(distinct row_group_id) from pragma_storage_info({quote_literal(name)})"
+        ).fetchall()
+        if groups > SPARE_ROW_GROUPS + 2 * rows / ROW_GROUP_ROWS:
+            split.append(name)
+    return split
 
 
 def quote_literal(value: str) -> str:

@@ -15,7 +15,16 @@ import pytest
 from tests.support import PROJECT, build, mart_checksums, moment, note_rows, prepare, published
 from warehouse.completeness import IncompleteMartsError
 from warehouse.publish import TableDescription, copied_ahead, forget_builds, pending_dates, publish, record_builds
-from warehouse.store import DEAD_ROWS, MEMORY_LIMIT_GIB, Store, WarehouseBusyError, checkpoint, connect, log_of
+from warehouse.store import (
+    DEAD_ROWS,
+    MEMORY_LIMIT_GIB,
+    SPARE_ROW_GROUPS,
+    Store,
+    WarehouseBusyError,
+    checkpoint,
+    connect,
+    log_of,
+)
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 
@@ -501,3 +510,23 @@ def test_dead_rows_are_made_free_once_they_are_many(store: Store) -> None:
         connection.execute(f"create table small as select i from range({DEAD_ROWS}) as t (i)")
         connection.execute("delete from small where i > 0")
         assert checkpoint(connection) == []
+
+
+def test_small_commits_do_not_take_a_block_each(store: Store) -> None:
+    """A thousand polls write a few rows each: the facts grow by their rows, not by a block a commit."""
+    sizes = []
+    for commit in range(100):
+        with store.facts_writer() as connection:
+            connection.execute("create table if not exists polled (item integer, payload varchar)")
+            connection.execute(
+                "insert into polled select ?::integer * 50 + i, repeat('x', 200) from range(50) as rows (i)", [commit]
+            )
+        sizes.append(store.facts_path.stat().st_size / 2**20)
+    with store.facts_writer() as connection:
+        assert connection.execute("select count(*), count(distinct item) from polled").fetchall() == [(5000, 5000)]
+        [(groups,)] = connection.execute(
+            "select count(distinct row_group_id) from pragma_storage_info('polled')"
+        ).fetchall()
+    assert groups <= SPARE_ROW_GROUPS
+    # A megabyte of rows; what is freed is used again.
+    assert sizes[-1] < sizes[39] + 1 < 10
