@@ -14,7 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-polls lock clean
+.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ drill-builds: .venv/.installed-dev ## build homes of full size 20 times each: al
 
 drill-upgrade: .venv/.installed-dev ## homes that earlier commits made and delivered, brought along by one run (some minutes)
 	$(BIN)/python -m tests.service.upgrade_drill
+
+drill-rebuild: .venv/.installed-dev ## a formula, a column, a mart, a threshold changed: seconds until all dates have it
+	$(BIN)/python -m tests.service.rebuild_drill
 
 drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory and files after each hundred (an hour)
 	$(BIN)/python -m tests.service.polls_drill

@@ -17,6 +17,7 @@ from ingest import facts, told
 from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models, jobs, rebuild
 from orchestration.rebuild import Plan, RebuildNeededError
+from tests.changed_project import change, copy_models
 from tests.support import PROJECT, build, mart_checksums, published, trends
 from warehouse.store import Store
 
@@ -162,53 +163,12 @@ def test_a_date_whose_check_fails_is_left_out_and_named(home: Store, monkeypatch
 # ---------- a changed project
 
 
-NEW_MART = """
-select
-    as_of_date,
-    count(*) as videos
-from {{ ref('videos_daily') }}
-where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
-group by as_of_date
-"""
-NEW_MART_YAML = """
-models:
-  - name: days_told
-    description: Videos of each day. One row per as-of date.
-    columns:
-      - {name: as_of_date, data_type: date, description: The date.}
-      - {name: videos, data_type: bigint, description: Its videos.}
-"""
-NEW_COLUMN_YAML = """
-      - name: used_by_doubled
-        data_type: bigint
-        description: "Twice the uses."
-"""
-
-
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with another threshold, another formula, a column more and a mart more."""
     project = tmp_path_factory.mktemp("changed") / "project"
-    project.mkdir()
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(PROJECT / name, project / name)
-    for name in ("models", "macros", "seeds", "tests/dbt"):
-        shutil.copytree(PROJECT / name, project / name)
-
-    def edit(file: str, old: str, new: str) -> None:
-        text = (project / file).read_text(encoding="utf-8")
-        assert text.count(old) == 1, (file, old)
-        (project / file).write_text(text.replace(old, new), encoding="utf-8")
-
-    edit("dbt_project.yml", "momentum_share_weight: 10\n", "momentum_share_weight: 11\n")
-    sounds = "models/marts/sounds_daily"
-    used_by = "coalesce(ranked.platform_uses, ranked.videos_24h)"
-    edit(f"{sounds}.sql", f"{used_by} as used_by,", f"{used_by} + 1 as used_by,")
-    edit(f"{sounds}.sql", "as sound_rank\nfrom", f"as sound_rank,\n    2 * {used_by} as used_by_doubled\nfrom")
-    with (project / f"{sounds}.yml").open("a", encoding="utf-8") as stream:
-        stream.write(NEW_COLUMN_YAML)
-    (project / "models" / "marts" / "days_told.sql").write_text(NEW_MART, encoding="utf-8")
-    (project / "models" / "marts" / "days_told.yml").write_text(NEW_MART_YAML, encoding="utf-8")
+    copy_models(project)
+    change(project)
     return project
 
 
