@@ -1,5 +1,8 @@
 {#- One row per date, market and kind that is configured, also where nothing came: silence is a finding. -#}
 
+{#- What a landing noted, in the words of this version and of earlier ones. -#}
+{%- set rejected_for = regex_capture('rejection', 'items (?:rejected|quarantined): (.*)$') %}
+
 with
 
 batch as (
@@ -150,7 +153,7 @@ select
         when is_missing and rejected_items > 0
             then
                 cast(rejected_items as bigint) || ' of ' || cast(rejected_items as bigint) || ' items rejected: '
-                || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection, 'see raw.quarantine')
+                || coalesce({{ rejected_for }}, rejection, 'see raw.quarantine')
         when is_missing and unreadable_files > 0 then 'the feed could not be read: ' || unreadable_reason
         when is_missing and kind = 'music' then 'no music feed: sounds are taken from the video feeds'
         when is_missing then 'no feed this day: the market is missing'
@@ -160,7 +163,7 @@ select
             then
                 cast(rejected_items as bigint) || ' of ' || cast(items + rejected_items as bigint)
                 || ' items rejected: '
-                || coalesce({{ regex_capture('rejection', 'items rejected: (.*)$') }}, rejection)
+                || coalesce({{ rejected_for }}, rejection)
         when quarantined_items > 0 then quarantined_items || ' items are in quarantine'
         else 'ok'
     end as message

@@ -2,8 +2,8 @@
 
 Belongs here: making such homes with their own code, and comparing. For each commit: its `trends run` over a simulated
 export folder delivers the last date into the local service; this version runs the same date again. Then the marts must
-equal those of a home that this version made from the same feeds, nothing may be sent a second time, and what was told
-must be there as it was.
+equal those of a home that this version made from the same feeds (but for the words of rejections, which are facts),
+nothing may be sent a second time, and what was told must be there as it was.
 
 Needs the repository's history, and some minutes: each commit parses and compiles its own dbt project.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from ingest import facts
 from ingest.simulator import sample_config, simulate, write_export_folder
 from tests.service.server import Service, environment
-from tests.support import mart_checksums
+from tests.support import mart_checksums, published
 from warehouse.store import Store
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,10 @@ def _drill(commit: str, folder: Path, fresh: Store) -> bool:
         subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=PROJECT, check=True)
     ours, theirs = mart_checksums(fresh.published_path), mart_checksums(home.published_path)
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    # Why an item was rejected is a fact, in the words of the version that read it.
+    but_words = "select * exclude (message) from marts.source_health order by all"
+    if differing == ["source_health"] and published(fresh, but_words) == published(home, but_words):
+        differing = []
     with facts.writer(home) as connection:
         kept = connection.execute(
             "select market, video_id, horizon_hours, p10, p50, p90 from told.forecasts"
