@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     auth = command("auth", _auth, "Sign in with Google once and print the refresh token.", writes=False)
     auth.add_argument("service", choices=["google"])
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
+    ui.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     ui.add_argument("--port", type=int, default=3000)
     return parser
 
@@ -430,12 +431,44 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import instance
     from orchestration.settings import PROJECT_ROOT
 
+    _require_free(options.host, options.port)
     environment = os.environ | instance.environment(settings, _store(settings))
     environment["TRENDS_HOME"] = str(settings.trends_home)
+    if not _is_loopback(options.host):
+        print(
+            f"the UI has no sign-in: whoever reaches {options.host}:{options.port} can start runs. Put a proxy before"
+            " it that asks who comes: docs/ui_for_others.md",
+            file=sys.stderr,
+        )
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
-    command = [str(executable), "dev", "-m", "orchestration.definitions", "-p", str(options.port)]
+    command = [str(executable), "dev", "-m", "orchestration.definitions", "-h", options.host, "-p", str(options.port)]
     os.execve(executable, command, environment)  # noqa: S606 - a fixed program of this environment
+
+
+def _require_free(host: str, port: int) -> None:
+    """Says that an address can't be listened on before the daemon starts beside nothing."""
+    import socket
+
+    try:
+        [(family, kind, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Not the port of the address: one that is too large was cut.
+            trial.bind((address[0], port, *address[2:]))
+            trial.listen()
+    except (OSError, OverflowError) as error:
+        message = f"the UI can't listen on {host}:{port} ({error}): stop what does, or take another with --port, --host"
+        raise UsageError(message) from None
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _store(settings: Settings) -> Store:

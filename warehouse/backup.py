@@ -16,7 +16,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,17 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.store import FactsLostError, Store, checkpoint, connect, log_of
+from warehouse.store import (
+    BUILD_DATABASE,
+    FACTS_DATABASE,
+    MARTS_DATABASE,
+    FactsLostError,
+    Store,
+    checkpoint,
+    connect,
+    log_of,
+    quote_literal,
+)
 
 # Copies of the formats 1 and 2 have the facts in the build file: the store takes them up as it does such homes.
 FORMAT = 3
@@ -35,6 +45,10 @@ BUILD_MEMBER = "build.duckdb"
 MARTS_MEMBER = "unpublished.duckdb"
 STATE_MEMBER = "state.json"
 _CODEC = "zstd"
+# A copy is somebody else's file until it was looked at. Warehouses unpack to 3 to 10 times their copy, new ones
+# with many empty blocks to 100 times; below a gigabyte nobody counts.
+MAX_EXPANSION = 500
+_FREE_EXPANSION_BYTES = 1 << 30
 
 # Every row that changes the facts has one of these times; what is derived changes without them.
 _TIMES = (
@@ -43,6 +57,17 @@ _TIMES = (
     ("told", "tellings", "told_at"),
     ("meta", "receipts", "created_at"),
 )
+
+# What none of our files has, and what would be run by whoever reads or writes them.
+_CODE = """
+    select 'macro', schema_name || '.' || function_name from duckdb_functions() where not internal
+    union all
+    select 'default of', schema_name || '.' || table_name || '.' || column_name from duckdb_columns()
+    where not internal and column_default is not null
+    union all
+    select 'constraint of', schema_name || '.' || table_name from duckdb_constraints()
+    where constraint_type not in ('PRIMARY KEY', 'UNIQUE', 'NOT NULL')
+"""
 
 
 class BackupError(RuntimeError):
@@ -171,7 +196,7 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
-            state = _unpack(copy, temporary)
+            state = _unpack(copy, temporary, further)
             aside = None
             try:
                 here = state_of(store)
@@ -274,27 +299,32 @@ def _add(archive: tarfile.TarFile, name: str, stream: IO[bytes], size: int) -> N
     archive.addfile(member, stream)
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
-    # `extractall` knows how to stay inside the directory from Python 3.11.4 on.
-    target = (directory / member.name).resolve()
-    content = archive.extractfile(member) if member.isreg() else None
-    if content is None or not target.is_relative_to(directory.resolve()):
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, directory: Path, names: Collection[str]) -> None:
+    content = archive.extractfile(member) if member.type == tarfile.REGTYPE else None
+    target = directory / member.name
+    if content is None or member.name not in names or target.exists():
         message = f"unexpected member {member.name}"
         raise tarfile.TarError(message)
-    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as stream:
         shutil.copyfileobj(content, stream, 1 << 20)
 
 
-def _unpack(copy: Path, directory: Path) -> State:
+def _unpack(copy: Path, directory: Path, further: Collection[str] = ()) -> State:
     """Unpacks a copy into a directory and checks every member; returns the noted state."""
+    names = {FACTS_MEMBER, BUILD_MEMBER, MARTS_MEMBER, STATE_MEMBER, *further}
+    allowed = max(MAX_EXPANSION * copy.stat().st_size, _FREE_EXPANSION_BYTES)
+    allowed = min(allowed, shutil.disk_usage(directory).free)
     try:
         with (
             pa.input_stream(str(copy), compression=_CODEC) as compressed,
             tarfile.open(fileobj=compressed, mode="r|") as archive,
         ):
             for member in archive:
-                _extract(archive, member, directory)
+                allowed -= member.size
+                if allowed < 0:
+                    message = "it unpacks to more than there is room for, or than a copy of that size can hold"
+                    raise tarfile.TarError(message)
+                _extract(archive, member, directory, names)
         note = json.loads((directory / STATE_MEMBER).read_text(encoding="utf-8"))
     except (OSError, tarfile.TarError, ValueError) as error:
         message = f"{copy.name} is no copy of a warehouse, or is damaged ({error}): make a new one with `trends backup`"
@@ -308,7 +338,42 @@ def _unpack(copy: Path, directory: Path) -> State:
         if not (directory / name).exists() or _sha256(directory / name) != checksum:
             message = f"{copy.name} is damaged: {name} differs from its checksum. Make a new one with `trends backup`"
             raise BackupError(message)
+    _require_plain(copy, directory)
     return State.of_properties(note)
+
+
+def _require_plain(copy: Path, directory: Path) -> None:
+    """Refuses files that hold more than rows and the models' own views: whoever reads them would run it."""
+    connection = duckdb.connect()
+    try:
+        for name, member in (
+            (FACTS_DATABASE, FACTS_MEMBER), (BUILD_DATABASE, BUILD_MEMBER), (MARTS_DATABASE, MARTS_MEMBER),
+        ):  # fmt: skip
+            if (directory / member).exists():
+                connection.execute(f"attach {quote_literal(str(directory / member))} as {name} (read_only)")
+        connection.execute("set enable_external_access = false; set lock_configuration = true")
+        found = connection.execute(_CODE).fetchall()
+        views = connection.execute(
+            "select database_name, schema_name, view_name from duckdb_views() where not internal"
+        ).fetchall()
+        for database, schema, view in views:
+            path = ".".join(f'"{part}"' for part in (database, schema, view))
+            try:
+                connection.execute(f"describe {path}")
+            except duckdb.PermissionException:
+                found.append(("view", f"{schema}.{view}"))
+    except duckdb.Error as error:
+        message = f"{copy.name} holds a file that DuckDB can't read ({error}): make a new one with `trends backup`"
+        raise BackupError(message) from None
+    finally:
+        connection.close()
+    if found:
+        kind, name = found[0]
+        message = (
+            f"{copy.name} was not made by `trends backup`: its {kind} {name} would run somebody's code. Nothing was"
+            " changed"
+        )
+        raise BackupError(message)
 
 
 def _sha256(path: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -220,12 +222,73 @@ def test_a_cut_or_changed_file_is_no_copy(store: Store, folder: Path, tmp_path: 
     assert not new.has_facts
 
 
-def test_a_member_that_leaves_the_directory_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", "further.duckdb", "facts.duckdb.wal"])
+def test_a_member_that_no_copy_has_is_refused(tmp_path: Path, name: str) -> None:
     with backup._writing(tmp_path / "odd.tar.zst") as archive:
-        backup._add(archive, "../elsewhere", io.BytesIO(b"x"), 1)
-    with pytest.raises(BackupError, match=r"unexpected member \.\./elsewhere"):
-        backup._unpack(tmp_path / "odd.tar.zst", tmp_path / "inside")
-    assert not (tmp_path / "elsewhere").exists()
+        backup._add(archive, name, io.BytesIO(b"x"), 1)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(BackupError, match=f"unexpected member {re.escape(name)}"):
+        backup._unpack(tmp_path / "odd.tar.zst", inside)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["inside", "odd.tar.zst"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
+def test_a_member_that_is_no_file_is_refused(tmp_path: Path, kind: bytes) -> None:
+    with backup._writing(tmp_path / "odd.tar.zst") as archive:
+        member = tarfile.TarInfo("facts.duckdb")
+        member.type, member.linkname = kind, "/etc/passwd"
+        archive.addfile(member)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(BackupError, match="unexpected member facts"):
+        backup._unpack(tmp_path / "odd.tar.zst", inside)
+    assert list(inside.iterdir()) == []
+
+
+def test_a_copy_that_swells_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "_FREE_EXPANSION_BYTES", 1 << 20)
+    with backup._writing(tmp_path / "bomb.tar.zst") as archive:
+        backup._add(archive, "facts.duckdb", io.BytesIO(bytes(64 << 20)), 64 << 20)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(BackupError, match="unpacks to more"):
+        backup._unpack(tmp_path / "bomb.tar.zst", inside)
+    assert list(inside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("create view raw.v as select * from read_text('/etc/hostname')", "view raw.v"),
+        ("create view raw.v as select * from '/etc/hostname.csv'", "view raw.v"),
+        ("create macro raw.m() as 1", "macro raw.m"),
+        ("create table raw.t (i integer default (1 + 1))", "default of raw.t.i"),
+        ("create table raw.t (i integer check (i > 0))", "constraint of raw.t"),
+    ],
+)
+def test_a_copy_whose_files_hold_code_is_refused(
+    store: Store, folder: Path, tmp_path: Path, code: str, named: str
+) -> None:
+    land(store, folder, 5)
+    with store.facts_writer() as connection:
+        if code.startswith("create view"):
+            # The file has to be there while the view is made.
+            connection.execute(code.replace("/etc/hostname.csv", f"{_small_csv(tmp_path)}"))
+        else:
+            connection.execute(code)
+    path = tmp_path / COPY_NAME
+    write_copy(store, path, {})
+    new = Store(tmp_path / "new")
+    with pytest.raises(BackupError, match=rf"{re.escape(named)} would run somebody's code"):
+        put_back(new, path, {}, force=False)
+    assert not new.has_facts
+
+
+def _small_csv(directory: Path) -> Path:
+    path = directory / "small.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    return path
 
 
 def test_the_log_of_a_killed_process_is_not_replayed_onto_the_copy(store: Store, folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -59,3 +60,40 @@ def test_a_commit_is_found_in_packed_references_and_detached(tmp_path: Path) -> 
     assert version.git_sha(tmp_path) == "a" * 40
     head.write_text("b" * 40 + "\n", encoding="utf-8")
     assert version.git_sha(tmp_path) == "b" * 40
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("something was started"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert cli.main(["ui", "--port", f"{port}", "--home", str(tmp_path)]) == cli.WRONG_USE
+    assert f"can't listen on 127.0.0.1:{port}" in capsys.readouterr().err
+    for host, port in (("nowhere.invalid", 3000), ("127.0.0.1", 99_999)):
+        assert cli.main(["ui", "--host", host, "--port", f"{port}", "--home", str(tmp_path)]) == cli.WRONG_USE
+        assert f"can't listen on {host}:{port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
+def test_a_ui_that_others_reach_says_that_it_has_no_sign_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, host: str, warned: bool
+) -> None:
+    started: list[list[str]] = []
+
+    def become(_: str, command: list[str], __: dict[str, str]) -> None:
+        started.append(command)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execve", become)
+    monkeypatch.setattr(os, "chdir", lambda _: None)
+    with socket.socket() as free:
+        free.bind((host, 0))
+        port = free.getsockname()[1]
+    with pytest.raises(SystemExit):
+        cli.main(["ui", "--host", host, "--port", f"{port}", "--home", str(tmp_path)])
+    assert started[0][started[0].index("-h") + 1] == host
+    assert ("docs/ui_for_others.md" in capsys.readouterr().err) == warned
+    assert (PROJECT / "docs" / "ui_for_others.md").is_file()
