@@ -14,7 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls lock clean
+.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -95,6 +95,9 @@ drill-rebuild: .venv/.installed-dev ## a formula, a column, a mart, a threshold 
 
 drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory and files after each hundred (an hour)
 	$(BIN)/python -m tests.service.polls_drill
+
+drill-kills: .venv/.installed-dev ## kill -9 at 200 random moments of run, backfill, poll and rebuild (DRILL_SEED=n: others)
+	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
