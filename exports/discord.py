@@ -7,7 +7,7 @@ What can be promised. A webhook has no key that Discord would compare and no way
 way, after its first bytes and before its last one. Killed or failed before that moment, Discord can't have
 accepted the message, so it is sent again. After it, the answer decides; if the answer never comes (kill, lost
 connection, 5xx), the message was most likely sent, it is NOT sent again, and the outcome is ``unclear``.
-``resend_unclear`` overrides that when somebody has looked. With the id known, a re-run edits the message.
+``give_up`` lets it be sent again when somebody has looked. With the id known, a re-run edits the message.
 
 Source of the limits: Discord developer documentation (message and embed limits, execute webhook).
 """
@@ -54,6 +54,7 @@ _UNKNOWN_WEBHOOK = 10015
 _UNKNOWN_MESSAGE = 10008
 _CHART_NAME = "chart.png"
 _HANDED_OVER = "handed over"
+EFFECT = "discord_message"
 _GREEN, _ORANGE, _RED = 0x2ECC71, 0xE67E22, 0xE74C3C
 
 Outcome = Literal["sent", "edited", "unchanged", "unclear", "failed"]
@@ -151,8 +152,6 @@ def deliver(
     key: str,
     as_of_date: dt.date | None,
     message: Message,
-    *,
-    resend_unclear: bool = False,
 ) -> DiscordDelivery:
     """Sends a message, or edits the one sent under the same key before.
 
@@ -162,7 +161,6 @@ def deliver(
         key: Names the message, for example ``daily:2026-01-31``.
         as_of_date: The day it is about.
         message: What to send.
-        resend_unclear: Send although an earlier attempt may have come through.
 
     Returns:
         What became of it. Never raises for a failure of Discord: the run goes on without the message.
@@ -170,12 +168,12 @@ def deliver(
     payload, chart = build_payload(message)
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode() + (chart or b"")).hexdigest()
     key = f"discord:{key}"
-    receipt = Receipt(key, "discord_message", "webhook", as_of_date=as_of_date)
+    receipt = Receipt(key, EFFECT, "webhook", as_of_date=as_of_date)
     earlier = receipts.find(key)
     message_id = earlier.remote_id if earlier is not None else None
     if earlier is not None and message_id is not None and earlier.digest == digest:
         return DiscordDelivery("unchanged", message_id)
-    if earlier is not None and earlier.detail.get("state") == _HANDED_OVER and not resend_unclear:
+    if earlier is not None and is_unclear(earlier):
         return DiscordDelivery("unclear", None, _unclear("an earlier attempt ended without an answer"))
 
     def note(state: str) -> None:
@@ -194,6 +192,39 @@ def deliver(
         return DiscordDelivery("failed", message_id, str(error))
     receipts.save(replace(receipt, remote_id=message_id, digest=digest, detail={"state": outcome}))
     return DiscordDelivery(outcome, message_id)
+
+
+def is_unclear(receipt: Receipt) -> bool:
+    """Whether the message of a receipt may have been sent or not: nobody got its id."""
+    return receipt.effect == EFFECT and receipt.remote_id is None and receipt.detail.get("state") == _HANDED_OVER
+
+
+def is_gone(config: DiscordConfig, receipt: Receipt) -> bool:
+    """Whether a message that was sent is no longer in its channel.
+
+    Args:
+        config: Where it was sent.
+        receipt: Of the message.
+
+    Raises:
+        ServiceError: Discord can't be reached, or the webhook is gone.
+    """
+    if receipt.effect != EFFECT or receipt.remote_id is None:
+        return False
+    path = f"/messages/{receipt.remote_id}"
+    try:
+        with httpx.Client(timeout=config.timeout_seconds) as client:
+            call(lambda: _request(config, client, "look a message up", "GET", path), Effect.REPEATABLE, config.policy)
+    except ServiceError as error:
+        if error.code == str(_UNKNOWN_MESSAGE):
+            return True
+        raise
+    return False
+
+
+def give_up(receipts: Receipts, receipt: Receipt) -> None:
+    """Takes a message for not sent: the next delivery sends it anew."""
+    receipts.save(replace(receipt, remote_id=None, digest=None, detail={"state": "to be sent again"}))
 
 
 def daily_message(
@@ -510,7 +541,7 @@ def _of_response(config: DiscordConfig, action: str, response: httpx.Response) -
         wait = config.throttle_default if wait is None else wait
     remedy = ""
     if code == _UNKNOWN_MESSAGE:
-        remedy = "Somebody deleted the message: it is not sent again"
+        remedy = "Somebody deleted the message: it is not sent again but by `trends resend`"
     elif code == _UNKNOWN_WEBHOOK or response.status_code in (401, 404):
         remedy = "The webhook was deleted: make a new one and set DISCORD_WEBHOOK"
     return ServiceError(
@@ -532,4 +563,6 @@ def _secrets(config: DiscordConfig) -> list[SecretStr]:
 
 
 def _unclear(cause: str) -> str:
-    return f"{cause}. The message may be in the channel, so it is not sent again; look, and resend it if it is not"
+    return (
+        f"{cause}. The message may be in the channel, so it is not sent again; look, and `trends resend` if it is not"
+    )

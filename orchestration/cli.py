@@ -119,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--live", action="store_true", help="also write to scratch places, and clean up")
     auth = command("auth", _auth, "Sign in with Google once and print the refresh token.", writes=False)
     auth.add_argument("service", choices=["google"])
+    resend = command("resend", _resend, "Send a date's messages again that may not have arrived, or were deleted.")
+    resend.add_argument("--date", type=_date, required=True, help="as-of date of the messages")
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
     ui.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     ui.add_argument("--port", type=int, default=3000)
@@ -366,6 +368,27 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
         descriptions=descriptions(ensure_manifest(PROJECT_ROOT)),
     )
     print(f"published {publication.path} as of {publication.as_of_date}: {sum(publication.tables.values())} rows")
+    return DONE
+
+
+def _resend(options: argparse.Namespace, settings: Settings) -> int:
+    from ingest.retries import ServiceError
+    from orchestration import services
+    from orchestration.assets import delivery
+
+    services.guard_logs(settings)
+    found = False
+    try:
+        for told in delivery.send_again(settings, _store(settings), options.date):
+            found = True
+            print(told)
+    except delivery.Skipped as skipped:
+        raise UsageError(str(skipped)) from None
+    except ServiceError as error:
+        print(f"trends: {error}", file=sys.stderr)
+        return FAILED
+    if not found:
+        print(f"every message of {options.date} is in the channel: nothing to send")
     return DONE
 
 

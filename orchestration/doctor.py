@@ -18,10 +18,13 @@ from orchestration import feeds, services
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
-from warehouse import completeness, sizes
-from warehouse.store import Store
+from warehouse import completeness, publish, sizes
+from warehouse.store import Store, WarehouseBusyError
 
 State = Literal["ok", "not set", "not used", "FAILED"]
+
+# Published days whose messages are looked for.
+_MESSAGE_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,33 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
         yield Finding("Discord webhook", "not set", config)
     else:
         yield _asked("Discord webhook", lambda: discord.check_access(config))
+        yield from _messages(config, Store(settings.trends_home))
         if live:
             yield _asked("Discord message", lambda: discord.check_write(config))
+
+
+def _messages(config: discord.DiscordConfig, store: Store) -> Iterator[Finding]:
+    """Messages of the last days that may not have arrived, or that somebody deleted."""
+    if not store.has_facts:
+        return
+    ledger, found = services.receipts(store), 0
+    try:
+        days = publish.published_dates(store)[-_MESSAGE_DAYS:]
+        sent = [receipt for day in days for receipt in ledger.of_date(day) if receipt.effect == discord.EFFECT]
+        for receipt in sent:
+            name = receipt.idempotency_key.removeprefix("discord:")
+            remedy = f"look, then `trends resend --date {receipt.as_of_date}`"
+            if discord.is_unclear(receipt):
+                found += 1
+                yield Finding("Discord messages", "FAILED", f"{name} may not have arrived: {remedy}")
+            elif name.startswith("daily:") and discord.is_gone(config, receipt):
+                found += 1
+                yield Finding("Discord messages", "FAILED", f"{name} was deleted in the channel: {remedy}")
+    except (ServiceError, WarehouseBusyError) as error:
+        yield Finding("Discord messages", "FAILED", str(error))
+        return
+    if sent and not found:
+        yield Finding("Discord messages", "ok", f"{len(sent)} of the last {_MESSAGE_DAYS} days, each with its id")
 
 
 def _settings(settings: Settings, problems: Sequence[Problem]) -> Iterator[Finding]:

@@ -7,10 +7,11 @@ One step makes them all, each on its own: a delivery that is not configured is s
 materialization; one that fails is named, the others go on, and the step fails at its end.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -35,6 +36,9 @@ POLL_MESSAGES = dg.AssetKey(["delivery", "poll_messages"])
 DISCORD = dg.AssetKey(["delivery", "discord_report"])
 
 Metadata = dict[str, Any]
+
+# Days whose messages are looked through for ones of unknown fate.
+_UNCLEAR_DAYS = 7
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
@@ -137,6 +141,52 @@ def send_poll(
     )
 
 
+def send_again(settings: Settings, store: Store, day: date) -> Iterator[str]:
+    """Sends the messages of a day again that nobody can say were sent, or that were deleted in the channel.
+
+    Args:
+        settings: Of the services.
+        store: The home; the day's messages are made of what is published.
+        day: The day.
+
+    Yields:
+        What became of each such message, in words.
+
+    Raises:
+        Skipped: Nothing is sent from this home, or Discord is not set up.
+        ServiceError: Discord can't be asked what is there.
+    """
+    config = services.discord(settings)
+    reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
+    if reason or isinstance(config, str):
+        raise Skipped(str(reason))
+    ledger = services.receipts(store)
+    lost = {
+        receipt.idempotency_key.removeprefix("discord:"): receipt
+        for receipt in ledger.of_date(day)
+        if discord.is_unclear(receipt) or discord.is_gone(config, receipt)
+    }
+    for key, receipt in lost.items():
+        if key == f"daily:{day}":
+            delivery = _Delivery(settings, store, ledger, day)
+            for step in (delivery.to_drive, delivery.to_dashboard):
+                # For their links: what is there already stays as it is.
+                with contextlib.suppress(Skipped):
+                    step()
+            discord.give_up(ledger, receipt)
+            yield f"{key}: {delivery.to_discord()['outcome']}"
+            continue
+        with store.published_reader() as connection:
+            poll = published.last_poll(connection, day)
+        message = dict(poll_report.messages(poll, settings.poll_summary)).get(key)
+        if message is None:
+            yield f"{key}: not sent, it is about an earlier poll than the last of the day"
+            continue
+        discord.give_up(ledger, receipt)
+        done = discord.deliver(config, ledger, key, day, message)
+        yield f"{key}: {done.outcome}{f', {done.reason}' if done.reason else ''}"
+
+
 def _why_not(settings: Settings, store: Store) -> str | None:
     if not settings.deliver:
         return "delivery is off for this run (--no-deliver)"
@@ -214,12 +264,23 @@ class _Delivery:
         if isinstance(config, str):
             raise Skipped(config)
         with published.open_day(self._store.published_path, self._day) as day:
-            message = daily_report(day, self._links, self.problems, day_chart(day))
+            message = daily_report(day, self._links, [*self.problems, *self._unclear()], day_chart(day))
         done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
         if done.outcome in ("failed", "unclear"):
             raise Skipped(f"{done.outcome}: {done.reason}")
         sha256 = self._hashes("discord_message").get("webhook", "")
         return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
+
+    def _unclear(self) -> list[str]:
+        """Messages of the last days that may not have arrived: somebody has to look."""
+        dates = [self._day - timedelta(days) for days in range(_UNCLEAR_DAYS)]
+        found = [receipt for day in dates for receipt in self._receipts.of_date(day) if discord.is_unclear(receipt)]
+        return [
+            f"message {receipt.idempotency_key.removeprefix('discord:')} may not have arrived: look, then"
+            f" `trends resend --date {receipt.as_of_date}`"
+            for receipt in found
+            if receipt.idempotency_key != f"discord:daily:{self._day}"
+        ]
 
     def _hashes(self, effect: str) -> dict[str, str]:
         """Checksums of what was sent today, by target, as the receipts have them."""

@@ -253,6 +253,37 @@ def test_a_delivery_makes_so_many_requests(untouched: Service, deliver: Drill, d
     assert (report["outcome"], report["message_id"], len(report["sha256"])) == ("sent", message_id, 64)
 
 
+def test_a_message_of_unknown_fate_or_deleted_is_sent_again_by_hand_alone(
+    untouched: Service, deliver: Drill, drill_home: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (environment(untouched) | {"DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book"}).items():
+        monkeypatch.setenv(name, value)
+    here = ("--home", drill_home.home)
+    resend = ("resend", "--date", DAY, *here)
+    untouched.faults.add("discord.execute", Fault("drop_before"))
+    assert deliver() is not None
+    doctor = trends("doctor", *here)
+    assert f"FAILED   Discord messages: daily:{DAY} may not have arrived: look, then `trends resend --date {DAY}`" in (
+        doctor.out
+    )
+    assert deliver() is not None
+    assert untouched.discord.messages == {}
+    assert trends(*resend).out == f"daily:{DAY}: sent\n"
+    everything_is_there_once(untouched, drill_home)
+    assert trends(*resend).out == f"every message of {DAY} is in the channel: nothing to send\n"
+
+    untouched.discord.messages.clear()
+    assert f"FAILED   Discord messages: daily:{DAY} was deleted in the channel" in trends("doctor", *here).out
+    assert deliver() is not None
+    assert untouched.discord.messages == {}
+    assert trends(*resend).out == f"daily:{DAY}: sent\n"
+    everything_is_there_once(untouched, drill_home)
+    assert "ok       Discord messages: 1 of the last 7 days" in trends("doctor", *here).out
+    monkeypatch.delenv("DISCORD_WEBHOOK")
+    outcome = trends(*resend)
+    assert (outcome.code, "DISCORD_WEBHOOK" in outcome.err) == (2, True)
+
+
 def test_what_is_not_configured_is_skipped_with_the_reason(drill_home: Store, tmp_path: Path) -> None:
     needed = {"drive": "drive_folder_id", "dashboard": "dashboard_sheet_id", "discord_report": "discord_webhook"}
     values = {"trends_home": drill_home.home, **dict.fromkeys(needed.values())}

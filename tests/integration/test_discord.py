@@ -158,7 +158,11 @@ def test_after_somebody_looked_an_unclear_message_can_be_sent(
 ) -> None:
     service.faults.add("discord.execute", Fault("drop_before"))
     assert discord.deliver(config, receipts, KEY, AS_OF, message()).outcome == "unclear"
-    sent = discord.deliver(config, receipts, KEY, AS_OF, message(), resend_unclear=True)
+    (unclear,) = receipts.of_date(AS_OF)
+    assert discord.is_unclear(unclear)
+    assert not discord.is_gone(config, unclear)
+    discord.give_up(receipts, unclear)
+    sent = discord.deliver(config, receipts, KEY, AS_OF, message())
     assert sent.outcome == "sent"
     assert len(service.discord.messages) == 1
     assert discord.deliver(config, receipts, KEY, AS_OF, message()).outcome == "unchanged"
