@@ -455,7 +455,11 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration.settings import PROJECT_ROOT
 
     _require_free(options.host, options.port)
-    environment = os.environ | instance.environment(settings, _store(settings))
+    variables = instance.environment(settings, _store(settings))
+    environment = os.environ | variables
+    # The UI and its daemon would make a new home's store at once.
+    with instance.of_command(variables):
+        pass
     environment["TRENDS_HOME"] = str(settings.trends_home)
     if not _is_loopback(options.host):
         print(

@@ -8,13 +8,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sqlite3
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+
 from orchestration.settings import Settings
 from warehouse.store import Store
+
+# To make the store of a new home takes a second.
+MAKING_TIMEOUT_S = 60
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -52,8 +58,28 @@ def of_command(environment: dict[str, str]) -> dg.DagsterInstance:
     from dagster._core.instance import InstanceRef
 
     no_capture = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    reference = InstanceRef.from_dir(environment["DAGSTER_HOME"], overrides={"compute_logs": no_capture})
-    return dg.DagsterInstance.from_ref(reference)
+    home = Path(environment["DAGSTER_HOME"])
+    reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": no_capture})
+    # Two that make the same store at once leave it with two versions, and Dagster refuses it from then on.
+    with filelock.FileLock(home / "making.lock", timeout=MAKING_TIMEOUT_S):
+        _heal(home)
+        return dg.DagsterInstance.from_ref(reference)
+
+
+def _heal(home: Path) -> None:
+    """Leaves a store of SQLite that two processes made at once the version that was written last."""
+    for path in (
+        home / "history" / "runs.db",
+        home / "history" / "runs" / "index.db",
+        home / "schedules" / "schedules.db",
+    ):
+        if not path.exists():
+            continue
+        with closing(sqlite3.connect(path, timeout=MAKING_TIMEOUT_S)) as connection, connection:
+            noted = "select 1 from sqlite_master where type = 'table' and name = 'alembic_version'"
+            if connection.execute(noted).fetchone():
+                last = "select max(rowid) from alembic_version"
+                connection.execute(f"delete from alembic_version where rowid < ({last})")
 
 
 def _with_driver(url: str) -> str:

@@ -191,9 +191,19 @@ def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
 
 
 def _exported_dates(context: dg.AssetExecutionContext, store: Store) -> list[date]:
-    """The run's dates that are published: a range may hold days without any feed."""
-    published = set(published_dates(store))
-    return [day for day in map(date.fromisoformat, run_dates(context)) if day in published]
+    """The run's dates that are published: a range may hold days without any feed.
+
+    Raises:
+        dg.Failure: None of them is.
+    """
+    wanted, published = run_dates(context), set(published_dates(store))
+    days = [day for day in map(date.fromisoformat, wanted) if day in published]
+    if not days:
+        message = (
+            f"{store.published_path} does not hold {', '.join(wanted)}: run `trends run --date {wanted[-1]}` again"
+        )
+        raise dg.Failure(message, allow_retries=False)
+    return days
 
 
 def _result(files: Sequence[ExportedFile], name: str | None = None) -> dg.MaterializeResult:

@@ -94,24 +94,26 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         parts = rebuild.batches(rows)
         for batch in parts:
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
-            with store.model_writer() as connection:
-                # A poll changes nothing of what was built for a date.
-                forget_builds(connection, [] if is_poll else batch)
             building = partial(compiled_models.build, project_dir, store, batch, None if everything else names)
-            try:
-                if len(parts) == 1:
-                    done = yield from _told_meanwhile(context, by_unique_id, store, building)
-                else:
-                    done = building()
-            except DbtFailedError as error:
-                done, failure = error.results, error
-            # Of several batches the last outcome of a node counts; seeds ran in the first one only.
-            results = list({result.unique_id: result for result in [*results, *done]}.values())
-            is_build = not failure and not is_poll
-            try:
-                found += rebuild.record(store, batch, done, context.run.run_id, is_build=is_build)
-            except DbtFailedError as error:
-                failure = failure or error
+            # Another command must not publish between: what is being built does not count as built.
+            with store.lock():
+                with store.model_writer() as connection:
+                    # A poll changes nothing of what was built for a date.
+                    forget_builds(connection, [] if is_poll else batch)
+                try:
+                    if len(parts) == 1:
+                        done = yield from _told_meanwhile(context, by_unique_id, store, building)
+                    else:
+                        done = building()
+                except DbtFailedError as error:
+                    done, failure = error.results, error
+                # Of several batches the last outcome of a node counts; seeds ran in the first one only.
+                results = list({result.unique_id: result for result in [*results, *done]}.values())
+                is_build = not failure and not is_poll
+                try:
+                    found += rebuild.record(store, batch, done, context.run.run_id, is_build=is_build)
+                except DbtFailedError as error:
+                    failure = failure or error
             if failure:
                 break
         untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]
