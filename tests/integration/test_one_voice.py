@@ -1,8 +1,8 @@
 """One build list, read back from every place that tells people what to build, on each day of the sample and of polls.
 
 What each place says is read from the finished file, with words and places of cells spelled out here, and compared with
-the rows of `marts.build_list`. Of the polls every file of every day is read; of the sample the slow ones, the report and
-the files of single markets, on every third day.
+the rows of `marts.build_list`. Of the polls every file of every day is read; of the sample the slow ones, which are the
+report and the files of single markets, on every third day.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class Book:
     def start_here(self) -> list[tuple[Any, ...]]:
         rows = self._rows("START_HERE")
         at = next(number for number, row in enumerate(rows) if row[0] == "What to build")
-        told = []
+        told: list[tuple[Any, ...]] = []
         for row in rows[at + 1 :]:
             place, _, priority = str(row[0]).partition(". ")
             if not place.isdigit():
@@ -299,3 +299,23 @@ def card_words(build: Build) -> tuple[Any, ...]:
     """What a card of the report shows; the gain stands in it once."""
     moment = f"{build.publish_by:%a %d %b %H:%M}"
     return (build.url, build.priority, build.variants, moment, build.p50, build.p10, build.p90, build.confidence)
+
+
+def test_what_is_muted_is_in_no_list_and_the_next_ones_move_up(
+    home: Store, days: list[tuple[date, list[Build]]]
+) -> None:
+    as_of_date, builds = next((day, builds) for day, builds in reversed(days) if len(builds) > 1)
+    first = builds[0]
+    handle = first.url.split("/")[3]
+    where = f"as_of_date = date '{as_of_date}'"
+    # What `dbt seed` would make of a row of seeds/watchlist.csv.
+    support.build(home, f"insert into seeds.watchlist values ('account', '{handle.upper()}', 'mute', null)")
+    models = ("int_muted_videos", "int_build_candidates", "build_list")
+    support.dbt(home, "run", "--select", *models, dates=[str(day) for day, _ in days])
+    listed_now = support.build(home, f"select video_url from marts.build_list where {where} order by place")
+    assert [url for (url,) in listed_now] == [build.url for build in builds if handle not in build.url]
+    reasons = support.build(
+        home,
+        f"select left_out_because from intermediate.int_build_candidates where {where} and video_url = '{first.url}'",
+    )
+    assert reasons == [(f"muted: account {handle.upper()}",)]
