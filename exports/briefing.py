@@ -130,7 +130,7 @@ def _lessons(day: Day, market: str | None) -> list[str]:
     if missed:
         lines.append(
             f"{len({row['trend_key'] for row in missed})} shared trends have competitors and not you; the strongest is"
-            f" {_line(missed[0]['trend_key'])} (@{_line(missed[0]['account'])})."
+            f" {_trend(missed[0])} (@{_line(missed[0]['account'])})."
         )
     parties = {row["account"]: row for row in published.competitor_section(day, "competitor_summary", market)}
     yours, theirs = (parties.get(name, {}).get("response_p50_hours") for name in (YOU, RIVALS))
@@ -159,7 +159,7 @@ def _gaps(rows: Sequence[dict[str, Any]]) -> list[str]:
     lines = ["Gaps: " + ", ".join(f"{name} {count}" for name, count in counts.items())]
     for row in rows[:GAPS_SHOWN]:
         lines.append(
-            f"  {row['gap_type']}: {_line(row['trend_key'])} by @{_line(row['account'])} ({row['market']}),"
+            f"  {row['gap_type']}: {_trend(row)} by @{_line(row['account'])} ({row['market']}),"
             f" {row['hours_behind']:+.1f} h, momentum {row['competitor_momentum'] or 0:,.0f}"
             + (
                 f", may have earned ${row['missed_revenue_p10']:,.0f} to ${row['missed_revenue_p90']:,.0f} (assumption)"
@@ -211,6 +211,15 @@ def _timing(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _share(value: float | None) -> str:
     return "too few" if value is None else f"{value:.0%}"
+
+
+def _trend(row: dict[str, Any]) -> str:
+    """A trend as people know it: a hashtag, else the caption of the post that shows it and what they share."""
+    kind, _, value = str(row["trend_key"]).partition(":")
+    if kind == "hashtag":
+        return f"#{_line(value)}"
+    caption = _line(row["trend"])
+    return f"the {kind} of '{caption}'" if caption else _line(row["trend_key"])
 
 
 def _line(text: str | None) -> str:

@@ -24,7 +24,7 @@ IMMEDIATELY, TODAY, NEXT = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY", "⚪ NE
 TOP = 5
 LEGEND = (
     f"{IMMEDIATELY}: now, the best of the day or a window that closes. {TODAY}: within the day's hours."
-    f" {NEXT}: as good, but the day has no hours left. Range: 8 of 10 cases; views still to come once it is out."
+    f" {NEXT}: as good, but the day has no hours left. p10 to p90: 8 of 10 cases; views still to come once it is out."
 )
 
 

@@ -360,24 +360,42 @@ def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRange
         row += 1
     row = _lines(sheet, row, "📅 SEASONAL ALERTS", _seasonal(day))
     row = _lines(sheet, row + 1, "How to use", _HOW_TO_USE)
-    row = _lines(sheet, row + 1, "What to build", _what_to_build(day, contents))
     row = _lines(
         sheet,
         row + 1,
         "Data behind the numbers",
         [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))],
     )
-    _charts(sheet, row + 1, day, contents)
+    _charts(sheet, row + 1, _what_to_build(sheet, day, contents) + 1, day, contents)
     for letter, width in zip("ABCD", (24, 18, 62, 14), strict=True):
         sheet.column_dimensions[letter].width = width
     sheet.freeze_panes = "A4"
     fit_to_page(sheet)
+    # A chart over the edge of a page would be cut.
+    sheet.page_setup.fitToHeight = 1
 
 
-def _what_to_build(day: Day, contents: Contents) -> list[str]:
+# Where the builds and the charts stand, beside the sections that users know, and rows of a build's line.
+_BESIDE, _BESIDE_TO, _BUILD_ROWS = "E", "O", 3
+
+
+def _what_to_build(sheet: Worksheet, day: Day, contents: Contents) -> int:
+    """The first builds, in the first screen beside the figures; returns the row below."""
     rows = contents.opportunities
-    first = [build_list.line(row) for row in rows[: build_list.TOP]]
-    return [*(first or ["Nothing: no decision of the day says so."]), build_list.changes(day)]
+    lines = [build_list.line(row) for row in rows[: build_list.TOP]] or ["Nothing: no decision of the day says so."]
+    row = 4
+    sheet.merge_cells(f"{_BESIDE}{row}:{_BESIDE_TO}{row}")
+    title = sheet[f"{_BESIDE}{row}"]
+    write_text(title, "What to build")
+    title.fill, title.font = HEADER_FILL, HEADER_FONT
+    row += 1
+    for line, height in (*((line, _BUILD_ROWS) for line in lines), (build_list.changes(day), 1)):
+        sheet.merge_cells(f"{_BESIDE}{row}:{_BESIDE_TO}{row + height - 1}")
+        cell = sheet[f"{_BESIDE}{row}"]
+        write_text(cell, line)
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        row += height
+    return row
 
 
 _HOW_TO_USE = (
@@ -424,7 +442,7 @@ def _kpis(day: Day, contents: Contents, intel: IntelRanges) -> list[tuple[str, l
             "🎯 TODAY",
             [
                 ("Build NOW", Formula(f'=COUNTIF({builds_at},"{IMMEDIATELY}")', builds.count(IMMEDIATELY)), "0",
-                 "listed below, with links in OPPORTUNITY_NOW"),
+                 "at the right; links in OPPORTUNITY_NOW"),
                 ("Build Today", Formula(f'=COUNTIF({builds_at},"{TODAY}")', builds.count(TODAY)), "0",
                  "OPPORTUNITY_NOW"),
                 ("URGENT", _count(feed["M"], "🔥 URGENT", contents.own_posts, "urgency"), "0", "own posts, DATA_FEED"),
@@ -505,8 +523,8 @@ def _lines(sheet: Worksheet, row: int, title: str, lines: Sequence[str]) -> int:
     return row
 
 
-def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
-    """Three charts at the right; the cells they draw stand below everything else."""
+def _charts(sheet: Worksheet, row: int, beside: int, day: Day, contents: Contents) -> None:
+    """Three charts at the right, from the row `beside` on; the cells they draw stand below everything else."""
     cells = ranges(contents.tracker)
     row = _section_title(sheet, row, "Figures of the charts")
     months = published.revenue_months(day)
@@ -514,14 +532,14 @@ def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
         (f"{month['month']:%Y-%m}", Formula(_month_sum(cells, month["month"]), month["total_revenue"]))
         for month in months
     ])  # fmt: skip
-    _bar(sheet, "E4", "Revenue by month of the template ($)", first, len(months), 1)
+    _bar(sheet, f"{_BESIDE}{beside}", "Revenue by month of the template ($)", first, len(months), 1)
     row = first + max(len(months), 1) + 1
     scored = [item for item in contents.predictions if item["n"] and item["forecast_gain"] is not None]
     scored = scored[-SCORED_DAYS_SHOWN:]
     first = _figures(sheet, row, ("Scored day", "Forecast gain", "Observed gain"), [
         (item["as_of_date"].isoformat(), item["forecast_gain"], item["actual_gain"]) for item in scored
     ])  # fmt: skip
-    _line_chart(sheet, "E20", "Forecast against actual: views gained in 24 h", first, len(scored))
+    _line_chart(sheet, f"{_BESIDE}{beside + 16}", "Forecast against actual: views gained in 24 h", first, len(scored))
     row = first + max(len(scored), 1) + 1
     accounts = published.competitor_section(day, "competitor_summary", contents.market)
     voices = [item for item in accounts if not item["is_total"]]
@@ -529,7 +547,15 @@ def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
     first = _figures(sheet, row, ("Account", "Plays (week)", "Posts"), [
         (item["account"], item["plays"], item["posts"]) for item in voices
     ])  # fmt: skip
-    _bar(sheet, "E36", "Share of voice: plays of the week's posts", first, len(voices), 1, is_horizontal=True)
+    _bar(
+        sheet,
+        f"{_BESIDE}{beside + 32}",
+        "Share of voice: plays of the week's posts",
+        first,
+        len(voices),
+        1,
+        is_horizontal=True,
+    )
 
 
 def _month_sum(cells: dict[str, str], month: date) -> str:

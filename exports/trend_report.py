@@ -216,6 +216,12 @@ def _build(row: Row) -> str:
     season = f" · 📅 {html_line(row['seasonal_event'])}" if row["seasonal_event"] else ""
     built = " · ✅ built before" if row["previously_built"] else ""
     despite = f"<p class=sub>{html_line(row['despite'])}</p>" if row["despite"] else ""
+    # A video that shares nothing with others is its own trend: its name stands above already.
+    trend = (
+        f"<p class=sub>trend: {_link(row['trend_url'], row['trend_name'], 60)}</p>"
+        if row["trend_url"] != row["video_url"]
+        else ""
+    )
     return (
         f"<li><div class=row><b>{row['place']}.</b><span class=chip>{html_line(row['build_priority'])}</span>"
         f"<span class='sub grow'>{html_line(row['market_label'])}</span>"
@@ -224,8 +230,7 @@ def _build(row: Row) -> str:
         f" <span class=sub>{_creator(row)}{season}{built}</span></p>"
         f"<p><b>publish by {html_line(build_list.publish_by(row))}</b></p>"
         f"<p>{_forecast(row)} · confidence {html_line(row['confidence'])}</p>"
-        f"<p class=sub>{html_line(row['because'])}</p>{despite}"
-        f"<p class=sub>trend: {_link(row['trend_url'], row['trend_name'], 60)}</p>"
+        f"<p class=sub>{html_line(row['because'])}</p>{despite}{trend}"
         f"<details><summary>What would change it</summary>"
         f"<p><bdi>{html_line(row['trend_key'], 60)}</bdi></p>"
         f"<p>Would change by: {html_line(row['would_change_if'] or 'not known')}</p></details></li>"

@@ -206,8 +206,8 @@ class Book:
         return labels["Build NOW"], labels["Build Today"]
 
     def dashboard_words(self) -> list[tuple[str, ...]]:
-        lines = [str(row[0] or "") for row in self._rows("DASHBOARD")]
-        return [found for found in map(detail_of, lines[lines.index("What to build") :]) if found]
+        beside = [str(row[4] or "") for row in self._rows("DASHBOARD")]
+        return [found for found in map(detail_of, beside[beside.index("What to build") :]) if found]
 
     def start_here(self) -> list[tuple[Any, ...]]:
         rows = self._rows("START_HERE")
