@@ -77,22 +77,7 @@ def recommendations(day: Day) -> list[str]:
         lines += [f"  {build_list.line(row)}" for row in builds]
     else:
         lines.append("Nothing to build today: no decision of the day says so.")
-    missed = [row for row in published.competitor_gaps(day, None) if row["gap_type"] == "MISSED_BY_YOU"]
-    if missed:
-        lines.append(
-            f"{len({row['trend_key'] for row in missed})} shared trends have competitors and not you; the strongest is"
-            f" {_line(missed[0]['trend_key'])} (@{_line(missed[0]['account'])})."
-        )
-    parties = {row["account"]: row for row in published.competitor_section(day, "competitor_summary", None)}
-    yours, theirs = (parties.get(name, {}).get("response_p50_hours") for name in (YOU, RIVALS))
-    if yours is not None and theirs is not None and yours - theirs > _MUCH_BEHIND_HOURS:
-        lines.append(f"You enter trends {yours - theirs:.0f} h after the competitors (medians): watch risers earlier.")
-    for row in published.competitor_section(day, "competitor_niches", None):
-        if row["account"] == RIVALS and row["is_gap"] and row["gap_points"] > 0:
-            lines.append(
-                f"Competitors post {row['share']:.0%} {row['value']}, you {row['your_share']:.0%}:"
-                " a gap to close or to keep on purpose."
-            )
+    lines += _lessons(day, None)
     levels = [
         row
         for row in published.revenue_breakdown(day)
@@ -104,6 +89,59 @@ def recommendations(day: Day) -> list[str]:
             f"Templates found at {best['value']} earn most: ${best['average_revenue']:,.0f} on average"
             f" (n {best['templates']})."
         )
+    return lines
+
+
+def findings(day: Day, market: str | None) -> list[str]:
+    """What seven days of competitors come to, the most useful first; at least one line.
+
+    Args:
+        day: The published day.
+        market: Market code, None for all.
+    """
+    if not any(row["posts"] for row in published.competitor_section(day, "competitor_summary", market)):
+        return ["No post of an own or competitor account in seven days: they stand in seeds/accounts.csv."]
+    lines = _lessons(day, market)
+    for row in published.competitor_section(day, "competitor_win_loss", market):
+        if row["is_total"] and row["contested"]:
+            lines.append(
+                f"On {row['contested']} trends that both posted on you were first {row['you_first']} times; of"
+                f" {row['measured']} measured at 48 h your best was larger {row['you_larger']} times. You skipped"
+                f" {row['skipped_by_you']} of theirs, they {row['skipped_by_them']} of yours."
+            )
+    accounts = [
+        row
+        for row in published.competitor_section(day, "competitor_summary", market)
+        if row["role"] == "competitor" and not row["is_total"] and row["posts"]
+    ]
+    if accounts:
+        loudest = max(accounts, key=lambda row: (row["plays"], row["account"]))
+        lines.append(
+            f"The most watched competitor is @{_line(loudest['account'])}: {loudest['posts']} posts,"
+            f" {build_list.short(loudest['plays'])} plays."
+        )
+    return lines or ["Nothing stands out: no shared trend, and too few posts to compare."]
+
+
+def _lessons(day: Day, market: str | None) -> list[str]:
+    """What to learn from the competitors, each with its reason."""
+    lines = []
+    missed = [row for row in published.competitor_gaps(day, market) if row["gap_type"] == "MISSED_BY_YOU"]
+    if missed:
+        lines.append(
+            f"{len({row['trend_key'] for row in missed})} shared trends have competitors and not you; the strongest is"
+            f" {_trend(missed[0])} (@{_line(missed[0]['account'])})."
+        )
+    parties = {row["account"]: row for row in published.competitor_section(day, "competitor_summary", market)}
+    yours, theirs = (parties.get(name, {}).get("response_p50_hours") for name in (YOU, RIVALS))
+    if yours is not None and theirs is not None and yours - theirs > _MUCH_BEHIND_HOURS:
+        lines.append(f"You enter trends {yours - theirs:.0f} h after the competitors (medians): watch risers earlier.")
+    for row in published.competitor_section(day, "competitor_niches", market):
+        if row["account"] == RIVALS and row["is_gap"] and row["gap_points"] > 0:
+            lines.append(
+                f"Competitors post {row['share']:.0%} {row['value']}, you {row['your_share']:.0%}:"
+                " a gap to close or to keep on purpose."
+            )
     return lines
 
 
@@ -121,7 +159,7 @@ def _gaps(rows: Sequence[dict[str, Any]]) -> list[str]:
     lines = ["Gaps: " + ", ".join(f"{name} {count}" for name, count in counts.items())]
     for row in rows[:GAPS_SHOWN]:
         lines.append(
-            f"  {row['gap_type']}: {_line(row['trend_key'])} by @{_line(row['account'])} ({row['market']}),"
+            f"  {row['gap_type']}: {_trend(row)} by @{_line(row['account'])} ({row['market']}),"
             f" {row['hours_behind']:+.1f} h, momentum {row['competitor_momentum'] or 0:,.0f}"
             + (
                 f", may have earned ${row['missed_revenue_p10']:,.0f} to ${row['missed_revenue_p90']:,.0f} (assumption)"
@@ -173,6 +211,15 @@ def _timing(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _share(value: float | None) -> str:
     return "too few" if value is None else f"{value:.0%}"
+
+
+def _trend(row: dict[str, Any]) -> str:
+    """A trend as people know it: a hashtag, else the caption of the post that shows it and what they share."""
+    kind, _, value = str(row["trend_key"]).partition(":")
+    if kind == "hashtag":
+        return f"#{_line(value)}"
+    caption = _line(row["trend"])
+    return f"the {kind} of '{caption}'" if caption else _line(row["trend_key"])
 
 
 def _line(text: str | None) -> str:

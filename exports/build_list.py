@@ -24,26 +24,33 @@ IMMEDIATELY, TODAY, NEXT = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY", "⚪ NE
 TOP = 5
 LEGEND = (
     f"{IMMEDIATELY}: now, the best of the day or a window that closes. {TODAY}: within the day's hours."
-    f" {NEXT}: as good, but the day has no hours left. Range: 8 of 10 cases; views still to come once it is out."
+    f" {NEXT}: as good, but the day has no hours left. p10 to p90: 8 of 10 cases; views still to come once it is out."
 )
 
 
-def short(value: float | None) -> str:
-    """A count as precise as it is known: 940, 2.1k, 207k, 1.3m."""
+def short(value: float | None, sign: str = "") -> str:
+    """A count as precise as it is known: 940, 2.1k, 207k, 1.3m; with `+` as its sign: +207k."""
     if value is None:
-        return "unknown"
+        return "not known"
     for limit, scale, unit in ((999_500, 1_000_000, "m"), (999.5, 1_000, "k")):
         if abs(value) >= limit:
             scaled = value / scale
-            return f"{scaled:.0f}{unit}" if abs(scaled) >= 9.95 and unit == "k" else f"{scaled:.1f}{unit}"
-    return f"{value:.0f}"
+            return f"{scaled:{sign}.0f}{unit}" if abs(scaled) >= 9.95 and unit == "k" else f"{scaled:{sign}.1f}{unit}"
+    return f"{value:{sign}.0f}"
 
 
 def gain(row: Row) -> str:
     """What is still to come: `+207k (100k to 480k)`."""
     if row["gain_48h_p50"] is None:
         return "not known"
-    return f"+{short(row['gain_48h_p50'])} ({short(row['gain_48h_p10'])} to {short(row['gain_48h_p90'])})"
+    return f"{short(row['gain_48h_p50'], '+')} ({short(row['gain_48h_p10'])} to {short(row['gain_48h_p90'])})"
+
+
+def trend_link(trend_key: str) -> str | None:
+    """TikTok's page of a sound or a hashtag; other kinds of trend have none there."""
+    kind, _, value = trend_key.partition(":")
+    pages = {"sound": "https://www.tiktok.com/music/sound-", "hashtag": "https://www.tiktok.com/tag/"}
+    return pages[kind] + value if kind in pages and value else None
 
 
 def publish_by(row: Row) -> str:
@@ -55,7 +62,11 @@ def publish_by(row: Row) -> str:
 def name(row: Row, characters: int = 60) -> str:
     """The video as people know it: its caption, else its trend."""
     text = _LINK.sub(" ", plain_text(row["caption"] or row["trend_name"]))
-    return " ".join(text.split())[:characters].rstrip() or "(no caption)"
+    text = " ".join(text.split())
+    if len(text) > characters:
+        # Half a word reads like a mistake; a text without blanks has no other place to be cut.
+        text = (text[:characters].rpartition(" ")[0] or text[:characters]) + "…"
+    return text or "(no caption)"
 
 
 def variants(row: Row) -> str:
@@ -70,12 +81,22 @@ def age(hours: float | None, is_lower_bound: bool) -> str:
     return f"≥ {hours:.0f} h" if is_lower_bound else f"{hours:.1f}h"
 
 
-def line(row: Row) -> str:
-    """A build in one line: what, by when, how many, how much, how sure."""
+def head(row: Row) -> str:
+    """What to build, in its place."""
+    return f"{row['place']}. {row['build_priority'].split()[0]} {name(row)}"
+
+
+def detail(row: Row) -> str:
+    """How many, by when, how much, how sure, why."""
     return (
-        f"{row['place']}. {row['build_priority'].split()[0]} {name(row)}: {variants(row)}, publish by"
-        f" {publish_by(row)}, {gain(row)} views still to come, confidence {row['confidence']}"
+        f"{variants(row)}, publish by {publish_by(row)}, {gain(row)} views still to come, confidence"
+        f" {row['confidence']}; {row['because']}"
     )
+
+
+def line(row: Row) -> str:
+    """A build in one line."""
+    return f"{head(row)}: {detail(row)}"
 
 
 def counted(rows: Sequence[Row]) -> str:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from openpyxl.styles import Alignment, PatternFill
+from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
 from exports import build_list, published
@@ -26,10 +27,11 @@ from exports.workbook import (
     LIGHT_YELLOW,
     LINK_FONT,
     ORANGE,
+    ROUND_COUNT,
     STATUS_FILLS,
-    TITLE_FONT,
     Column,
     Shown,
+    add_answer,
     add_table,
     fit_to_page,
     new_workbook,
@@ -143,15 +145,19 @@ def build_today(day: Day, top: int) -> bytes:
             rows = published.category_tab(day, market, category, top).dicts()
             add_table(
                 book, f"{market}_{tab}_TOP{top}", VIDEO_COLUMNS, rows, cell_fill=_video_fill,
+                answers=f"Which fresh {category} videos (72 h) have the most momentum in {market}. What to build:"
+                " START_HERE; Build # is the place in that list.",
                 empty_note=f"no fresh {category} video in the {market} feeds of {day.as_of_date}",
             )  # fmt: skip
         add_table(
             book, f"{market}_AUDIO_TOP{top}", AUDIO_COLUMNS, published.audio_tab(day, market, top).dicts(),
             cell_fill=_status_fill, empty_note=f"no sound in the {market} feeds of {day.as_of_date}",
+            answers=f"Which sounds are used most in {market}, and whether more or fewer use them than a day ago.",
         )  # fmt: skip
     add_table(
         book, "MY_PERFORMANCE", MY_PERFORMANCE_COLUMNS, published.my_performance(day).dicts(),
         cell_fill=_status_fill, empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
+        answers="How your own posts do now. Yellow: competitors on the same trend, and what you entered in the sheet.",
     )  # fmt: skip
     return to_bytes(book)
 
@@ -226,16 +232,18 @@ def _percent(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.0f} %"
 
 
-_TEXT_COLUMNS = 10
-BUILD_TITLES = (
-    "What to build", "Build", "Publish by", "Variants", "Views still to come", "p10", "p90", "Confidence", "Link", "Why"
+BUILD_COLUMNS = (
+    ("What to build", 25), ("Build", 36), ("Publish by", 23), ("Variants", 9), ("Views still to come", 9), ("p10", 8),
+    ("p90", 8), ("Confidence", 12), ("Why", 32), ("Link", 18),
 )  # fmt: skip
+# Lines of text span the columns between their label and the link.
+_TEXT_COLUMNS = len(BUILD_COLUMNS) - 1
+_TEXT_CHARACTERS = sum(width for _, width in BUILD_COLUMNS[1:_TEXT_COLUMNS])
 
 
 def _start_here(book: Workbook, day: Day) -> None:
     sheet = book.create_sheet("START_HERE")
-    write_text(sheet["A1"], f"TikTok Trend System - {day.as_of_date}")
-    sheet["A1"].font = TITLE_FONT
+    add_answer(sheet, f"TikTok Trend System - {day.as_of_date}", is_title=True)
     write_text(sheet["A2"], f"What to build today, by when and how sure. As of {day.cutoff_at:%Y-%m-%d %H:%M} UTC")
     row = 4
     for label, value in headline(day):
@@ -251,9 +259,8 @@ def _start_here(book: Workbook, day: Day) -> None:
     for label, text in lines:
         _line(sheet, row, label, text)
         row += 1
-    for letter, width in zip("ABCDEFGHIJ", (26, 44, 42, 9, 11, 9, 9, 12, 42, 70), strict=True):
-        sheet.column_dimensions[letter].width = width
-    sheet.row_dimensions[1].height = 26
+    for index, (_, width) in enumerate(BUILD_COLUMNS, start=1):
+        sheet.column_dimensions[get_column_letter(index)].width = width
     sheet.freeze_panes = "A4"
     fit_to_page(sheet)
 
@@ -261,29 +268,36 @@ def _start_here(book: Workbook, day: Day) -> None:
 def _start_builds(sheet: Any, row: int, day: Day) -> int:
     """The first builds in a small table, with a legend and what changed; returns the row below."""
     rows = published.build_list(day)
-    for column, title in enumerate(BUILD_TITLES, start=1):
+    titles = [title for title, _ in BUILD_COLUMNS]
+    for column, title in enumerate(titles, start=1):
         cell = sheet.cell(row=row, column=column)
         write_text(cell, title)
         cell.fill, cell.font = HEADER_FILL, HEADER_FONT
         cell.alignment = Alignment(vertical="center", wrap_text=True)
-    sheet.row_dimensions[row].height = 32
+    sheet.row_dimensions[row].height = 48
     for build in rows[: build_list.TOP]:
         row += 1
         values = (
-            f"{build['place']}. {build['build_priority']}", build_list.name(build, TREND_CHARACTERS),
+            f"{build['place']}. {build['build_priority']}", build_list.name(build),
             build_list.publish_by(build), build["variants"], build["gain_48h_p50"], build["gain_48h_p10"],
-            build["gain_48h_p90"], build["confidence"], build["video_url"], build["because"],
+            build["gain_48h_p90"], build["confidence"], build["because"], build["video_url"],
         )  # fmt: skip
-        for column, value in enumerate(values, start=1):
+        for title, column, value in zip(titles, range(1, len(titles) + 1), values, strict=True):
             cell = sheet.cell(row=row, column=column)
-            write_cell(cell, value, "#,##0")
-            cell.alignment = Alignment(vertical="top", wrap_text=column in (2, 10))
+            write_cell(cell, value, "0" if title == "Variants" else ROUND_COUNT)
+            cell.alignment = Alignment(
+                # A long address would run on over the edge of the page.
+                horizontal={"Link": "fill", "Confidence": "left"}.get(title),
+                vertical="top",
+                wrap_text=title in ("Build", "Publish by", "Why"),
+                indent=int(title == "Confidence"),
+            )
+            link = safe_link(build["video_url"]) if title == "Link" else None
+            if link:
+                cell.hyperlink = link
+                cell.font = LINK_FONT
         sheet.cell(row=row, column=1).font = LABEL_FONT
-        link = safe_link(build["video_url"])
-        if link:
-            sheet.cell(row=row, column=9).hyperlink = link
-            sheet.cell(row=row, column=9).font = LINK_FONT
-        sheet.row_dimensions[row].height = 30
+        sheet.row_dimensions[row].height = 32
     if not rows:
         row += 1
         write_text(sheet.cell(row=row, column=1), "Nothing to build: no decision of the day says so.")
@@ -304,9 +318,8 @@ def _line(sheet: Any, row: int, label: str, value: Any) -> None:
     write_cell(cell, value, "#,##0")
     cell.alignment = Alignment(horizontal="left", vertical="top", wrap_text=isinstance(value, str))
     if isinstance(value, str):
-        sheet.merge_cells(start_row=row, start_column=2, end_row=row, end_column=_TEXT_COLUMNS - 1)
-        # The merged columns hold about 170 characters.
-        sheet.row_dimensions[row].height = 15 * (1 + len(value) // 170)
+        sheet.merge_cells(start_row=row, start_column=2, end_row=row, end_column=_TEXT_COLUMNS)
+        sheet.row_dimensions[row].height = 15 * (1 + len(value) // _TEXT_CHARACTERS)
 
 
 def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:

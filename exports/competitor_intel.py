@@ -14,7 +14,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from exports import published
+from exports import briefing, published
 from exports.build_today import age_cell, one_line
 from exports.published import Day
 from exports.text_safety import safe_link, write_text
@@ -24,8 +24,8 @@ from exports.workbook import (
     HEADER_FONT,
     LABEL_FONT,
     LINK_FONT,
-    TITLE_FONT,
     Column,
+    add_answer,
     fit_to_page,
     put,
 )
@@ -296,8 +296,7 @@ class IntelRanges:
 def add_intel(book: Workbook, day: Day, market: str | None) -> IntelRanges:
     """Adds the tab; returns the ranges that the dashboard counts over."""
     sheet = book.create_sheet(TAB)
-    write_text(sheet["A1"], f"Competitor intelligence, seven days up to {day.as_of_date}")
-    sheet["A1"].font = TITLE_FONT
+    add_answer(sheet, f"Competitor intelligence, seven days up to {day.as_of_date}", is_title=True)
     scope = (
         "all markets" if market is None else f"accounts at home in {market}; YOU and ALL COMPETITORS over all markets"
     )
@@ -306,8 +305,8 @@ def add_intel(book: Workbook, day: Day, market: str | None) -> IntelRanges:
         f"{scope}. A trend is what several videos share (template, sound, effect or hashtag). "
         f"{TOO_FEW!r}: fewer than the minimum of posts or trends, n says how many.",
     )
-    row = 4
-    role_range = f"{TAB}!$O$6:$O$6"
+    row = _add_findings(sheet, 4, briefing.findings(day, market)) + 1
+    role_range = ""
     for section in SECTIONS:
         rows = section.rows(day, market)
         if section.title.startswith("1 "):
@@ -319,6 +318,16 @@ def add_intel(book: Workbook, day: Day, market: str | None) -> IntelRanges:
     sheet.freeze_panes = "B4"
     fit_to_page(sheet)
     return IntelRanges(role_range)
+
+
+def _add_findings(sheet: Worksheet, row: int, lines: Sequence[str]) -> int:
+    """What the sections below come to, before anyone has to read them."""
+    write_text(sheet.cell(row=row, column=1), "Findings")
+    sheet.cell(row=row, column=1).font = LABEL_FONT
+    for line in lines:
+        row += 1
+        write_text(sheet.cell(row=row, column=1), f"• {line}")
+    return row + 1
 
 
 def _add_section(sheet: Worksheet, row: int, section: Section, rows: Sequence[dict[str, Any]]) -> int:

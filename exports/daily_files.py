@@ -112,7 +112,7 @@ def _rows_per_tab(content: bytes, digest: str) -> dict[str, int]:
             workbook = etree.fromstring(archive.read("xl/workbook.xml"))
             sheets = workbook.iter(f"{{{SHEET_MAIN_NS}}}sheet")
             filters = {
-                int(name.attrib["localSheetId"]): int((name.text or "").rsplit("$", 1)[1]) - 1
+                int(name.attrib["localSheetId"]): _rows_below_first(name.text or "")
                 for name in workbook.iter(f"{{{SHEET_MAIN_NS}}}definedName")
                 if name.attrib["name"] == "_xlnm._FilterDatabase"
             }
@@ -123,6 +123,12 @@ def _rows_per_tab(content: bytes, digest: str) -> dict[str, int]:
                 for index, sheet in enumerate(sheets)
             }
     return _COUNTED[digest]
+
+
+def _rows_below_first(filtered: str) -> int:
+    """Rows under the header of a table whose filter spans `'TAB'!$A$2:$J$21`."""
+    header, last = (int(part.rsplit("$", 1)[1]) for part in filtered.rsplit("!", 1)[1].split(":"))
+    return last - header
 
 
 def _put(path: Path, content: bytes, digest: str, started: float, tabs: dict[str, int] | None = None) -> ExportedFile:

@@ -10,14 +10,13 @@ from dataclasses import replace
 
 from exports import build_list, published
 from exports.build_today import headline, health_lines, sample_lines
-from exports.discord import Link, Message, daily_message
+from exports.discord import Line, Link, Message, daily_message
 from exports.poll_report import polling_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 
 # The counts users know from the report, in order; the workbook's START_HERE has more.
 COUNTS = 8
-BUILDS = "WHAT TO BUILD"
 SECTIONS = {"ALERTS": "SEASONAL ALERTS", "UPCOMING": "UPCOMING", "ON RADAR": "ON RADAR"}
 
 
@@ -45,21 +44,26 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
     message = daily_message(
         day.as_of_date,
         headline(day)[:COUNTS],
-        [(BUILDS, _builds(day)), *seasonal],
+        seasonal,
         links,
         [*degradations(day), *problems],
         chart_png,
     )
-    message = replace(message, lines=(*message.lines, *(f"{label}: {text}" for label, text in sample_lines(day))))
+    # Above the counts: on a phone the first lines are all that is read.
+    samples = (f"{label}: {text}" for label, text in sample_lines(day))
+    message = replace(message, lines=(*message.lines, *samples, *_builds(day)))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
 
 
-def _builds(day: Day) -> list[str]:
+def _builds(day: Day) -> list[Line]:
+    """The first builds, each with its link, and what changed."""
     rows = published.build_list(day)
-    lines = [build_list.line(row) for row in rows[: build_list.TOP]] or ["Nothing: no decision of the day says so."]
-    return [*lines, f"{build_list.counted(rows)}. {build_list.changes(day)}"]
+    lines: list[Line] = [f"WHAT TO BUILD: {build_list.counted(rows)}. {build_list.changes(day)}"]
+    for row in rows[: build_list.TOP]:
+        lines += [Link(build_list.head(row), row["video_url"] or ""), build_list.detail(row)]
+    return lines
 
 
 def degradations(day: Day) -> list[str]:

@@ -18,6 +18,7 @@ from openpyxl.chart import BarChart, LineChart, Reference
 from openpyxl.chart.legend import Legend
 from openpyxl.formatting.rule import CellIsRule, ColorScaleRule, FormulaRule, Rule
 from openpyxl.styles import Alignment
+from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -37,14 +38,17 @@ from exports.revenue_tabs import (
 )
 from exports.text_safety import write_text
 from exports.workbook import (
+    FIRST_ROW,
     GOLD,
     HEADER_FILL,
     HEADER_FONT,
+    HEADER_ROW,
     LABEL_FONT,
+    ROUND_COUNT,
     STATUS_FILLS,
-    TITLE_FONT,
     Column,
     Formula,
+    add_answer,
     add_table,
     fill,
     fit_to_page,
@@ -79,36 +83,37 @@ def hours_left(row: dict[str, Any]) -> float:
     return float((row["publish_by"] - row["cutoff_at"]).total_seconds() / 3600)
 
 
+# Those that nobody needs to decide are folded: the first screen shows what, by when, how often and how much.
 OPPORTUNITY_COLUMNS = (
-    Column("Priority", _of("place"), 7),
+    Column("Priority", _of("place"), 8),
     Column("Build Priority", _of("build_priority"), 22),
-    Column("Time Zone", _of("time_zone_label"), 10),
+    Column("Time Zone", _of("time_zone_label"), 10, is_folded=True),
     Column("Time Remaining", lambda row: age_cell(hours_left(row)), 10),
     Column("Trend", lambda row: one_line(row["caption"] or row["trend_name"]), 34),
-    Column("Creator", _of("author_handle"), 16),
-    Column("Momentum", _of("momentum_score"), 10, "#,##0"),
-    Column("Opportunity Score", _of("opportunity_score"), 11, "#,##0"),
-    Column("Age", lambda row: age_cell(row["age_hours"], row["age_is_lower_bound"]), 8),
+    Column("Creator", _of("author_handle"), 16, is_folded=True),
+    Column("Momentum", _of("momentum_score"), 12, "#,##0"),
+    Column("Opportunity Score", _of("opportunity_score"), 11, "#,##0", is_folded=True),
+    Column("Age", lambda row: age_cell(row["age_hours"], row["age_is_lower_bound"]), 8, is_folded=True),
     Column("Market", _of("market_label"), 12),
-    Column("Seasonal", _of("seasonal_event"), 12),
-    Column("Previously Built", lambda row: "✅" if row["previously_built"] else None, 10),
+    Column("Seasonal", _of("seasonal_event"), 12, is_folded=True),
+    Column("Previously Built", lambda row: "✅" if row["previously_built"] else None, 10, is_folded=True),
     Column("URL", _of("video_url"), 14, is_link=True),
-    Column("Action Window", _of("action_window"), 13),
-    Column("Trajectory", _of("trajectory"), 14),
-    Column("Recommended Variants", _of("variants"), 9, "0"),
-    Column("Stop Building", lambda row: "STOP" if row["stop_reason"] else None, 6),
-    Column("Stop Reason", _of("stop_reason"), 6),
-    Column("Next 24h Views p10", _of("gain_24h_p10"), 11, "#,##0"),
-    Column("p50", _of("gain_24h_p50"), 11, "#,##0"),
-    Column("p90", _of("gain_24h_p90"), 11, "#,##0"),
-    Column("Window Left (h)", _of("window_left_hours"), 8, "0.0"),
-    Column("Trend Key", _of("trend_key"), 24),
-    Column("Built Before", _of("previously_built_url"), 20, is_link=True),
+    Column("Action Window", _of("action_window"), 13, is_folded=True),
+    Column("Trajectory", _of("trajectory"), 14, is_folded=True),
+    Column("Recommended Variants", _of("variants"), 14, "0"),
+    Column("Stop Building", lambda row: "STOP" if row["stop_reason"] else None, 6, is_folded=True),
+    Column("Stop Reason", _of("stop_reason"), 6, is_folded=True),
+    Column("Next 24h Views p10", _of("gain_24h_p10"), 11, "#,##0", is_folded=True),
+    Column("p50", _of("gain_24h_p50"), 11, "#,##0", is_folded=True),
+    Column("p90", _of("gain_24h_p90"), 11, "#,##0", is_folded=True),
+    Column("Window Left (h)", _of("window_left_hours"), 8, "0.0", is_folded=True),
+    Column("Trend Key", _of("trend_key"), 24, is_folded=True),
+    Column("Built Before", _of("previously_built_url"), 20, is_link=True, is_folded=True),
     Column("Publish By (UTC)", _moment("publish_by"), 17),
-    Column("Publish By (market)", lambda row: build_list.publish_by(row), 36),
-    Column("Views Still To Come p10", _of("gain_48h_p10"), 12, "#,##0"),
-    Column("Views Still To Come p50", _of("gain_48h_p50"), 12, "#,##0"),
-    Column("Views Still To Come p90", _of("gain_48h_p90"), 12, "#,##0"),
+    Column("Publish By (market)", lambda row: build_list.publish_by(row), 36, is_folded=True),
+    Column("Views Still To Come p10", _of("gain_48h_p10"), 11, ROUND_COUNT),
+    Column("Views Still To Come p50", _of("gain_48h_p50"), 11, ROUND_COUNT),
+    Column("Views Still To Come p90", _of("gain_48h_p90"), 11, ROUND_COUNT),
     Column("Confidence", _of("confidence"), 11),
     Column("Because", _of("because"), 60),
     Column("Would Change If", _of("would_change_if"), 60),
@@ -256,38 +261,54 @@ def _opportunity_now(book: Workbook, day: Day, contents: Contents) -> None:
     rows = contents.opportunities
     sheet = add_table(
         book, "OPPORTUNITY_NOW", OPPORTUNITY_COLUMNS, rows,
+        answers=f"What to build now, in this order: {build_list.counted(rows)}. The + above the columns shows the rest"
+        " of them (score, creator, age, season ...).",
         cell_fill=lambda row, column: GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None,
         empty_note="nothing to build: no decision of the day says so",
     )  # fmt: skip
+    last = _last_row(len(rows))
     if rows:
-        write_text(sheet.cell(row=len(rows) + 3, column=5), f"{build_list.LEGEND} {build_list.changes(day)}")
-    sheet.freeze_panes = "E2"
-    last = max(len(rows), 1) + 1
-    sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{IMMEDIATELY}"'], fill=RED))
-    sheet.conditional_formatting.add(f"B2:B{last}", FormulaRule(formula=[f'$B2="{TODAY}"'], fill=AMBER))
-    sheet.conditional_formatting.add(f"G2:H{last}", _scale())
+        for below, text in enumerate((build_list.LEGEND, build_list.changes(day)), start=2):
+            write_text(sheet.cell(row=last + below, column=1), text)
+    sheet.freeze_panes = f"C{FIRST_ROW}"
+    # What is read first fits a printed page, as it does a screen.
+    titles = [column.title for column in OPPORTUNITY_COLUMNS]
+    sheet.print_area = f"A1:{get_column_letter(titles.index('Because') + 1)}{last + 4}"
+    # Titles of three words in narrow columns.
+    sheet.row_dimensions[HEADER_ROW].height = 48
+    where = f"B{FIRST_ROW}:B{last}"
+    for label, colour in ((IMMEDIATELY, RED), (TODAY, AMBER)):
+        sheet.conditional_formatting.add(where, FormulaRule(formula=[f'$B{FIRST_ROW}="{label}"'], fill=colour))
+    sheet.conditional_formatting.add(f"G{FIRST_ROW}:H{last}", _scale())
 
 
 def _competitor_view(book: Workbook, contents: Contents) -> None:
     sheet = add_table(
         book, "COMPETITOR_VIEW", COMPETITOR_VIEW_COLUMNS, contents.gaps,
+        answers="Which trends of seven days competitors are on: "
+        + ", ".join(
+            f"{sum(row['gap_type'] == gap for row in contents.gaps)} {text}"
+            for gap, text in ((MISSED, "missed by you"), (BOTH, "caught by both"), (BEAT, "where you were first"))
+        ) + ".",
         empty_note="no competitor posted on a shared trend in seven days",
     )  # fmt: skip
-    sheet.freeze_panes = "D2"
-    last = max(len(contents.gaps), 1) + 1
+    sheet.freeze_panes = f"D{FIRST_ROW}"
+    where = f"H{FIRST_ROW}:H{_last_row(len(contents.gaps))}"
     for gap, colour in ((MISSED, RED), (BOTH, AMBER), (BEAT, GREEN)):
-        sheet.conditional_formatting.add(f"H2:H{last}", FormulaRule(formula=[f'$H2="{gap}"'], fill=colour))
+        sheet.conditional_formatting.add(where, FormulaRule(formula=[f'$H{FIRST_ROW}="{gap}"'], fill=colour))
 
 
 def _prediction_log(book: Workbook, contents: Contents) -> None:
     sheet = add_table(
         book, "PREDICTION_LOG", PREDICTION_COLUMNS, contents.predictions,
+        answers="How good the forecasts and the build decisions were, day by day, beside a naive forecast.",
         empty_note="no forecast was scored yet: the first one is a day after the first run",
     )  # fmt: skip
-    last = max(len(contents.predictions), 1) + 1
-    sheet.conditional_formatting.add(f"C2:C{last}", _scale())
-    sheet.conditional_formatting.add(f"D2:D{last}", CellIsRule("greaterThan", [f"{_BIAS_LIMIT:g}"], fill=AMBER))
-    sheet.conditional_formatting.add(f"D2:D{last}", CellIsRule("lessThan", [f"-{_BIAS_LIMIT:g}"], fill=AMBER))
+    last = _last_row(len(contents.predictions))
+    sheet.conditional_formatting.add(f"C{FIRST_ROW}:C{last}", _scale())
+    where = f"D{FIRST_ROW}:D{last}"
+    sheet.conditional_formatting.add(where, CellIsRule("greaterThan", [f"{_BIAS_LIMIT:g}"], fill=AMBER))
+    sheet.conditional_formatting.add(where, CellIsRule("lessThan", [f"-{_BIAS_LIMIT:g}"], fill=AMBER))
     if contents.predictions:
         write_text(
             sheet.cell(row=last + 2, column=1),
@@ -299,11 +320,12 @@ def _prediction_log(book: Workbook, contents: Contents) -> None:
 def _data_feed(book: Workbook, contents: Contents) -> None:
     sheet = add_table(
         book, "DATA_FEED", DATA_FEED_COLUMNS, contents.own_posts,
+        answers="How your own posts in the day's feeds do: the rows that the dashboard counts.",
         cell_fill=lambda row, column: STATUS_FILLS.get(row["status"]) if column == "Status" else None,
         empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
     )  # fmt: skip
-    sheet.freeze_panes = "D2"
-    sheet.conditional_formatting.add(f"E2:E{max(len(contents.own_posts), 1) + 1}", _scale())
+    sheet.freeze_panes = f"D{FIRST_ROW}"
+    sheet.conditional_formatting.add(f"E{FIRST_ROW}:E{_last_row(len(contents.own_posts))}", _scale())
 
 
 def _scale() -> Rule:
@@ -315,8 +337,7 @@ def _scale() -> Rule:
 
 def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRanges) -> None:
     scope = contents.market or "COMBINED"
-    write_text(sheet["A1"], f"TikTok Trend System - {scope} - {day.as_of_date}")
-    sheet["A1"].font = TITLE_FONT
+    add_answer(sheet, f"TikTok Trend System - {scope} - {day.as_of_date}", is_title=True)
     write_text(
         sheet["A2"],
         f"What to build, what it earns, who competes. As of {day.cutoff_at:%Y-%m-%d %H:%M} UTC."
@@ -345,12 +366,36 @@ def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRange
         "Data behind the numbers",
         [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))],
     )
-    _charts(sheet, row + 1, day, contents)
+    _charts(sheet, row + 1, _what_to_build(sheet, day, contents) + 1, day, contents)
     for letter, width in zip("ABCD", (24, 18, 62, 14), strict=True):
         sheet.column_dimensions[letter].width = width
-    sheet.row_dimensions[1].height = 26
     sheet.freeze_panes = "A4"
     fit_to_page(sheet)
+    # A chart over the edge of a page would be cut.
+    sheet.page_setup.fitToHeight = 1
+
+
+# Where the builds and the charts stand, beside the sections that users know, and rows of a build's line.
+_BESIDE, _BESIDE_TO, _BUILD_ROWS = "E", "O", 3
+
+
+def _what_to_build(sheet: Worksheet, day: Day, contents: Contents) -> int:
+    """The first builds, in the first screen beside the figures; returns the row below."""
+    rows = contents.opportunities
+    lines = [build_list.line(row) for row in rows[: build_list.TOP]] or ["Nothing: no decision of the day says so."]
+    row = 4
+    sheet.merge_cells(f"{_BESIDE}{row}:{_BESIDE_TO}{row}")
+    title = sheet[f"{_BESIDE}{row}"]
+    write_text(title, "What to build")
+    title.fill, title.font = HEADER_FILL, HEADER_FONT
+    row += 1
+    for line, height in (*((line, _BUILD_ROWS) for line in lines), (build_list.changes(day), 1)):
+        sheet.merge_cells(f"{_BESIDE}{row}:{_BESIDE_TO}{row + height - 1}")
+        cell = sheet[f"{_BESIDE}{row}"]
+        write_text(cell, line)
+        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        row += height
+    return row
 
 
 _HOW_TO_USE = (
@@ -397,7 +442,7 @@ def _kpis(day: Day, contents: Contents, intel: IntelRanges) -> list[tuple[str, l
             "🎯 TODAY",
             [
                 ("Build NOW", Formula(f'=COUNTIF({builds_at},"{IMMEDIATELY}")', builds.count(IMMEDIATELY)), "0",
-                 "OPPORTUNITY_NOW"),
+                 "at the right; links in OPPORTUNITY_NOW"),
                 ("Build Today", Formula(f'=COUNTIF({builds_at},"{TODAY}")', builds.count(TODAY)), "0",
                  "OPPORTUNITY_NOW"),
                 ("URGENT", _count(feed["M"], "🔥 URGENT", contents.own_posts, "urgency"), "0", "own posts, DATA_FEED"),
@@ -423,7 +468,12 @@ def _kpis(day: Day, contents: Contents, intel: IntelRanges) -> list[tuple[str, l
 
 
 def _column(tab: str, letter: str, rows: int) -> str:
-    return f"{tab}!${letter}$2:${letter}${max(rows, 1) + 1}"
+    return f"{tab}!${letter}${FIRST_ROW}:${letter}${_last_row(rows)}"
+
+
+def _last_row(rows: int) -> int:
+    """The last sheet row of a table, or where its note stands that there are none."""
+    return FIRST_ROW - 1 + max(rows, 1)
 
 
 def _count(where: str, label: str, rows: Sequence[dict[str, Any]], name: str) -> Formula:
@@ -447,6 +497,7 @@ def _seasonal(day: Day) -> list[str]:
         f"{row['emoji']} {row['name']} - {row['event_date']} ({row['markets']}), {row['window_text']}"
         + (" - sombre: no commercial templates" if row["tone"] == "sombre" else "")
         for row in published.seasonal(day)
+        if not row["is_over"]
     ]
     return lines or ["no event within its lead time"]
 
@@ -472,8 +523,8 @@ def _lines(sheet: Worksheet, row: int, title: str, lines: Sequence[str]) -> int:
     return row
 
 
-def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
-    """Three charts at the right; the cells they draw stand below everything else."""
+def _charts(sheet: Worksheet, row: int, beside: int, day: Day, contents: Contents) -> None:
+    """Three charts at the right, from the row `beside` on; the cells they draw stand below everything else."""
     cells = ranges(contents.tracker)
     row = _section_title(sheet, row, "Figures of the charts")
     months = published.revenue_months(day)
@@ -481,14 +532,14 @@ def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
         (f"{month['month']:%Y-%m}", Formula(_month_sum(cells, month["month"]), month["total_revenue"]))
         for month in months
     ])  # fmt: skip
-    _bar(sheet, "E4", "Revenue by month of the template ($)", first, len(months), 1)
+    _bar(sheet, f"{_BESIDE}{beside}", "Revenue by month of the template ($)", first, len(months), 1)
     row = first + max(len(months), 1) + 1
     scored = [item for item in contents.predictions if item["n"] and item["forecast_gain"] is not None]
     scored = scored[-SCORED_DAYS_SHOWN:]
     first = _figures(sheet, row, ("Scored day", "Forecast gain", "Observed gain"), [
         (item["as_of_date"].isoformat(), item["forecast_gain"], item["actual_gain"]) for item in scored
     ])  # fmt: skip
-    _line_chart(sheet, "E20", "Forecast against actual: views gained in 24 h", first, len(scored))
+    _line_chart(sheet, f"{_BESIDE}{beside + 16}", "Forecast against actual: views gained in 24 h", first, len(scored))
     row = first + max(len(scored), 1) + 1
     accounts = published.competitor_section(day, "competitor_summary", contents.market)
     voices = [item for item in accounts if not item["is_total"]]
@@ -496,7 +547,15 @@ def _charts(sheet: Worksheet, row: int, day: Day, contents: Contents) -> None:
     first = _figures(sheet, row, ("Account", "Plays (week)", "Posts"), [
         (item["account"], item["plays"], item["posts"]) for item in voices
     ])  # fmt: skip
-    _bar(sheet, "E36", "Share of voice: plays of the week's posts", first, len(voices), 1, is_horizontal=True)
+    _bar(
+        sheet,
+        f"{_BESIDE}{beside + 32}",
+        "Share of voice: plays of the week's posts",
+        first,
+        len(voices),
+        1,
+        is_horizontal=True,
+    )
 
 
 def _month_sum(cells: dict[str, str], month: date) -> str:

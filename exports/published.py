@@ -275,7 +275,8 @@ def seasonal(day: Day) -> list[dict[str, Any]]:
             string_agg(distinct rung, ', ') as rungs,
             any_value(window_text) as window_text,
             any_value(template_ideas) as template_ideas,
-            max(keyword_lift) as keyword_lift
+            max(keyword_lift) as keyword_lift,
+            bool_and(event_end_date < as_of_date) as is_over
         from told
         group by phase, emoji, name, event_date, days_until, tone
         order by days_until, event_date, name

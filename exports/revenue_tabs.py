@@ -25,10 +25,10 @@ from exports.text_safety import write_text
 from exports.workbook import (
     HEADER_FILL,
     HEADER_FONT,
-    LABEL_FONT,
     LIGHT_YELLOW,
     Column,
     Formula,
+    add_answer,
     add_table,
     fill,
     fit_to_page,
@@ -183,7 +183,7 @@ TRACKER_COLUMNS = (
 
 
 def add_tracker(book: Workbook, rows: Sequence[dict[str, Any]]) -> Worksheet:
-    """Adds REVENUE_TRACKER."""
+    """Adds REVENUE_TRACKER: its rows have the numbers of the live sheet's, which notes name, so its header is first."""
     sheet = add_table(book, TRACKER, TRACKER_COLUMNS, rows)
     sheet.freeze_panes = "C2"
     last = last_row(rows)
@@ -212,8 +212,7 @@ def add_insights(book: Workbook, day: Day, rows: Sequence[dict[str, Any]]) -> Wo
     sheet = book.create_sheet(INSIGHTS)
     cells = ranges(rows)
     known = {(row["dimension"], row["value"]): row for row in published.revenue_breakdown(day)}
-    write_text(sheet["A1"], "What the templates earned, by what was known when they were built")
-    sheet["A1"].font = LABEL_FONT
+    add_answer(sheet, "What the templates earned, by what was known when they were built", is_title=True)
     write_text(sheet["A2"], f"Over all rows that count, in every market. Revenue: {revenue_line(day)}")
     row = 4
     for title, dimension, letter, values in _LEVELS:

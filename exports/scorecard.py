@@ -167,6 +167,8 @@ def report(forecasts: Table, decisions: Table, alerts: Record | None = None) -> 
         lines += [
             "",
             "Decisions: a build was right when its gain of the next 48 h was in the top fifth of its market and day.",
+            "Scored is the decision on every video (marts.decisions). The build list takes the best of these builds:",
+            "no account that is followed, no ad, nothing muted, within the hours of a day.",
             "measured, as many: the first videos of the measured order, as many a day as the classic mode built.",
         ]
     for (market,), group in _groups(decision_rows, ("market",)).items():

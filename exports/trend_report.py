@@ -216,18 +216,23 @@ def _build(row: Row) -> str:
     season = f" · 📅 {html_line(row['seasonal_event'])}" if row["seasonal_event"] else ""
     built = " · ✅ built before" if row["previously_built"] else ""
     despite = f"<p class=sub>{html_line(row['despite'])}</p>" if row["despite"] else ""
+    # A video that shares nothing with others is its own trend: its name stands above already.
+    trend = (
+        f"<p class=sub>trend: {_link(row['trend_url'], row['trend_name'], 60)}</p>"
+        if row["trend_url"] != row["video_url"]
+        else ""
+    )
     return (
         f"<li><div class=row><b>{row['place']}.</b><span class=chip>{html_line(row['build_priority'])}</span>"
         f"<span class='sub grow'>{html_line(row['market_label'])}</span>"
         f"<span class=sub>{_counted(row['variants'], 'variant')}</span></div>"
-        f"<p>{_link(row['video_url'], row['caption'] or row['trend_name'], 90)}"
+        f"<p>{_link(row['video_url'], build_list.name(row, 90), 91)}"
         f" <span class=sub>{_creator(row)}{season}{built}</span></p>"
         f"<p><b>publish by {html_line(build_list.publish_by(row))}</b></p>"
-        f"<p>{_forecast(row)} · {html_line(row['confidence'])}</p>"
-        f"<p class=sub>{html_line(row['because'])}</p>{despite}"
-        f"<details><summary>Trend, and what would change it</summary>"
-        f"<p><bdi>{html_line(row['trend_name'], 60)}</bdi>"
-        f" <span class=sub><bdi>{html_line(row['trend_key'], 60)}</bdi></span></p>"
+        f"<p>{_forecast(row)} · confidence {html_line(row['confidence'])}</p>"
+        f"<p class=sub>{html_line(row['because'])}</p>{despite}{trend}"
+        f"<details><summary>What would change it</summary>"
+        f"<p><bdi>{html_line(row['trend_key'], 60)}</bdi></p>"
         f"<p>Would change by: {html_line(row['would_change_if'] or 'not known')}</p></details></li>"
     )
 
@@ -242,7 +247,7 @@ def _forecasts(day: Day) -> str:
     )
     values = [
         {
-            "label": f"{row['place']}. {visible_line(row['caption'] or row['trend_name'], 60)}",
+            "label": f"{row['place']}. {visible_line(build_list.name(row), 60)}",
             "low": row["gain_48h_p10"],
             "middle": row["gain_48h_p50"],
             "high": row["gain_48h_p90"],
@@ -323,7 +328,8 @@ def _markets(day: Day) -> str:
     )
     items = "".join(
         f"<li>{html_line(row['first_market'])} → {html_line(row['other_market'])}"
-        f" <bdi>{html_line(_trend(row), 48)}</bdi><br><span class=sub>{_arrival(row)}</span></li>"
+        f" {_link(build_list.trend_link(row['trend_key']), _trend(row), 48)}<br>"
+        f"<span class=sub>{_arrival(row)}</span></li>"
         for row in coming
     )
     return f"{head}{chart}<ul>{items}</ul>{overlap}"
@@ -680,16 +686,9 @@ def _counted(value: int, noun: str) -> str:
 
 
 def _compact(value: float | None, sign: str = "") -> str:
-    """A count as people say it: 950, 9.5k, 259k, 1.2m."""
-    if value is None:
-        return "not known"
-    size = abs(value)
-    for limit, unit in ((999_500, "m"), (999.5, "k")):
-        if size >= limit:
-            scaled = value / (1_000_000 if unit == "m" else 1_000)
-            text = f"{scaled:{sign}.0f}{unit}" if abs(scaled) >= 99.5 else f"{scaled:{sign}.1f}{unit}"
-            return f'<data value="{value!r}">{text}</data>'
-    return f'<data value="{value!r}">{value:{sign}.0f}</data>'
+    """A count as every other place says it: 950, 9.5k, 259k, 1.2m."""
+    text = build_list.short(value, sign)
+    return text if value is None else f'<data value="{value!r}">{text}</data>'
 
 
 def _dollars(value: float | None) -> str:

@@ -42,6 +42,7 @@ def fill(rgb: str) -> PatternFill:
 HEADER_FILL, HEADER_FONT = fill("1F2937"), Font(name="Calibri", size=11, bold=True, color="FFFFFF")
 LINK_FONT = Font(name="Calibri", size=11, color="0563C1", underline="single")
 TITLE_FONT = Font(name="Calibri", bold=True, size=16)
+ANSWER_FONT = Font(name="Calibri", size=12, bold=True, color="1F2937")
 LABEL_FONT = Font(name="Calibri", size=11, bold=True)
 GOLD, CYAN, ORANGE, LIGHT_YELLOW = fill("FFD700"), fill("B2EBF2"), fill("FFD8A8"), fill("FFFDE7")
 STATUS_FILLS = {
@@ -99,6 +100,7 @@ class Column:
         number_format: Excel number format of a numeric cell.
         is_link: Whether the value is a URL to be linked (only known https hosts are).
         fill: Fill of every cell of the column.
+        is_folded: Whether the column is folded away until someone presses the + above it.
     """
 
     title: str
@@ -107,6 +109,16 @@ class Column:
     number_format: str | None = None
     is_link: bool = False
     fill: PatternFill | None = None
+    is_folded: bool = False
+
+
+# A number ends where the text of the next column begins.
+_OFF_THE_NUMBER = Alignment(horizontal="left", indent=1)
+# Counts as precise as they are known, in cells that hold the number; Excel allows two conditions in a format.
+ROUND_COUNT = '[>=999500]0.0,,"m";[>=9950]0,"k";#,##0'
+
+# Where the header and the first row of a table stand that says above its header what it answers.
+HEADER_ROW, FIRST_ROW = 2, 3
 
 
 def new_workbook() -> Workbook:
@@ -150,12 +162,28 @@ def put(sheet: Worksheet, row: int, column: int, value: Any, number_format: str 
     return cell
 
 
+def add_answer(sheet: Worksheet, text: str, *, is_title: bool = False) -> None:
+    """Says in the first row what the tab answers; a long text runs on over the empty cells at its right.
+
+    Args:
+        sheet: The tab.
+        text: One sentence or two.
+        is_title: Whether the tab is a page of text, with a title above it, instead of one table.
+    """
+    cell = sheet["A1"]
+    write_text(cell, text)
+    cell.font = TITLE_FONT if is_title else ANSWER_FONT
+    cell.alignment = Alignment(vertical="center")
+    sheet.row_dimensions[1].height = 26 if is_title else 22
+
+
 def add_table(
     book: Workbook,
     title: str,
     columns: Sequence[Column],
     rows: Sequence[dict[str, Any]],
     *,
+    answers: str | None = None,
     cell_fill: Callable[[dict[str, Any], str], PatternFill | None] = lambda row, column: None,
     empty_note: str = "no rows for this date",
 ) -> Worksheet:
@@ -166,20 +194,33 @@ def add_table(
         title: Tab name.
         columns: The columns, left to right.
         rows: Values by name, in display order.
+        answers: What the tab answers, said in a row above the header (`HEADER_ROW`, `FIRST_ROW`); None for a table
+            whose header is the first row.
         cell_fill: Fill of a cell by its row's values and column title; wins over the column's own.
         empty_note: Said in the first row under the header where there are no rows.
     """
     sheet = book.create_sheet(title)
+    header, first = (HEADER_ROW, FIRST_ROW) if answers else (1, 2)
+    if answers:
+        add_answer(sheet, answers)
     for index, column in enumerate(columns, start=1):
-        cell = sheet.cell(row=1, column=index)
+        cell = sheet.cell(row=header, column=index)
         write_text(cell, column.title)
         cell.fill, cell.font = HEADER_FILL, HEADER_FONT
         cell.alignment = Alignment(vertical="center", wrap_text=True)
-        sheet.column_dimensions[get_column_letter(index)].width = column.width
-    for row_index, row in enumerate(rows, start=2):
+        dimension = sheet.column_dimensions[get_column_letter(index)]
+        dimension.width = column.width
+        if column.is_folded:
+            dimension.outlineLevel, dimension.hidden = 1, True
+    for row_index, row in enumerate(rows, start=first):
+        is_after_number = False
         for index, column in enumerate(columns, start=1):
             cell = sheet.cell(row=row_index, column=index)
             value = column.value(row)
+            if is_after_number and isinstance(value, str):
+                cell.alignment = _OFF_THE_NUMBER
+            if not column.is_folded:
+                is_after_number = isinstance(value, int | float | Shown)
             write_cell(cell, value, column.number_format)
             link = safe_link(value) if column.is_link else None
             if link:
@@ -189,10 +230,10 @@ def add_table(
             if colour:
                 cell.fill = colour
     if not rows:
-        write_text(sheet.cell(row=2, column=1), empty_note)
-    sheet.row_dimensions[1].height = 32
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{len(rows) + 1}"
+        write_text(sheet.cell(row=first, column=1), empty_note)
+    sheet.row_dimensions[header].height = 32
+    sheet.freeze_panes = f"A{first}"
+    sheet.auto_filter.ref = f"A{header}:{get_column_letter(len(columns))}{len(rows) + header}"
     fit_to_page(sheet)
     return sheet
 

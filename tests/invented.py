@@ -16,6 +16,22 @@ from typing import Any
 from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from tests.support import Item, write_feed, write_file
 
+# Captions that break programs: formulas, control characters, right to left, markup, SQL, 40,000 characters.
+HOSTILE_CAPTIONS = (
+    '=HYPERLINK("http://x")',
+    "+1 for everyone who waited",
+    "-50% today only",
+    "@sim.friend =cmd|' /C calc'!A0",
+    "bell \x07 escape \x1b[31m vertical tab \x0b and delete \x7f",
+    "\u202eright to left override\u202c مرحبا بالعالم שלום",
+    "flags 🇬🇧🇺🇸🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f and a family 👩‍👩‍👧‍👦",
+    "line one\nline two\r\n\"quoted\", 'single', back\\slash\tand tab",
+    "a very long one " + "lorem ipsum dolor " * 2222,
+    "<script>alert(1)</script> & <b>bold</b>",
+    "**bold** _under_ `code` @everyone ||spoiler|| [link](http://x)",
+    "'; drop table videos; -- {{ jinja }} ${var} %s",
+    "zero\u200bwidth \ufeffbom e\u0301 combining \U0001f9d1\u200d\U0001f680",
+)
 _CAPTIONS = (
     "how I made this #capcut",
     '=HYPERLINK("https://example.org") isn\'t a formula',

@@ -60,6 +60,21 @@ _ASKED_FOR = {
             " and action_window in ('🔴 ACT NOW', '🟠 6-12H', '🟡 12-24H', '🟢 MONITOR')",
         ),
         (
+            # Of a date on which five videos are asked for, by the day's reading and with a window of more than a day,
+            # some are no ads and on a trend that lives, however many hours a template takes.
+            "build_list",
+            "decisions",
+            "select videos.as_of_date from marts.videos_daily as videos inner join marts.decisions as decided"
+            " on videos.as_of_date = decided.as_of_date and videos.market = decided.market"
+            " and videos.video_id = decided.video_id and videos.decision_mode = decided.decision_mode"
+            " where videos.author_role = 'other' and videos.is_believed and videos.stop_reason is null"
+            " and videos.recommended_variants > 0 and videos.status <> '❄️ DYING'"
+            " and coalesce(videos.trajectory <> '📉 CRASHING', true)"
+            " and cast(videos.observed_at as date) = videos.as_of_date"
+            " and decided.is_build and decided.window_left_hours > 36"
+            " group by videos.as_of_date having count(distinct videos.video_id) >= 5",
+        ),
+        (
             # Videos of a date whose creator has three posts before, each of them read at an age of 18 to 24 hours.
             "creator_outliers",
             "videos_daily",

@@ -99,7 +99,7 @@ def video_columns(
     trend_words: TrendWords,
     creators: pa.Table,
     created_second: Array,
-    hostile: Array,
+    given: Array,
 ) -> pa.Table:
     """Write the shown videos: one row each, in the order of ``shown`` (post indices).
 
@@ -111,14 +111,14 @@ def video_columns(
         trend_words: their names.
         creators: table of ``creator_columns``.
         created_second: the post time that the feeds print, per shown video.
-        hostile: index of a hostile caption or -1, per shown video.
+        given: index of a caption of `config.oddities.captions` or -1, per shown video.
     """
     rng = stream(config, "captions")
     count = shown.size
     trend, market, purpose = posts.trend[shown], posts.market[shown], posts.purpose[shown]
-    is_hostile = hostile >= 0
-    # A hostile caption stands alone, so nothing in the text of that video speaks of AI any more.
-    is_ai = posts.is_ai[shown] & ~is_hostile
+    is_given = given >= 0
+    # A given caption stands alone, so nothing in the text of that video speaks of AI any more.
+    is_ai = posts.is_ai[shown] & ~is_given
     kind = np.where(trend >= 0, trends.kind[trend], -1)
     ordinary = (purpose == 0) | (purpose == RESPONSE)
 
@@ -129,10 +129,10 @@ def video_columns(
 
     def chosen(options: tuple[str, ...] | list[str], where: Array) -> pa.Array:
         values = _take(options, rng.integers(0, len(options), count))
-        return _where(where & ~is_hostile, values)
+        return _where(where & ~is_given, values)
 
     tags = [
-        _where((kind == KIND_HASHTAG) & ~is_hostile, _take(trend_words.value, np.maximum(trend, 0))),
+        _where((kind == KIND_HASHTAG) & ~is_given, _take(trend_words.value, np.maximum(trend, 0))),
         chosen(words.CAPCUT_TAGS, (kind == KIND_TEMPLATE) | (ordinary & (kind < 0) & (rng.random(count) < 0.03))),
         chosen(words.AI_TAGS, is_ai & (neutral | (rng.random(count) < 0.4))),
         chosen(words.STOP_TAGS_A, rng.random(count) < 0.8),
@@ -144,7 +144,8 @@ def video_columns(
     said_nothing = (rng.random(count) < 0.0025) & config.oddities.items & (trend < 0) & ~is_ai
     caption = pc.if_else(pa.array(said_nothing), "", caption)
     tags = [_where(~said_nothing, tag) for tag in tags]
-    caption = pc.if_else(pa.array(is_hostile), _take(words.HOSTILE_CAPTIONS, np.maximum(hostile, 0)), caption)
+    if config.oddities.captions:
+        caption = pc.if_else(pa.array(is_given), _take(config.oddities.captions, np.maximum(given, 0)), caption)
 
     video_id = posts.video_id[shown]
     creator = posts.creator[shown]
@@ -172,7 +173,7 @@ def video_columns(
             "creator": pa.array(creator, type=pa.int64()),
             "created_second": pa.array(created_second, type=pa.int64()),
             "caption": caption,
-            "language": pc.if_else(pa.array(is_hostile | said_nothing), "un", _take(_LANGUAGES, language)),
+            "language": pc.if_else(pa.array(is_given | said_nothing), "un", _take(_LANGUAGES, language)),
             "is_ai": pa.array(is_ai),
             **{f"tag{number}": tag for number, tag in enumerate(tags)},
             "empty_tag": pa.array(odd_tag),

@@ -25,7 +25,7 @@ from ingest.simulator.population import (
     stream,
 )
 from ingest.simulator.truth import Sightings, Truth, build_truth, timestamps
-from ingest.simulator.vocabulary import FINDERS, HOSTILE_CAPTIONS
+from ingest.simulator.vocabulary import FINDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def simulate(config: SimulatorConfig) -> Simulation:
     place[shown] = np.arange(shown.size)
 
     created_second = _printed_post_times(config, posts, shown, place, shown_by_feed)
-    hostile = _hostile_videos(config, posts, shown, place, shown_by_feed)
-    videos = video_columns(config, posts, shown, trends, trend_words, creator_table, created_second, hostile)
+    given = _videos_with_given_captions(config, posts, shown, place, shown_by_feed)
+    videos = video_columns(config, posts, shown, trends, trend_words, creator_table, created_second, given)
 
     provenances = [f',"searchHashtag":{{"name":"{n}","views":"{v}"}},"input":"{n}"}}' for n, v in FINDERS]
     provenances += [f',"fromProfileSection":"videos","input":"{a.handle}"}}' for a in ACCOUNTS]
@@ -143,21 +143,23 @@ def _printed_post_times(
     return printed
 
 
-def _hostile_videos(
+def _videos_with_given_captions(
     config: SimulatorConfig, posts: Posts, shown: Array, place: Array, shown_by_feed: list[Membership]
 ) -> Array:
-    """Choose the videos with hostile captions: hot ones of each market's last feed, so that every export meets them."""
-    hostile = np.full(shown.size, -1)
-    if not config.oddities.captions:
-        return hostile
+    """Choose the videos with captions of the caller's: hot ones of each market's last feed, so every export meets them.
+
+    Returns:
+        Per shown video the caption's index, -1 for its own.
+    """
+    given = np.full(shown.size, -1)
     for market in range(len(MARKETS)):
         last = [m for m in shown_by_feed if m.feed.market == market and m.feed.kind == "videos"][-1]
         hour = last.feed.observed_second / 3600.0
         age = hour - posts.created_second[last.rows] / 3600.0
         fits = (posts.trend[last.rows] < 0) & (posts.purpose[last.rows] == 0) & (age < 60) & (age > 2)
-        chosen = last.rows[fits & (hostile[place[last.rows]] < 0)][: len(HOSTILE_CAPTIONS)]
-        hostile[place[chosen]] = np.arange(chosen.size)
-    return hostile
+        chosen = last.rows[fits & (given[place[last.rows]] < 0)][: len(config.oddities.captions)]
+        given[place[chosen]] = np.arange(chosen.size)
+    return given
 
 
 def _expected_rows(membership: Membership, counts: Counts, place: Array, videos: pa.Table) -> pa.Table:

@@ -160,21 +160,6 @@ PLAIN_BODIES = (
     ("hi", "घर की शादी में दादी का डांस"),
     ("hi", "आज की चाय और बारिश"),
 )
-HOSTILE_CAPTIONS = (
-    '=HYPERLINK("http://x")',
-    "+1 for everyone who waited",
-    "-50% today only",
-    "@sim.friend =cmd|' /C calc'!A0",
-    "bell \x07 escape \x1b[31m vertical tab \x0b and delete \x7f",
-    "\u202eright to left override\u202c مرحبا بالعالم שלום",
-    "flags 🇬🇧🇺🇸🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f and a family 👩‍👩‍👧‍👦",
-    "line one\nline two\r\n\"quoted\", 'single', back\\slash\tand tab",
-    "a very long one " + "lorem ipsum dolor " * 2222,
-    "<script>alert(1)</script> & <b>bold</b>",
-    "**bold** _under_ `code` @everyone ||spoiler|| [link](http://x)",
-    "'; drop table videos; -- {{ jinja }} ${var} %s",
-    "zero\u200bwidth \ufeffbom e\u0301 combining \U0001f9d1\u200d\U0001f680",
-)
 ORIGINAL_SOUND = {
     "es": "sonido original", "pt": "som original", "fr": "son original", "de": "Originalton",
     "id": "suara asli", "tr": "orijinal ses", "ja": "オリジナル楽曲", "ar": "الصوت الأصلي",

@@ -71,6 +71,12 @@ decided as (
 
 ),
 
+muted as (
+
+    select * from {{ ref('int_muted_videos') }}
+
+),
+
 trends as (
 
     select
@@ -108,6 +114,10 @@ seen as (
         coalesce(bool_or(coalesce(items.is_ad, false) or coalesce(items.is_sponsored, false)) over (
             partition by videos.as_of_date, videos.video_id
         ), false) as is_paid_for,
+        -- Muted where each market that shows it mutes it.
+        case when min(case when muted.video_id is null then 0 else 1 end) over (
+            partition by videos.as_of_date, videos.video_id
+        ) = 1 then muted.muted_by end as muted_by,
         coalesce(max(case when trends.lifecycle = 'dead' then 1 end) over (
             partition by videos.as_of_date, videos.video_id
         ) = 1, false) as is_on_dead_trend,
@@ -133,6 +143,11 @@ seen as (
             videos.as_of_date = horizons.as_of_date
             and videos.market = horizons.market
             and videos.video_id = horizons.video_id
+    left join muted
+        on
+            videos.as_of_date = muted.as_of_date
+            and videos.market = muted.market
+            and videos.video_id = muted.video_id
     left join trends
         on
             videos.as_of_date = trends.as_of_date
@@ -147,6 +162,7 @@ asked as (
         *,
         case
             when author_role <> 'other' then 'account: ' || author_role
+            when muted_by is not null then 'muted: ' || muted_by
             when is_paid_for then 'an ad or sponsored'
             when not is_believed then 'not believed: ' || oddities
             when stop_reason is not null then 'stop: ' || stop_reason

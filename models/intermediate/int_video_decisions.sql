@@ -386,7 +386,7 @@ explained as (
                     || cast(round(gain_p50) as bigint)
             when measured_action_window in {{ builds }}
                 then
-                    'falling below ' || cast(round(coalesce(build_bar, 0)) as bigint)
+                    'falling below ' || {{ short_number('coalesce(build_bar, 0)') }}
                     || ' views to come on average (place '
                     || cast(cast(build_places as bigint) as varchar) || '), or a window under {{ production }} h'
             when trend_lifecycle = 'dead' and measured_action_window = '{{ labels.late }}'

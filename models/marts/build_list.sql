@@ -106,11 +106,16 @@ select
         else 'LOW'
     end as confidence,
     {% if mode == 'measured' -%}
-    '+' || {{ short_number('gain_48h_p50') }} || ' views still to come ('
-    || {{ short_number('gain_48h_p10') }} || ' to ' || {{ short_number('gain_48h_p90') }} || '), '
-    || {{ short_number('coalesce(live_views_per_hour, views_per_hour)') }}
+    -- Not the gain, which stands beside it everywhere.
+    {{ short_number('coalesce(live_views_per_hour, views_per_hour)') }}
     || case when live_views_per_hour is null then ' views/h over its life, ' else ' views/h now, ' end
-    || 'window ' || cast(round(window_left_hours) as bigint) || ' h'
+    || case
+        when age_hours is null or (age_is_lower_bound and age_hours < 1) then 'age unknown, '
+        else
+            case when age_is_lower_bound then '≥ ' else '' end
+            || cast(cast(round(age_hours) as bigint) as varchar) || ' h old, '
+    end
+    || 'window ' || cast(cast(round(window_left_hours) as bigint) as varchar) || ' h'
     {%- else -%}
     'momentum ' || {{ short_number('momentum_score') }} || ', velocity '
     || coalesce({{ short_number('velocity') }} || ' a day', 'not known') || ', age '

@@ -1,6 +1,6 @@
 {#-
-    What to build now: other creators' videos that are young and fast enough, with an action window that asks for it.
-    The wider net (not is_strict) is for a day without any of those.
+    Other creators' videos that are young and fast enough by the classic rules, with an action window that asks for it.
+    The wider net (not is_strict) is for a day without any of those. What to build is decided in build_list.
 -#}
 
 with
@@ -51,7 +51,6 @@ select
     videos.age_hours <= 48
     and videos.momentum_score >= 500
     and videos.action_window in ('🔴 ACT NOW', '🟠 6-12H') as is_strict,
-    case when videos.action_window = '🔴 ACT NOW' then '🔴 BUILD_IMMEDIATELY' else '🟠 BUILD_TODAY' end as build_priority,
     case
         when batch.local_hour between {{ var('prime_from_hour') }} and {{ var('prime_to_hour') }} then '🟢 PRIME'
         else 'OFF_PEAK'

@@ -30,6 +30,7 @@ from openpyxl import load_workbook
 
 from exports.enhanced import enhanced
 from exports.published import open_day
+from exports.workbook import FIRST_ROW, HEADER_ROW
 from ingest.revenue import COLUMNS, read_seed, write_cache
 from ingest.simulator import Simulation, sample_config, simulate
 from tests import reference
@@ -543,7 +544,10 @@ def test_tabs_and_columns_to_the_letter(home: Store, scope: str) -> None:
     assert book.sheetnames == TABS
     for tab, names in HEADERS.items():
         expected = names.split(", ")
-        assert [cell.value for cell in book[tab][1]][: len(expected)] == expected
+        header = 1 if tab == "REVENUE_TRACKER" else HEADER_ROW
+        assert [cell.value for cell in book[tab][header]][: len(expected)] == expected
+    # The tracker's rows have the numbers of the live sheet's.
+    assert all(len(book[tab]["A1"].value) > 40 for tab in TABS if tab not in ("DASHBOARD", "REVENUE_TRACKER"))
     assert len(book["DASHBOARD"]._charts) == 3
     for tab in TABS[1:]:
         assert book[tab].freeze_panes
@@ -555,7 +559,7 @@ def test_scopes_hold_their_market(home: Store) -> None:
     rows = {
         scope: {
             (row[1].value, row[2].value, row[6].value)
-            for row in workbook(path_of(home, scope))["COMPETITOR_VIEW"].iter_rows(min_row=2)
+            for row in workbook(path_of(home, scope))["COMPETITOR_VIEW"].iter_rows(min_row=FIRST_ROW)
         }
         for scope in SCOPES
     }
@@ -566,7 +570,7 @@ def test_scopes_hold_their_market(home: Store) -> None:
 
 def test_opportunities_are_the_build_list_and_nobodys_we_know(home: Store, roles: dict[str, Any]) -> None:
     sheet = workbook(path_of(home, "COMBINED"))["OPPORTUNITY_NOW"]
-    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2) if row[0].value is not None]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=FIRST_ROW) if isinstance(row[0].value, int)]
     assert 0 < len(rows) <= 20
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     for row in rows:
@@ -576,6 +580,11 @@ def test_opportunities_are_the_build_list_and_nobodys_we_know(home: Store, roles
         assert row[5] not in roles
         assert row[15] >= 1
     built = [row for row in rows if row[11] == "✅"]
+    shown = [cell.value for cell in sheet[HEADER_ROW] if not sheet.column_dimensions[cell.column_letter].hidden]
+    assert shown[:13] == [
+        "Priority", "Build Priority", "Time Remaining", "Trend", "Momentum", "Market", "URL", "Recommended Variants",
+        "Publish By (UTC)", *(f"Views Still To Come p{quantile}" for quantile in (10, 50, 90)), "Confidence",
+    ], "the first screen"  # fmt: skip
     assert built, "an own post shares a trend with one of them"
     assert all(row[23].startswith("https://www.tiktok.com/@sim.own.") for row in built)
 
@@ -691,7 +700,9 @@ def test_kpis_are_the_warehouses(home: Store) -> None:
 def test_prediction_log_has_a_row_per_scored_day_beside_the_naive_one(home: Store) -> None:
     sheet = workbook(path_of(home, "COMBINED"))["PREDICTION_LOG"]
     rows = [
-        [cell.value for cell in row] for row in sheet.iter_rows(min_row=2) if re.match(r"\d{4}-", str(row[0].value))
+        [cell.value for cell in row]
+        for row in sheet.iter_rows(min_row=FIRST_ROW)
+        if re.match(r"\d{4}-", str(row[0].value))
     ]
     scored = published(
         home,
@@ -700,6 +711,19 @@ def test_prediction_log_has_a_row_per_scored_day_beside_the_naive_one(home: Stor
     assert [row[0] for row in rows] == [day for (day,) in scored]
     assert all(row[9] for row in rows)
     assert all((row[10] is None) == (row[11] is None) for row in rows), "no score without its naive twin"
+
+
+def test_competitor_intel_opens_with_its_findings(home: Store) -> None:
+    rows = [row[0].value for row in workbook(path_of(home, "COMBINED"))["COMPETITOR_INTEL"].iter_rows(max_col=1)]
+    first = rows.index("Findings")
+    findings = list(itertools.takewhile(lambda text: text is not None, rows[first + 1 :]))
+    assert first < rows.index("1 · Posting log")
+    missed = mart(home, "competitor_gaps")
+    keys = {row["trend_key"] for row in missed if row["gap_type"] == "MISSED_BY_YOU"}
+    assert findings[0].startswith(f"• {len(keys)} shared trends have competitors and not you; the strongest is ")
+    (duel,) = [row for row in mart(home, "competitor_win_loss") if row["is_total"]]
+    assert any(f"On {duel['contested']} trends that both posted on you were first {duel['you_first']}" in text
+               for text in findings)  # fmt: skip
 
 
 def test_equal_marts_give_equal_files(home: Store) -> None:

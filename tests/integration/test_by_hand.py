@@ -11,13 +11,19 @@ from benchmarks.home import backfill
 from ingest import export_folder, facts, landing
 from ingest.simulator import Oddities, SimulatorConfig, simulate, write_export_folder
 from orchestration import compiled_models
+from tests.invented import HOSTILE_CAPTIONS
 from tests.support import MARKETS, PROJECT
 from warehouse.store import Store
 
 DAY = date(2026, 3, 9)
 # The other shapes of files are what the script leaves out.
 CONFIG = SimulatorConfig(
-    seed=4, days=6, polls=6, videos_per_day=150, burst_share=0.05, oddities=Oddities(formats=False)
+    seed=4,
+    days=6,
+    polls=6,
+    videos_per_day=150,
+    burst_share=0.05,
+    oddities=Oddities(captions=HOSTILE_CAPTIONS, formats=False),
 )
 
 

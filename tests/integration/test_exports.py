@@ -18,6 +18,7 @@ from exports.build_today import build_today
 from exports.full_market import full_market
 from exports.published import open_day
 from exports.summary import summary
+from exports.workbook import FIRST_ROW, HEADER_ROW
 from orchestration.assets.exports import build_export_assets
 from orchestration.settings import Settings
 from tests import support
@@ -104,10 +105,11 @@ def test_build_workbook_has_the_known_tabs_and_columns(home: Store, top: int) ->
     ]
     for market in ("UK", "US"):
         for tab in ("AI", "NON_AI"):
-            assert [cell.value for cell in sheets[f"{market}_{tab}_TOP{top}"][1]] == VIDEO_HEADER
-        audio = [cell.value for cell in sheets[f"{market}_AUDIO_TOP{top}"][1]]
+            assert [cell.value for cell in sheets[f"{market}_{tab}_TOP{top}"][HEADER_ROW]] == VIDEO_HEADER
+        audio = [cell.value for cell in sheets[f"{market}_AUDIO_TOP{top}"][HEADER_ROW]]
         assert audio[:7] == ["#", "Status", "Music Name", "Artist", "Type", "Used By", "Play URL"]
-    assert [cell.value for cell in sheets["MY_PERFORMANCE"][1]] == MY_PERFORMANCE_HEADER
+    assert [cell.value for cell in sheets["MY_PERFORMANCE"][HEADER_ROW]] == MY_PERFORMANCE_HEADER
+    assert all(len(sheet["A1"].value) > 20 for sheet in sheets), "the first row says what the tab answers"
 
 
 def test_start_here_says_the_counts_and_where_the_data_is_from(home: Store) -> None:
@@ -125,7 +127,7 @@ def test_start_here_says_the_counts_and_where_the_data_is_from(home: Store) -> N
 
 def test_video_tab_ranks_by_momentum_and_links(home: Store) -> None:
     sheet = book(output(home, f"BUILD_TODAY_TOP20_{DAY}.xlsx"))["US_NON_AI_TOP20"]
-    rows = list(sheet.iter_rows(min_row=2))
+    rows = list(sheet.iter_rows(min_row=FIRST_ROW))
     momentum = [row[6].value for row in rows]
     assert len(rows) == len(HOSTILE)
     assert momentum == sorted(momentum, reverse=True)

@@ -157,7 +157,7 @@ def test_a_mart_that_is_emptied_before_it_is_published(built: Store) -> None:
 
 
 @pytest.mark.parametrize("has_notes", [True, False])
-@pytest.mark.parametrize("mart", ["opportunities", "creator_outliers", "forecasts"])
+@pytest.mark.parametrize("mart", ["opportunities", "creator_outliers", "forecasts", "build_list"])
 def test_doctor_finds_what_was_published_with_holes(built: Store, mart: str, has_notes: bool) -> None:
     """Also of a version that noted nothing: other marts ask for rows."""
     with duckdb.connect(str(built.published_path)) as connection:

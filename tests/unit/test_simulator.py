@@ -26,6 +26,7 @@ from ingest.simulator import (
     write_export_folder,
 )
 from ingest.simulator.config import ACCOUNTS
+from tests.invented import HOSTILE_CAPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -244,9 +245,14 @@ def test_oddities_of_single_items_are_present(con: duckdb.DuckDBPyConnection) ->
     assert 10 < fallen < 500
 
 
-def test_hostile_captions_are_in_the_last_feed_of_each_market_but_not_in_the_sample(sample: Simulation) -> None:
-    hostile = simulate(replace(sample_config(), oddities=Oddities())).videos.to_pylist()
-    assert not any("<script>" in video["caption"] for video in sample.videos.to_pylist())
+def test_given_captions_are_in_the_last_feed_of_each_market_and_nothing_else_changes(sample: Simulation) -> None:
+    given = replace(sample_config(), oddities=Oddities(captions=HOSTILE_CAPTIONS))
+    hostile = simulate(given).videos.to_pylist()
+    plain = sample.videos.to_pylist()
+    assert not any(caption in HOSTILE_CAPTIONS for caption in (video["caption"] for video in plain))
+    assert [video["video_id"] for video in hostile] == [video["video_id"] for video in plain]
+    changed = [one["caption"] for one, other in zip(hostile, plain, strict=True) if one["caption"] != other["caption"]]
+    assert sorted(changed) == sorted(HOSTILE_CAPTIONS * 2)
     for market in ("US", "UK"):
         captions = [video["caption"] for video in hostile if video["market"] == market]
         assert '=HYPERLINK("http://x")' in captions

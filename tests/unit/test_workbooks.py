@@ -22,7 +22,7 @@ from exports.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS, age_label
 from exports.deflate import deflate_fast
 from exports.full_market import full_market
 from exports.published import Day
-from exports.workbook import GOLD, Column, add_table, new_workbook, to_bytes
+from exports.workbook import FIRST_ROW, GOLD, HEADER_ROW, Column, add_table, new_workbook, to_bytes
 
 DAY = date(2026, 1, 5)
 HOSTILE = {
@@ -148,6 +148,23 @@ def test_header_is_frozen_and_rows_can_be_filtered() -> None:
     assert [cell.value for cell in sheet[1]] == ["Text", "Number"]
 
 
+def test_what_a_tab_answers_stands_above_its_header() -> None:
+    rows = [{"text": "a", "number": 1.0}] * 3
+    sheet = sheet_of(rows, TEXT, answers="=1+1 is what it answers")["tab"]
+    assert (sheet["A1"].value, sheet["A1"].data_type) == ("=1+1 is what it answers", "s")
+    assert [cell.value for cell in sheet[HEADER_ROW]] == ["Text", "Number"]
+    assert [cell.value for cell in sheet[FIRST_ROW]] == ["a", 1.0]
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A3", "A2:B5")
+
+
+def test_a_folded_column_is_hidden_behind_a_plus_and_holds_its_values() -> None:
+    columns = (TEXT[0], dataclasses.replace(TEXT[1], is_folded=True))
+    sheet = sheet_of([{"text": "a", "number": 1.0}], columns)["tab"]
+    assert [(sheet.column_dimensions[letter].hidden, sheet.column_dimensions[letter].outlineLevel) for letter in "AB"] \
+        == [(False, 0), (True, 1)]  # fmt: skip
+    assert sheet["B2"].value == 1.0
+
+
 def test_cell_fill_wins_over_the_columns_own() -> None:
     yellow, *_ = [column for column in MY_PERFORMANCE_COLUMNS if column.title == "Notes"]
     columns = (dataclasses.replace(yellow, value=lambda row: row["text"]),)
@@ -263,10 +280,11 @@ def test_manifest_counts_rows_of_tables_not_of_notes(tmp_path: Path) -> None:
     add_table(book, "EMPTY", TEXT, [])
     # More than a piece of the file at a time, so that tags lie across two pieces.
     add_table(book, "TABLE", TEXT, [{"text": f"<row {number} <row", "number": 1.0} for number in range(15_000)])
+    add_table(book, "TITLED", TEXT, [{"text": "a", "number": 1.0}] * 2, answers="what it answers")
     path = tmp_path / "book.xlsx"
     path.write_bytes(to_bytes(book))
     described = daily_files._describe(path)
-    assert described["rows"] == {"LINES": 2, "EMPTY": 0, "TABLE": 15_000}
+    assert described["rows"] == {"LINES": 2, "EMPTY": 0, "TABLE": 15_000, "TITLED": 2}
 
 
 def test_a_fast_entry_is_an_entry_like_others() -> None:
