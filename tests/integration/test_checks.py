@@ -105,7 +105,12 @@ CASES = {
     "rejected_items: a fifth": ("rejected_items", "source_health", HEALTH, health(80, rejected=20), None),
     "rejected_items: more": (
         "rejected_items", "source_health", HEALTH, health(79, rejected=21),
-        "US videos: 21 of 100 items could not be used: told",
+        "US videos: 21 of 100 items rejected: told",
+    ),
+    "rejected_items: the feed's message says it already": (
+        "rejected_items", "source_health", HEALTH,
+        health(79, rejected=21).replace("'told'", "'21 of 100 items rejected: no video id'"),
+        "US videos: 21 of 100 items rejected: no video id",
     ),
     "feed_overlap: another date": (
         "feed_overlap", "feed_overlap", "as_of_date, market_a, market_b, jaccard, is_suspicious",
