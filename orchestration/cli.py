@@ -430,7 +430,12 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import instance
     from orchestration.settings import PROJECT_ROOT
 
-    environment = os.environ | instance.environment(settings, _store(settings))
+    variables = instance.environment(settings, _store(settings))
+    os.environ.update(variables)
+    # Its processes start at once, and each would make the store of a new home.
+    with instance.of_command(variables):
+        pass
+    environment = dict(os.environ)
     environment["TRENDS_HOME"] = str(settings.trends_home)
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)

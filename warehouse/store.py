@@ -28,6 +28,8 @@ from pathlib import Path
 import duckdb
 import filelock
 
+from warehouse import machine
+
 logger = logging.getLogger(__name__)
 
 # Extensions are never fetched at run time: what is not in the wheel is not there.
@@ -63,7 +65,6 @@ FLUSH_GIB = 4
 # three groups become two.
 DEAD_ROWS = 10_000
 DEAD_SHARE = 1 / 3
-_GIB = {"KiB": 2**-20, "MiB": 2**-10, "GiB": 1.0, "TiB": 2**10}
 
 
 class WarehouseBusyError(RuntimeError):
@@ -389,14 +390,15 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set max_vacuum_tasks = 0")
-    connection.execute(f"set block_allocator_memory = '{BLOCK_MEMORY_GIB}GiB'")
-    connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
-    [(setting,)] = connection.execute("select current_setting('memory_limit')").fetchall()
-    amount, unit = setting.split()
-    limit = READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB
-    # What DuckDB found for the machine or its container may be less.
-    if float(amount) * _GIB.get(unit, 0.0) > limit:
-        connection.execute(f"set memory_limit = '{limit}GiB'")
+    memory = machine.shares(
+        machine.memory_gib(),
+        is_bounded=machine.has_bounded_addresses(),
+        most=machine.Memory(MEMORY_LIMIT_GIB, READER_MEMORY_GIB, BLOCK_MEMORY_GIB),
+    )
+    if memory.region:
+        connection.execute(f"set block_allocator_memory = '{memory.region}GiB'")
+        connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
+    connection.execute(f"set memory_limit = '{(memory.reader if read_only else memory.writer) * 1024:.0f}MiB'")
     if read_only:
         # Readers work side by side, each on a core: with helpers for both, a large day's files took a fifth longer.
         connection.execute("set threads = 1")

@@ -24,7 +24,7 @@ from warehouse.store import Store
 DAY = "2026-03-10"
 CHECKS = (
     "feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill",
-    "alert_pace",
+    "alert_pace", "accounts",
 )  # fmt: skip
 
 Find = Callable[[str], list[tuple[Any, ...]]]
@@ -52,8 +52,9 @@ def connection(compiled: dict[str, str], tmp_path: Path) -> Iterator[duckdb.Duck
 
 def relation(connection: duckdb.DuckDBPyConnection, name: str, columns: str, values: str) -> None:
     """Puts made-up rows in the place of a relation; what stands for a date is one."""
+    day = " replace (as_of_date::date as as_of_date)" if "as_of_date" in columns else ""
     connection.execute(
-        f"drop table {name}; create table {name} as select * replace (as_of_date::date as as_of_date)"
+        f"drop table {name}; create table {name} as select *{day}"
         f" from (values {values}) as made_up ({columns})"
     )
 
@@ -160,13 +161,22 @@ CASES = {
         "in 1 polls of US an alert needed up to 12.3 times the pace, or what was learned was set aside for asking as"
         " much",
     ),
+    "accounts: as people type them, and a blank row": (
+        "accounts", "accounts", "handle, role, market", "(' @A.b ', 'Own', 'US'), (null, null, null)", None,
+    ),
+    "accounts: a word that is no role": (
+        "accounts", "accounts", "handle, role, market", "('a', 'own', 'US'), ('b', 'rival', null)",
+        'seeds/accounts.csv: the row "b,rival," is not used: it needs a handle, and the role own or competitor',
+    ),
 }  # fmt: skip
+# Where a check's rows stand, if they stand in no mart.
+SCHEMAS = {"accounts": "seeds"}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_a_check_finds(connection: duckdb.DuckDBPyConnection, compiled: dict[str, str], case: str) -> None:
     check, mart, columns, values, message = CASES[case]
-    relation(connection, f"marts.{mart}", columns, values)
+    relation(connection, f"{SCHEMAS.get(mart, 'marts')}.{mart}", columns, values)
     found = connection.execute(compiled[f"check_{check}"]).fetchall()
     assert found == ([(date.fromisoformat(DAY), message)] if message else [])
 
