@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -255,7 +257,7 @@ class Store:
         try:
             if _is_empty(self.facts_path):
                 raise duckdb.IOException("it is empty")
-            return connect(self.facts_path)
+            return patiently(lambda: connect(self.facts_path), self.lock_timeout_s)
         except duckdb.Error:
             self._require_facts()
             raise
@@ -275,7 +277,7 @@ class Store:
         if _is_empty(self.build_path) or _is_empty(self.marts_path):
             self._set_torn_aside()
         try:
-            return self._attach_all()
+            return patiently(self._attach_all, self.lock_timeout_s)
         except duckdb.Error:
             self._require_facts()
             if not self._set_torn_aside():
@@ -377,6 +379,37 @@ class Store:
             yield connection
         finally:
             connection.close()
+
+
+# DuckDB's words where another process has a file open: somebody who looks at it, since the pipeline takes turns.
+_HELD = re.compile(r'Could not set lock on file "(.+?)".*? held in (.+?) \(PID (\d+)\)')
+_LOOKS_EACH_S = 0.2
+
+
+def patiently(
+    open_files: Callable[[], duckdb.DuckDBPyConnection], timeout_s: float
+) -> duckdb.DuckDBPyConnection:
+    """Opens private files, and waits where a person has one of them open, as for another writer.
+
+    Raises:
+        WarehouseBusyError: Somebody still had it open after so many seconds; the message says who.
+    """
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            return open_files()
+        except duckdb.IOException as error:
+            held = _HELD.search(str(error))
+            if held is None:
+                raise
+            if time.monotonic() >= until:
+                file, program, pid = held.groups()
+                message = (
+                    f"{file} is open in {program} (process {pid}) and was not closed within {timeout_s:.0f} s: close it"
+                    " there, then run the command again. For looking there is trends.duckdb, which nobody waits for"
+                )
+                raise WarehouseBusyError(message) from None
+            time.sleep(_LOOKS_EACH_S)
 
 
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

@@ -141,7 +141,8 @@ def test_handles_as_typed(tmp_path: Path) -> None:
     links = published(store, "select video_url from marts.videos_daily where author_handle = 'maker.h1'")
     assert links[0][0].startswith("https://www.tiktok.com/@maker.h1/video/")
     assert published(store, "select count(*) from marts.my_performance") == [(1,)]
-    assert published(store, "select count(distinct video_id) from marts.competitor_posts") == [(2,)]
+    # The log holds the own posts too.
+    assert published(store, "select count(distinct video_id) from marts.competitor_posts") == [(3,)]
     told = published(store, "select message from meta.check_results where check_name = 'check_accounts'")
     assert [message.partition(" is not used")[0] for (message,) in told] == [
         'seeds/accounts.csv: the row "maker.h1,friend,US"'
