@@ -196,6 +196,12 @@ def deliver(
     return DiscordDelivery(outcome, message_id)
 
 
+def is_unclear(receipts: Receipts, key: str) -> bool:
+    """Whether a message was handed over and nobody knows what became of it."""
+    receipt = receipts.find(f"discord:{key}")
+    return receipt is not None and receipt.detail.get("state") == _HANDED_OVER
+
+
 def daily_message(
     as_of_date: dt.date,
     counts: Sequence[tuple[str, int]],
@@ -532,4 +538,7 @@ def _secrets(config: DiscordConfig) -> list[SecretStr]:
 
 
 def _unclear(cause: str) -> str:
-    return f"{cause}. The message may be in the channel, so it is not sent again; look, and resend it if it is not"
+    return (
+        f"{cause}. The message may be in the channel, so it is not sent again; look, and if it is not there,"
+        " `trends resend --date`"
+    )

@@ -46,8 +46,8 @@ _HEADER_SEARCH_ROWS = 10
 _LAST_EXACT_INTEGER = 2**53
 _EPOCH = dt.datetime(1899, 12, 30)
 _GONE = (
-    f"the columns {RUN_DATE_COLUMN} and {ROW_KEY_COLUMN} are gone, and rows of this date were appended before: nothing was"
-    " appended. Bring the columns back by the version history of the sheet"
+    f"the columns {RUN_DATE_COLUMN} and {ROW_KEY_COLUMN} are gone, and rows of this date were appended before: nothing"
+    " was appended. Bring the columns back by the version history of the sheet"
 )
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
@@ -197,8 +197,10 @@ def append(
     views = room.look(tables)
     for table in tables:
         view = views[table.tab]
-        if isinstance(view, _View) and _is_without_any_key(table, view) and receipts.find(
-            f"sheets:{config.spreadsheet_id}:{table.tab}:{as_of_date}"
+        if (
+            isinstance(view, _View)
+            and _is_without_any_key(table, view)
+            and receipts.find(f"sheets:{config.spreadsheet_id}:{table.tab}:{as_of_date}")
         ):
             views[table.tab] = TabResult(table.tab, 0, 0, False, _GONE)
     results = []
@@ -213,7 +215,12 @@ def append(
         results.append(result)
         if not result.problem:
             receipts.save(_receipt(config, as_of_date, table, result, receipts))
-    return SheetsDelivery(f"https://docs.google.com/spreadsheets/d/{config.spreadsheet_id}", tuple(results))
+    return SheetsDelivery(link_of(config), tuple(results))
+
+
+def link_of(config: SheetsConfig) -> str:
+    """Address of the spreadsheet for people."""
+    return f"https://docs.google.com/spreadsheets/d/{config.spreadsheet_id}"
 
 
 def check_access(config: SheetsConfig, session: GoogleSession) -> str:
@@ -433,7 +440,6 @@ class _Room:
             )
             for table, _, _ in tabs
         }
-
 
     def _keyless(
         self, tabs: Sequence[tuple[SheetTable, Mapping[str, Any], tuple[int | None, Mapping[str, int]]]]

@@ -737,9 +737,7 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     return pieces
 
 
-def _rows(
-    lines: Sequence[str], dialect: Dialect, kinds: Sequence[str | None]
-) -> tuple[list[list[str]], list[str]]:
+def _rows(lines: Sequence[str], dialect: Dialect, kinds: Sequence[str | None]) -> tuple[list[list[str]], list[str]]:
     """All rows of lines, and what was taken out because it opens a quote that swallows the rows behind it."""
     rows: list[list[str]] = []
     unclosed: list[str] = []
@@ -809,7 +807,7 @@ def _csv_line(row: Sequence[str], dialect: Dialect) -> str:
 
 def _csv_item(header: Sequence[str], row: Sequence[str]) -> str:
     item: dict[str, str] = {}
-    # A name that stands twice: the first cell that says something. What is left, and what no column is named for, stays.
+    # A name that stands twice: the first cell that says something. What else there is, named or not, stays.
     others = []
     for name, cell in zip(header, row, strict=True):
         if cell != "" and (name == "" or item.setdefault(name, cell) != cell):

@@ -110,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     poll.add_argument("--no-deliver", action="store_true", help="land and judge, send nothing")
     poll.add_argument("--if-due", action="store_true", help="only in a poll hour of London that was not polled yet")
 
+    resend = command("resend", _resend, "Send a daily message again whose fate is unknown, once you have looked.")
+    resend.add_argument("--date", type=_date, required=True, help="date of the message")
+
     rebuild = command("rebuild", _rebuild, "Make everything derived again from the facts; sends nothing.")
     rebuild.add_argument("--from", dest="first", type=_date, help="first date (default: all; others stay)")
     rebuild.add_argument("--to", dest="last", type=_date, help="last date (default: all; others stay)")
@@ -398,6 +401,15 @@ def _check_range(options: argparse.Namespace) -> None:
     if options.first and options.last and options.first > options.last:
         message = f"--from {options.first} is after --to {options.last}"
         raise UsageError(message)
+
+
+def _resend(options: argparse.Namespace, settings: Settings) -> int:
+    from orchestration import services
+    from orchestration.assets import delivery
+
+    services.guard_logs(settings)
+    print(delivery.resend(settings, _store(settings), options.date))
+    return DONE
 
 
 def _doctor(options: argparse.Namespace, settings: Settings) -> int:

@@ -25,8 +25,8 @@ _BESIDE = 64 * _MIB
 # Where a disk is as full as that, an error of reading or writing is about that.
 _FULL = 4 * _MIB
 
-_NO_SPACE = re.compile(r"no space left|disk is full|disk quota|not enough space|could not write all bytes", re.IGNORECASE)
-_NO_RIGHT = re.compile(r"read-only file system|readonly database|permission denied|cannot open file .*read-only", re.IGNORECASE)
+_NO_SPACE = re.compile(r"no space left|disk is full|disk quota|not enough space|could not write all", re.IGNORECASE)
+_NO_RIGHT = re.compile(r"read-only file system|readonly database|permission denied", re.IGNORECASE)
 _NO_MEMORY = re.compile(
     r"out of memory|bad_alloc|cannot allocate memory|can't start new thread|failed to allocate"
     r"|terminated abruptly|virtual memory",

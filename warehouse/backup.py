@@ -16,7 +16,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.store import FactsLostError, Store, checkpoint, connect, log_of
+from warehouse.store import CONNECTION_CONFIG, FactsLostError, Store, checkpoint, connect, log_of
 
 # Copies of the formats 1 and 2 have the facts in the build file: the store takes them up as it does such homes.
 FORMAT = 3
@@ -35,6 +35,24 @@ BUILD_MEMBER = "build.duckdb"
 MARTS_MEMBER = "unpublished.duckdb"
 STATE_MEMBER = "state.json"
 _CODEC = "zstd"
+_DATABASES = (FACTS_MEMBER, BUILD_MEMBER, MARTS_MEMBER)
+# A copy is unpacked to no more than so many times its size, and a small one to this: databases shrink by some ten.
+_EXPANSION = 100
+_FREE_BYTES = 1024**3
+_SMALL_BYTES = 64 * 1024**2
+# What our files hold is tables; what a view or a macro does is done by whoever asks for it, with the user's rights.
+_PROGRAMS = """
+select 'view ' || schema_name || '.' || view_name from duckdb_views()
+where not internal and (
+    not ? or schema_name <> 'intermediate'
+    or regexp_matches(sql, '(?i)(\\w*parquet\\w*|\\w*_?scan|\\w+_attach)\\s*["(]')
+    or regexp_matches(sql, '(?i)(read_\\w+|glob|sniff_\\w+|query\\w*|get\\w*)\\s*["(]')
+    or regexp_matches(sql, '(?i)(from|join|,)\\s*[(]*\\s*(' || chr(39) || '|"[^"]*[./:*][^"]*")')
+)
+union all
+select function_type || ' ' || schema_name || '.' || function_name from duckdb_functions() where not internal
+order by 1 limit 3
+"""
 
 # Every row that changes the facts has one of these times; what is derived changes without them.
 _TIMES = (
@@ -171,7 +189,7 @@ def put_back(store: Store, copy: Path, further: Mapping[str, Path], *, force: bo
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
-            state = _unpack(copy, temporary)
+            state = _unpack(copy, temporary, {*_DATABASES, STATE_MEMBER, *further})
             aside = None
             try:
                 here = state_of(store)
@@ -274,27 +292,64 @@ def _add(archive: tarfile.TarFile, name: str, stream: IO[bytes], size: int) -> N
     archive.addfile(member, stream)
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
-    # `extractall` knows how to stay inside the directory from Python 3.11.4 on.
-    target = (directory / member.name).resolve()
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, room: int) -> None:
+    """Writes a member that a copy of ours may have: a file with a known name, once, of a size that is left."""
     content = archive.extractfile(member) if member.isreg() else None
-    if content is None or not target.is_relative_to(directory.resolve()):
+    if content is None or target.exists():
         message = f"unexpected member {member.name}"
         raise tarfile.TarError(message)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as stream:
+    if member.size > (room if target.name in _DATABASES else min(room, _SMALL_BYTES)):
+        message = f"{member.name} would have {member.size / 1e6:,.0f} MB"
+        raise tarfile.TarError(message)
+    with target.open("xb") as stream:
         shutil.copyfileobj(content, stream, 1 << 20)
 
 
-def _unpack(copy: Path, directory: Path) -> State:
-    """Unpacks a copy into a directory and checks every member; returns the noted state."""
+def _refuse_programs(path: Path) -> None:
+    """Makes sure that a database of a copy holds tables only; the file can reach nothing while that is looked at.
+
+    The build file has views of the models, which may read what is in it and nothing else.
+
+    Raises:
+        BackupError: It holds a view or a macro, or is no database.
+    """
+    try:
+        connection = duckdb.connect(
+            str(path), read_only=True, config={**CONNECTION_CONFIG, "enable_external_access": "false"}
+        )
+        try:
+            found = [name for (name,) in connection.execute(_PROGRAMS, [path.name == BUILD_MEMBER]).fetchall()]
+        finally:
+            connection.close()
+    except duckdb.Error as error:
+        message = f"{path.name} of the copy can't be opened ({str(error).splitlines()[0]})"
+        raise BackupError(message) from None
+    if found:
+        message = f"{path.name} of the copy holds {', '.join(found)}, which no copy of ours does: nothing was changed"
+        raise BackupError(message)
+
+
+def _unpack(copy: Path, directory: Path, names: Collection[str]) -> State:
+    """Unpacks a copy into a directory and checks every member; returns the noted state.
+
+    Args:
+        copy: The file.
+        directory: Where its members are written.
+        names: Those that a copy may have.
+    """
+    free = shutil.disk_usage(directory).free - _SMALL_BYTES
+    room = min(max(copy.stat().st_size * _EXPANSION, _FREE_BYTES), free)
     try:
         with (
             pa.input_stream(str(copy), compression=_CODEC) as compressed,
             tarfile.open(fileobj=compressed, mode="r|") as archive,
         ):
             for member in archive:
-                _extract(archive, member, directory)
+                if member.name not in names:
+                    message = f"unexpected member {member.name}"
+                    raise tarfile.TarError(message)
+                _extract(archive, member, directory / member.name, room)
+                room -= member.size
         note = json.loads((directory / STATE_MEMBER).read_text(encoding="utf-8"))
     except (OSError, tarfile.TarError, ValueError) as error:
         message = f"{copy.name} is no copy of a warehouse, or is damaged ({error}): make a new one with `trends backup`"
@@ -308,6 +363,12 @@ def _unpack(copy: Path, directory: Path) -> State:
         if not (directory / name).exists() or _sha256(directory / name) != checksum:
             message = f"{copy.name} is damaged: {name} differs from its checksum. Make a new one with `trends backup`"
             raise BackupError(message)
+    for path in sorted(directory.iterdir()):
+        if path.name not in note["sha256"] and path.name != STATE_MEMBER:
+            message = f"{copy.name} holds {path.name}, which it does not name: make a new one with `trends backup`"
+            raise BackupError(message)
+        if path.name in _DATABASES:
+            _refuse_programs(path)
     return State.of_properties(note)
 
 

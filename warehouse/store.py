@@ -386,9 +386,7 @@ _HELD = re.compile(r'Could not set lock on file "(.+?)".*? held in (.+?) \(PID (
 _LOOKS_EACH_S = 0.2
 
 
-def patiently(
-    open_files: Callable[[], duckdb.DuckDBPyConnection], timeout_s: float
-) -> duckdb.DuckDBPyConnection:
+def patiently(open_files: Callable[[], duckdb.DuckDBPyConnection], timeout_s: float) -> duckdb.DuckDBPyConnection:
     """Opens private files, and waits where a person has one of them open, as for another writer.
 
     Raises:

@@ -10,7 +10,7 @@ materialization; one that fails is named, the others go on, and the step fails a
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -35,6 +35,10 @@ POLL_MESSAGES = dg.AssetKey(["delivery", "poll_messages"])
 DISCORD = dg.AssetKey(["delivery", "discord_report"])
 
 Metadata = dict[str, Any]
+
+
+# Days for which the next messages tell of one whose fate is unknown.
+UNCLEAR_DAYS = 3
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
@@ -147,6 +151,35 @@ def _why_not(settings: Settings, store: Store) -> str | None:
     return None
 
 
+def resend(settings: Settings, store: Store, day: date) -> str:
+    """Sends the daily message of a date whose fate is unknown, because somebody has looked and it is not there.
+
+    Returns:
+        What was done.
+
+    Raises:
+        LookupError: There is nothing to send again; the message says why.
+    """
+    config = services.discord(settings)
+    if isinstance(config, str):
+        raise LookupError(config)
+    ledger = services.receipts(store)
+    if not discord.is_unclear(ledger, f"daily:{day}"):
+        message = (
+            f"nothing to send again: no message of {day} is of unknown fate. A run of the date sends what it lacks"
+        )
+        raise LookupError(message)
+    sheet = services.sheets(settings)
+    links = [] if isinstance(sheet, str) else [discord.Link("Dashboard", sheets.link_of(sheet))]
+    with published.open_day(store.published_path, day) as opened:
+        told = daily_report(opened, links, [], day_chart(opened))
+    done = discord.deliver(config, ledger, f"daily:{day}", day, told, resend_unclear=True)
+    if done.outcome != "sent":
+        message = f"the message of {day} was not sent: {done.reason}"
+        raise LookupError(message)
+    return f"sent the message of {day} ({done.message_id})"
+
+
 class _Delivery:
     """One day's deliveries; what failed earlier is told by the message at the end."""
 
@@ -214,12 +247,21 @@ class _Delivery:
         if isinstance(config, str):
             raise Skipped(config)
         with published.open_day(self._store.published_path, self._day) as day:
-            message = daily_report(day, self._links, self.problems, day_chart(day))
+            message = daily_report(day, self._links, [*self.problems, *self._earlier()], day_chart(day))
         done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
         if done.outcome in ("failed", "unclear"):
             raise Skipped(f"{done.outcome}: {done.reason}")
         sha256 = self._hashes("discord_message").get("webhook", "")
         return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
+
+    def _earlier(self) -> list[str]:
+        """A line for each message of the days before that may have got lost, until somebody has looked."""
+        before = (self._day - timedelta(days=ago) for ago in range(UNCLEAR_DAYS, 0, -1))
+        return [
+            f"the message of {day} may not have come: if it is not in the channel, `trends resend --date {day}`"
+            for day in before
+            if discord.is_unclear(self._receipts, f"daily:{day}")
+        ]
 
     def _hashes(self, effect: str) -> dict[str, str]:
         """Checksums of what was sent today, by target, as the receipts have them."""

@@ -9,11 +9,15 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestration import services
+from orchestration.assets import delivery
+from orchestration.settings import Settings
 from tests.service import drill
 from tests.service.faults import Fault, Kind
 from tests.service.server import Service, environment
@@ -163,6 +167,37 @@ def test_again_nothing_new_arrives(home: Store, folder: Path, delivered: Outcome
     assert files_in(service) == files
     assert {tab.title: json.dumps(tab.rows, default=str) for tab in book.tabs} == cells
     assert {key: json.dumps(value, default=str) for key, value in service.discord.messages.items()} == messages
+
+
+def test_a_message_of_unknown_fate_is_told_and_sent_again(
+    home: Store, folder: Path, delivered: Outcome, service: Service
+) -> None:
+    resend = ("resend", "--date", DAY, "--home", home.home)
+    asked = trends(*resend)
+    assert (asked.code, len(service.discord.messages)) == (1, 1)
+    assert f"no message of {DAY} is of unknown fate" in asked.err
+    with home.facts_writer() as connection:
+        connection.execute(
+            'update meta.receipts set remote_id = null, digest = null, detail = \'{"state": "handed over"}\''
+            " where effect = 'discord_message'"
+        )
+    service.discord.messages.clear()
+    again = run(home, folder)
+    assert "not delivered: discord_report: unclear: an earlier attempt ended without an answer" in again.out
+    assert service.discord.messages == {}
+    # The next day's message says so, until somebody has looked.
+    day = date.fromisoformat(DAY)
+    settings = Settings(trends_home=home.home)
+    tomorrow = delivery._Delivery(settings, home, services.receipts(home), day + timedelta(days=1))
+    assert tomorrow._earlier() == [
+        f"the message of {DAY} may not have come: if it is not in the channel, `trends resend --date {DAY}`"
+    ]
+    sent = trends(*resend)
+    assert sent.code == 0, sent.err
+    ((_, message),) = service.discord.messages.items()
+    assert message["payload"]["embeds"][0]["title"] == f"📊 TikTok Daily Report - {DAY}"
+    assert tomorrow._earlier() == []
+    assert trends(*resend).code == 1
 
 
 REQUESTS = 37

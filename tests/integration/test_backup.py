@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+import json
+import tarfile
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from exports import drive
@@ -22,7 +25,7 @@ from tests.service.helpers import QUICK
 from tests.service.server import Service, environment
 from tests.support import land_folder, trends, video, write_feed
 from warehouse import backup
-from warehouse.backup import BackupError, put_back, state_of, write_copy
+from warehouse.backup import BackupError, State, put_back, state_of, write_copy
 from warehouse.store import Store
 
 pytest_plugins = ["tests.service.fixtures"]
@@ -223,9 +226,90 @@ def test_a_cut_or_changed_file_is_no_copy(store: Store, folder: Path, tmp_path: 
 def test_a_member_that_leaves_the_directory_is_refused(tmp_path: Path) -> None:
     with backup._writing(tmp_path / "odd.tar.zst") as archive:
         backup._add(archive, "../elsewhere", io.BytesIO(b"x"), 1)
+    (tmp_path / "inside").mkdir()
     with pytest.raises(BackupError, match=r"unexpected member \.\./elsewhere"):
-        backup._unpack(tmp_path / "odd.tar.zst", tmp_path / "inside")
+        backup._unpack(tmp_path / "odd.tar.zst", tmp_path / "inside", backup._DATABASES)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def made_by_hand(path: Path, members: Mapping[str, bytes], *links: str) -> Path:
+    """A copy as somebody else could make one, with right checksums."""
+    with backup._writing(path) as archive:
+        for name in links:
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(link)
+        sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+        state = State(datetime(2026, 1, 5, tzinfo=UTC), 1, "x", is_sample=False)
+        note = json.dumps({"format": backup.FORMAT, **state.properties(), "sha256": sums}).encode()
+        for name, content in {**members, backup.STATE_MEMBER: note}.items():
+            backup._add(archive, name, io.BytesIO(content), len(content))
+    return path
+
+
+def database(folder: Path, sql: str) -> bytes:
+    path = folder / "made.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"create schema raw; create table raw.loads (load_id integer); {sql}")
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("create view raw.revenue_reads as select * from read_text('/etc/passwd')", "view raw.revenue_reads"),
+        ("create macro raw.now() as 1", "macro raw.now"),
+        ("create macro main.read(a) as table select * from read_text(a)", "table_macro main.read"),
+    ],
+)
+def test_a_copy_holds_no_programs(tmp_path: Path, sql: str, told: str) -> None:
+    copy = made_by_hand(tmp_path / COPY_NAME, {"facts.duckdb": database(tmp_path, sql)})
+    new = Store(tmp_path / "new")
+    new.warehouse.mkdir(parents=True)
+    with pytest.raises(BackupError, match=f"facts.duckdb of the copy holds {told}, which no copy of ours does"):
+        put_back(new, copy, {}, force=False)
+    assert not list(new.warehouse.glob("*.duckdb"))
+
+
+@pytest.mark.parametrize(
+    ("view", "is_ours"),
+    [
+        ("select load_id + 1 as next from raw.loads", True), ("select * from read_text('/etc/passwd')", False),
+        ("select * from 'made.csv'", False), ("select * from glob('/etc/*')", False),
+    ],
+)  # fmt: skip
+def test_views_of_the_models_read_the_file_alone(tmp_path: Path, view: str, is_ours: bool) -> None:
+    (tmp_path / "made.csv").write_text("a\n1\n")
+    path = tmp_path / "build.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"set file_search_path = '{tmp_path}'; create schema raw; create schema intermediate")
+        connection.execute(f"create table raw.loads (load_id integer); create view intermediate.a as {view}")
+    if is_ours:
+        backup._refuse_programs(path)
+        return
+    with pytest.raises(BackupError, match=r"holds view intermediate\.a, which"):
+        backup._refuse_programs(path)
+
+
+def test_a_copy_has_the_members_of_ours_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Store(tmp_path / "new")
+    new.warehouse.mkdir(parents=True)
+    good = database(tmp_path, "")
+    odd = {
+        "unexpected member .env": made_by_hand(tmp_path / "1", {"facts.duckdb": good, ".env": b"A=1"}),
+        "unexpected member build.duckdb": made_by_hand(tmp_path / "2", {"facts.duckdb": good}, "build.duckdb"),
+        "facts.duckdb of the copy can't be opened": made_by_hand(tmp_path / "3", {"facts.duckdb": b"no database"}),
+    }
+    for told, copy in odd.items():
+        with pytest.raises(BackupError, match=told):
+            put_back(new, copy, {}, force=False)
+    monkeypatch.setattr(backup, "_FREE_BYTES", 1000)
+    monkeypatch.setattr(backup, "_EXPANSION", 1)
+    with pytest.raises(BackupError, match=r"facts\.duckdb would have"):
+        put_back(new, made_by_hand(tmp_path / "4", {"facts.duckdb": good}), {}, force=False)
+    assert not list(new.warehouse.glob("*.duckdb"))
 
 
 def test_the_log_of_a_killed_process_is_not_replayed_onto_the_copy(store: Store, folder: Path, tmp_path: Path) -> None:

@@ -54,8 +54,7 @@ def relation(connection: duckdb.DuckDBPyConnection, name: str, columns: str, val
     """Puts made-up rows in the place of a relation; what stands for a date is one."""
     day = " replace (as_of_date::date as as_of_date)" if "as_of_date" in columns else ""
     connection.execute(
-        f"drop table {name}; create table {name} as select *{day}"
-        f" from (values {values}) as made_up ({columns})"
+        f"drop table {name}; create table {name} as select *{day} from (values {values}) as made_up ({columns})"
     )
 
 

@@ -65,8 +65,8 @@ def test_a_broken_store_is_healed(tmp_path: Path, name: str, damage: str) -> Non
         path.write_bytes(b"no database" * 1000)
     else:
         with closing(sqlite3.connect(path)) as connection:
-            change = "insert into alembic_version values ('abc')" if damage == "two heads" else "delete from alembic_version"
-            connection.execute(change)
+            two = "insert into alembic_version values ('abc')"
+            connection.execute(two if damage == "two heads" else "delete from alembic_version")
             connection.commit()
     assert open_instance(tmp_path) == 0
     assert versions(path) == 1
