@@ -287,13 +287,23 @@
     end
 {%- endmacro %}
 
-{# Entries of a list that a flattened export has in columns of their own: `hashtags/0/name`, `hashtags_1_name`. #}
+{#
+  Entries of a list that a flattened export has in columns of their own: `hashtags/0/name`, `hashtags_1_name`. By the
+  best name that there is: beside its name an entry may have a title, which is a sentence.
+#}
 {% macro tiktok_columns(key, names) -%}
-    {%- set pattern = '"' ~ key ~ '(?:[/._][0-9]+|\\[[0-9]+\\])(?:[/._](?:' ~ names | join('|') ~ '))?": ?("(?:[^"\\\\]|\\\\.)*")' -%}
+    {%- set place = '"' ~ key ~ '(?:[/._][0-9]+|\\[[0-9]+\\])' -%}
+    {%- set text = '": ?("(?:[^"\\\\]|\\\\.)*")' -%}
     case
         when item."{{ key }}" is null and regexp_matches(payload, '"{{ key }}[/._[][0-9]')
             then list_transform(
-                regexp_extract_all(payload, '{{ pattern }}', 1), lambda entry: try_cast(entry as json) ->> '$'
+                coalesce(
+                {%- for name in names -%}
+                nullif(regexp_extract_all(payload, '{{ place ~ '[/._]' ~ name ~ text }}', 1), []),
+                {%- endfor -%}
+                regexp_extract_all(payload, '{{ place ~ text }}', 1)
+                ),
+                lambda entry: try_cast(entry as json) ->> '$'
             )
     end
 {%- endmacro %}

@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     auth.add_argument("service", choices=["google"])
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
     ui.add_argument("--port", type=int, default=3000)
+    ui.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     return parser
 
 
@@ -461,8 +462,22 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     environment["TRENDS_HOME"] = str(settings.trends_home)
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
-    command = [str(executable), "dev", "-m", "orchestration.definitions", "-p", str(options.port)]
+    if not _is_loopback(options.host):
+        _complain(
+            f"the UI listens on {options.host} and has no sign-in: whoever reaches it can start runs. README shows a"
+            " proxy with one"
+        )
+    command = [str(executable), "dev", "-m", "orchestration.definitions", "-h", options.host, "-p", str(options.port)]
     os.execve(executable, command, environment)  # noqa: S606 - a fixed program of this environment
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _store(settings: Settings) -> Store:

@@ -61,6 +61,18 @@ def test_actionlint_finds_nothing_but_what_was_broken_on_purpose(tmp_path: Path,
         assert (finding in told) == harmed, told
 
 
+@pytest.mark.parametrize("path", sorted((PROJECT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_actions_are_pinned_and_no_text_of_others_is_run(path: Path) -> None:
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert given["permissions"] == {"contents": "read"}
+    for one in given["jobs"].values():
+        assert "permissions" not in one
+        for step in one["steps"]:
+            # A tag may be moved to other code; a commit may not.
+            assert re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", step.get("uses", f"actions/none@{'0' * 40}"))
+            assert "${{" not in step.get("run", ""), "what an event says is given as a variable"
+
+
 def test_no_two_runs_write_the_warehouse_at_once() -> None:
     for name in ("daily", "micro_poll"):
         assert workflow(name)["concurrency"] == {"group": "trends-warehouse", "cancel-in-progress": False}

@@ -132,6 +132,9 @@ def test_hashtags_in_every_form() -> None:
         {"textExtra": [{"hashtagName": "capcut"}, {"userId": "1"}, {"hashtagName": "trend"}]},
         {"hashtags/0/name": "capcut", "hashtags/1/name": "trend"},
         {"hashtags_0_name": "capcut", "hashtags_1_name": "trend"},
+        {"hashtags/0/name": "capcut", "hashtags/0/title": "Cut it!", "hashtags/1/name": "trend", "hashtags/1/title": "no"},
+        {"hashtags/0/title": "capcut", "hashtags/1/title": "trend"},
+        {"hashtags": [{"title": "capcut"}, {"name": "trend", "title": "What is the #trend?"}, {"title": "a sentence"}]},
         {"hashtags[0].name": "capcut", "hashtags[1].name": "trend"},
         {"hashtags": [{"hashtag": {"id": "1", "name": "capcut"}}, {"hashtag": {"name": "trend"}}]},
         {"hashtags": {"0": "capcut", "1": "trend"}},
@@ -359,7 +362,7 @@ def test_no_sound_is_no_sound(tmp_path: Path) -> None:
 
 
 def test_no_creator_is_nobody(tmp_path: Path) -> None:
-    given = [None, "null", "undefined", "N/A", "None", "", {}]
+    given: list[object] = [None, "null", "undefined", "N/A", "None", "", {}]
     rows = one(
         tmp_path,
         *(

@@ -15,7 +15,9 @@
 {%- do tag_lists.append(tiktok_list('item."' ~ key ~ '"', var('item_hashtag_names'))) %}
 {%- do tag_lists.append(tiktok_columns(key, var('item_hashtag_names'))) %}
 {%- endfor %}
-{%- set all_hashtags = 'list_concat(' ~ tag_lists | join(', ') ~ ', ' ~ tiktok_caption_tags('caption_text') ~ ')' %}
+{#- A tag is one word: sentences are about it. -#}
+{%- set all_hashtags = 'list_filter(list_concat(' ~ tag_lists | join(', ') ~ ', ' ~ tiktok_caption_tags('caption_text')
+    ~ "), lambda tag: not regexp_matches(trim(tag, '#＃ '), '\\s'))" %}
 {%- set all_effects -%}
 list_concat({{ tiktok_list('item."effectStickers"', ['name', 'ID', 'id']) }}, {{ tiktok_columns('effectStickers', ['name']) }})
 {%- endset %}
