@@ -132,7 +132,7 @@ def test_hashtags_in_every_form() -> None:
         {"textExtra": [{"hashtagName": "capcut"}, {"userId": "1"}, {"hashtagName": "trend"}]},
         {"hashtags/0/name": "capcut", "hashtags/1/name": "trend"},
         {"hashtags_0_name": "capcut", "hashtags_1_name": "trend"},
-        {"hashtags/0/name": "capcut", "hashtags/0/title": "Cut it!", "hashtags/1/name": "trend", "hashtags/1/title": "no"},
+        {"hashtags/0/name": "capcut", "hashtags/0/title": "Cut!", "hashtags/1/name": "trend", "hashtags/1/title": "no"},
         {"hashtags/0/title": "capcut", "hashtags/1/title": "trend"},
         {"hashtags": [{"title": "capcut"}, {"name": "trend", "title": "What is the #trend?"}, {"title": "a sentence"}]},
         {"hashtags[0].name": "capcut", "hashtags[1].name": "trend"},
