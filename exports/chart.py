@@ -11,6 +11,7 @@ from typing import Any
 
 from exports import build_list, published
 from exports.published import Day
+from warehouse import machine
 
 BARS = 8
 
@@ -18,7 +19,7 @@ BARS = 8
 def day_chart(day: Day) -> bytes | None:
     """What is still to come of the first builds, with its 80 % range; None where no build has a forecast."""
     rows = [row for row in published.build_list(day) if row["gain_48h_p50"] is not None][:BARS]
-    if not rows:
+    if not rows or not machine.can_draw():
         return None
     import vl_convert
 

@@ -19,6 +19,7 @@ from datetime import date
 from typing import Any
 
 from exports.text_safety import visible_line
+from warehouse import machine
 
 Values = Sequence[dict[str, Any]]
 Layer = dict[str, Any]
@@ -45,6 +46,11 @@ _CONFIG: dict[str, Any] = {
     "text": {"color": INK, "fontSize": 12},
     "rule": {"color": INK},
 }  # fmt: skip
+# Where none can be drawn: the numbers stand beside it.
+NO_CHART = (
+    "<p class=muted>No chart: this shell bounds the addresses of a process, and drawing reserves more."
+    " <code>ulimit -v unlimited</code> brings it back.</p>"
+)
 # An SVG inside HTML needs neither names of XML namespaces nor a size in pixels.
 _SVG_HEAD = re.compile(r'<svg [^>]*?class="marks" width="[\d.]+" height="[\d.]+" viewBox="([^"]+)">')
 
@@ -183,6 +189,8 @@ def _line_at(position: float | str | None, kind: str) -> Layer:
 
 def _rows(values: Values, layers: list[Layer], about: str, lines: Sequence[Layer] = ()) -> str:
     """Layers over one band per row, the row's label above its marks; `about` is trusted text for a screen reader."""
+    if not machine.can_draw():
+        return NO_CHART
     import vl_convert
 
     rows = [

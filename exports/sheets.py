@@ -9,6 +9,8 @@ metadata entry under an id derived from what the sheet held before and from the 
 spreadsheet, so a copy of the request that arrives late (we had given up on it and asked again) is refused as a
 whole. ``values.append`` is not used: it guesses where a "table" is and can overwrite rows below a gap.
 
+Where somebody deleted the key column, or keys in it, such a row is known by what it says: its run date and its text.
+
 Values are typed: text is sent as text, so a caption that starts with ``=`` is never a formula.
 """
 
@@ -43,6 +45,10 @@ _GUARD_KEY = "trends_last_append"
 _HEADER_SEARCH_ROWS = 10
 _LAST_EXACT_INTEGER = 2**53
 _EPOCH = dt.datetime(1899, 12, 30)
+_GONE = (
+    f"the columns {RUN_DATE_COLUMN} and {ROW_KEY_COLUMN} are gone, and rows of this date were appended before: nothing"
+    " was appended. Bring the columns back by the version history of the sheet"
+)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
@@ -136,6 +142,7 @@ class _View:
         used_width: Columns that hold anything; only known when a column has to be added.
         keys: Row keys present.
         unique_values: Normalised values of the unique column.
+        keyless: What rows with a run date and without a key say, see ``_said``; each with its number of rows.
         guard: Id of the newest developer metadata entry of ours, or 0.
     """
 
@@ -147,6 +154,7 @@ class _View:
     used_width: int
     keys: frozenset[str]
     unique_values: frozenset[str]
+    keyless: Mapping[tuple[Cell, ...], int]
     guard: int
 
 
@@ -187,17 +195,32 @@ def append(
     room = _Room(config, session)
     tables = [_with_own_columns(table, as_of_date) for table in tables]
     views = room.look(tables)
+    for table in tables:
+        view = views[table.tab]
+        if (
+            isinstance(view, _View)
+            and _is_without_any_key(table, view)
+            and receipts.find(f"sheets:{config.spreadsheet_id}:{table.tab}:{as_of_date}")
+        ):
+            views[table.tab] = TabResult(table.tab, 0, 0, False, _GONE)
     results = []
     for table in tables:
         view = views[table.tab]
         try:
             result = view if isinstance(view, TabResult) else room.append(table, view)
+            if isinstance(view, _View) and (unknown := _unknown(table, view)):
+                result = replace(result, problem=unknown)
         except ServiceError as error:
             result = TabResult(table.tab, 0, 0, False, str(error))
         results.append(result)
         if not result.problem:
             receipts.save(_receipt(config, as_of_date, table, result, receipts))
-    return SheetsDelivery(f"https://docs.google.com/spreadsheets/d/{config.spreadsheet_id}", tuple(results))
+    return SheetsDelivery(link_of(config), tuple(results))
+
+
+def link_of(config: SheetsConfig) -> str:
+    """Address of the spreadsheet for people."""
+    return f"https://docs.google.com/spreadsheets/d/{config.spreadsheet_id}"
 
 
 def check_access(config: SheetsConfig, session: GoogleSession) -> str:
@@ -298,6 +321,9 @@ class _Room:
                 if table.tab in headers and not set(map(_normal, table.columns)) <= set(headers[table.tab][1])
             ]
         )
+        keyless = self._keyless(
+            [(table, sheets[_normal(table.tab)], headers[table.tab]) for table in present if table.tab in headers]
+        )
         columns = self._key_columns(
             [(table, sheets[_normal(table.tab)], headers[table.tab][1]) for table in present if table.tab in headers]
         )
@@ -313,10 +339,11 @@ class _Room:
                     positions,
                     widths.get(table.tab, 0),
                     *columns[table.tab],
+                    keyless.get(table.tab, {}),
                     _guard_of(sheet),
                 )
             elif table.tab not in views:
-                views[table.tab] = _View(_sheet_id(table.tab), False, 0, None, {}, 0, frozenset(), frozenset(), 0)
+                views[table.tab] = _View(_sheet_id(table.tab), False, 0, None, {}, 0, frozenset(), frozenset(), {}, 0)
         return views
 
     def append(self, table: SheetTable, first_view: _View) -> TabResult:
@@ -414,6 +441,40 @@ class _Room:
             for table, _, _ in tabs
         }
 
+    def _keyless(
+        self, tabs: Sequence[tuple[SheetTable, Mapping[str, Any], tuple[int | None, Mapping[str, int]]]]
+    ) -> dict[str, dict[tuple[Cell, ...], int]]:
+        """What rows of ours say that have a run date and no key; tabs whose rows all have one are not read."""
+        run_date = _normal(RUN_DATE_COLUMN)
+        dated = [(table, sheet, row, found) for table, sheet, (row, found) in tabs if run_date in found]
+        names = [(table, name) for table, _, _, found in dated for name in (run_date, ROW_KEY_COLUMN) if name in found]
+        ranges = [
+            f"{_quoted(sheet)}!{_letters(found[name])}:{_letters(found[name])}"
+            for _, sheet, _, found in dated
+            for name in (run_date, ROW_KEY_COLUMN)
+            if name in found
+        ]
+        filled = {
+            (table.tab, name): [value != "" for column in values for value in column]
+            for (table, name), values in zip(names, self._values(ranges, "COLUMNS"), strict=True)
+        }
+        wanted = [
+            entry
+            for entry in dated
+            if any(filled[entry[0].tab, run_date][len(filled.get((entry[0].tab, ROW_KEY_COLUMN), [])) :])
+            or any(
+                is_dated and not has_key
+                for is_dated, has_key in zip(
+                    filled[entry[0].tab, run_date], filled.get((entry[0].tab, ROW_KEY_COLUMN), []), strict=False
+                )
+            )
+        ]
+        contents = self._values([_quoted(sheet) for _, sheet, _, _ in wanted], "ROWS")
+        return {
+            table.tab: _keyless_rows(table, found, rows[(header_row or 0) + 1 :])
+            for (table, _, header_row, found), rows in zip(wanted, contents, strict=True)
+        }
+
 
 class _EndpointClient(gspread.HTTPClient):
     """The plain gspread client (its backing-off sibling repeats appends) at a configurable address."""
@@ -457,7 +518,7 @@ def _find_header(table: SheetTable, rows: Sequence[Sequence[Any]]) -> tuple[int 
     if best * 2 < own:
         return (
             f"no header row found in the first {_HEADER_SEARCH_ROWS} rows of the tab: nothing was written. "
-            f"Rename the tab or restore the header ({', '.join(table.columns[:3])}, …)"
+            f"Rename the tab {table.tab} or restore the header ({', '.join(table.columns[:3])}, …)"
         )
     header_row = matches.index(best)
     positions: dict[str, int] = {}
@@ -467,13 +528,80 @@ def _find_header(table: SheetTable, rows: Sequence[Sequence[Any]]) -> tuple[int 
     return header_row, positions
 
 
+def _keyless_rows(
+    table: SheetTable, positions: Mapping[str, int], rows: Sequence[Sequence[Any]]
+) -> dict[tuple[Cell, ...], int]:
+    found: dict[tuple[Cell, ...], int] = {}
+    columns = [(name, positions.get(_normal(name))) for name in _saying(table)]
+
+    def cell(row: Sequence[Any], position: int | None) -> Any:
+        return row[position] if position is not None and position < len(row) else ""
+
+    for row in rows:
+        if cell(row, positions.get(ROW_KEY_COLUMN)) != "" or cell(row, positions[_normal(RUN_DATE_COLUMN)]) == "":
+            continue
+        said = _said(table, positions, [cell(row, position) for _, position in columns])
+        found[said] = found.get(said, 0) + 1
+    return found
+
+
+def _saying(table: SheetTable) -> list[str]:
+    """Columns that tell a row from another: no key, and no formula."""
+    return [name for name in table.columns if name != ROW_KEY_COLUMN and name not in table.formulas]
+
+
+def _said(table: SheetTable, positions: Mapping[str, int], values: Sequence[Any]) -> tuple[Cell, ...]:
+    """A row's run date and texts, of the columns that its tab has: numbers may be told anew, and be rounded."""
+    said: list[Cell] = []
+    for name, value in zip(_saying(table), values, strict=True):
+        if _normal(name) not in positions:
+            continue
+        if name == RUN_DATE_COLUMN:
+            day = _cell(value)["userEnteredValue"]["numberValue"] if isinstance(value, dt.date) else value
+            said.append(float(day) if isinstance(day, int | float) else _identity(day))
+        else:
+            said.append(_identity(value) if isinstance(value, str) else "")
+    return tuple(said)
+
+
+def _saying_values(table: SheetTable, row: Sequence[Cell]) -> list[Cell]:
+    wanted = set(_saying(table))
+    return [value for name, value in zip(table.columns, row, strict=True) if name in wanted]
+
+
+def _unknown(table: SheetTable, view: _View) -> str:
+    """Rows that can't be told apart without their keys; empty where there are none."""
+    if not view.keyless:
+        return ""
+    said = [_said(table, view.positions, _saying_values(table, row)) for row in table.rows]
+    doubtful = sum(said.count(one) > view.keyless[one] for one in said if one in view.keyless)
+    if not doubtful:
+        return ""
+    return (
+        f"{doubtful} rows of {table.tab} can't be told from rows whose {ROW_KEY_COLUMN} was deleted, and were not"
+        f" appended: bring the column back by the version history of the sheet"
+    )
+
+
+def _is_without_any_key(table: SheetTable, view: _View) -> bool:
+    """Whether a tab has rows, and neither of the columns by which ours are known."""
+    return (
+        table.is_dated
+        and view.exists
+        and view.header_row is not None
+        and not {_normal(RUN_DATE_COLUMN), ROW_KEY_COLUMN} & set(view.positions)
+    )
+
+
 def _missing(table: SheetTable, view: _View) -> list[int]:
     """Indexes of the rows that aren't in the tab."""
     unique = table.columns.index(table.unique_column) if table.unique_column else None
     return [
         index
         for index, (key, row) in enumerate(zip(table.row_keys, table.rows, strict=True))
-        if _identity(key) not in view.keys and (unique is None or _identity(row[unique]) not in view.unique_values)
+        if _identity(key) not in view.keys
+        and (unique is None or _identity(row[unique]) not in view.unique_values)
+        and not (view.keyless and _said(table, view.positions, _saying_values(table, row)) in view.keyless)
     ]
 
 

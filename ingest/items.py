@@ -255,7 +255,8 @@ def _odd_sql() -> str:
         select
             *,
             {sql.tiktok_link_id()} as link_id,
-            {sql.tiktok_bare_id(sql.tiktok_fact("video_id"))} as given_id,
+            {sql.tiktok_fact("video_id")} as id_text,
+            {sql.tiktok_bare_id("id_text")} as given_id,
             {sql.tiktok_fact("music_id")} as music_id_text,
             lower({sql.tiktok_fact("row_type")}) as row_type,
             lower({sql.tiktok_fact("status")}) as status,
@@ -295,6 +296,8 @@ def _odd_sql() -> str:
                 then 'a ' || row_type || ' row of a trends list in a ' || kind || ' feed'
             when coalesce({sql.tiktok_is_decimal("coalesce(video_id, music_id_text)")}, false)
                 then 'the id was rounded to a decimal number'
+            when video_id is null and coalesce({sql.tiktok_is_word("id_text", ["item_total_words"])}, false)
+                then 'a row that adds up others, no video'
             when kind = 'music' and sound_id is null then 'no sound id' || {fields}
             {other_rows.replace("when plays", "when kind = 'videos' and plays")}
             when kind = 'videos' and video_id is null then 'no video id' || {fields}

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import json
 import re
@@ -32,6 +31,8 @@ import duckdb
 from ingest import items
 from warehouse.store import quote_literal
 
+# What DuckDB says about a file may quote half a letter of it, which is no text to Python.
+_REFUSED = (duckdb.Error, UnicodeDecodeError)
 # Items bigger than this are no TikTok items; DuckDB's default of 16 MiB is kept but stated.
 MAXIMUM_ITEM_BYTES = 16 * 1024 * 1024
 # So many Latin letters one after the other say where the pairs of bytes of UTF-16 begin.
@@ -46,6 +47,7 @@ _HEADER_BYTES = 1024 * 1024
 # What no name of a column has: a piece of a row that was drawn into the header.
 _HEADER_VALUE = re.compile(r"[0-9]{15,}|://|www\.")
 _WHITESPACE = b" \t\r\n"
+_BLOCK_BYTES = 1024 * 1024
 # Compressed text grows some twentyfold; a bomb a thousandfold. Small files may do what they want.
 _FREE_EXPANSION_BYTES = 64 * 1024 * 1024
 _OTHER_FORMATS = {
@@ -59,21 +61,33 @@ _OTHER_FORMATS = {
     b"\xfd7zXZ": "compressed with xz: unpack it, or use gzip",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it, or use gzip",
     b"PAR1": "a Parquet file: export CSV or JSON",
+    b"\x1f\x8b": "compressed with gzip twice: unpack it once",
+    b"x\x9c": "compressed with zlib: use gzip",
+    b"7z\xbc\xaf": "a 7z archive: unpack it",
+    b"Rar!": "a RAR archive: unpack it",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind: export CSV or JSON",
     b"SQLite format 3": "a SQLite database",
     b"\x7fELF": "a program",
     b"<!DOCTYPE": "a web page: the download needs a sign-in or failed; export the dataset's items",
     b"<!doctype": "a web page: the download needs a sign-in or failed; export the dataset's items",
     b"<html": "a web page: the download needs a sign-in or failed; export the dataset's items",
     b"<?xml": "XML: export CSV or JSON",
+    b"<rss": "XML: export CSV or JSON",
+    b"version https://git-lfs": "a pointer of Git LFS: fetch the file that it stands for",
+}
+# Formats that say their name further inside.
+_LATER_FORMATS = {
+    (4, b"ftyp"): "a picture or a film (ISO media)",
+    (257, b"ustar"): "a tar archive: unpack it",
 }
 _BOMS = {
-    codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_ENCODING_NAMES = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
+# Zero bytes beside so many others are damage in a text; more of them are no text.
+_BYTES_PER_ZERO = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +210,7 @@ def _plain(path: Path, limits: Limits, reading: Reading) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / "feed"
         if is_packed:
-            _unpack(path, copy, size, limits)
+            _unpack(path, copy, size, limits, reading)
             if path.suffix != ".gz":
                 reading.notes.append("is compressed with gzip, whatever its name says")
             with copy.open("rb") as stream:
@@ -207,29 +221,42 @@ def _plain(path: Path, limits: Limits, reading: Reading) -> Iterator[Path]:
         else:
             shutil.copyfile(path, copy)
         if encoding is not None:
-            text = _wide_text(copy.read_bytes(), encoding).removeprefix("\ufeff")
+            text = _wide_text(_unmarked(copy.read_bytes()), encoding).removeprefix("\ufeff")
             copy.write_text(text, encoding="utf-8", newline="")
-            reading.notes.append(f"was read as {_ENCODING_NAMES[encoding]}")
+            reading.notes.append(f"was read as {encoding[:6].upper()}")
         yield copy
 
 
-def _unpack(path: Path, copy: Path, size: int, limits: Limits) -> None:
+def _unpack(path: Path, copy: Path, size: int, limits: Limits, reading: Reading) -> None:
     """Writes what a gzip file holds, as far as the limits go."""
     allowed = min(limits.file_bytes, max(size * limits.expansion, _FREE_EXPANSION_BYTES))
     written = 0
+    decoder = zlib.decompressobj(wbits=31)
+    data = b""
     try:
-        with gzip.open(path, "rb") as packed, copy.open("wb") as target:
-            while block := packed.read(1024 * 1024):
-                written += len(block)
+        with path.open("rb") as packed, copy.open("wb") as target:
+            while data := data or packed.read(_BLOCK_BYTES):
+                written += target.write(decoder.decompress(data, _BLOCK_BYTES))
                 if written > allowed:
                     raise UnreadableFileError(
                         f"unpacks to more than {allowed / 1e6:,.0f} MB, which FEED_MAX_MB and FEED_MAX_EXPANSION allow"
                     )
-                target.write(block)
-    except (OSError, EOFError, zlib.error) as error:
+                data = decoder.unconsumed_tail
+                if decoder.eof:
+                    data = decoder.unused_data + packed.read(2)
+                    if not data.startswith(b"\x1f\x8b"):
+                        # What was packed is whole, by its own checksum; gzip itself passes over the rest too.
+                        if data.strip(b"\0"):
+                            reading.notes.append("bytes behind the end of what is compressed were left out")
+                        return
+                    decoder = zlib.decompressobj(wbits=31)
+            target.write(decoder.flush())
+    except zlib.error as error:
         raise UnreadableFileError(
-            f"cannot be decompressed ({error}): the download was cut off; export it again"
+            f"cannot be decompressed ({error}): it was damaged on its way; export it again"
         ) from error
+    if not decoder.eof:
+        raise UnreadableFileError("cannot be decompressed (it has no end): the download was cut off; export it again")
 
 
 def _encoding(head: bytes) -> str | None:
@@ -238,28 +265,43 @@ def _encoding(head: bytes) -> str | None:
     Raises:
         UnreadableFileError: These bytes are no text.
     """
+    head = _unmarked(head)
     for bom, encoding in _BOMS.items():
         if head.startswith(bom):
-            return None if encoding == "utf-8" else encoding
+            return encoding
     start = head.lstrip(_WHITESPACE)
     for magic, name in _OTHER_FORMATS.items():
         if start.startswith(magic):
             raise UnreadableFileError(f"is no JSON and no CSV but {name}")
+    for (place, magic), name in _LATER_FORMATS.items():
+        if head[place:].startswith(magic):
+            raise UnreadableFileError(f"is no JSON and no CSV but {name}")
     if b"\0" not in head[:4096]:
         return None
-    # JSON and CSV begin with Latin letters, of which UTF-16 makes every other byte zero.
-    begin = head[:200]
+    # JSON and CSV begin with Latin letters: UTF-16 makes every other byte of them zero, UTF-32 three of four.
+    begin = head[:24]
+    for encoding, letters in (("utf-32-le", begin[::4]), ("utf-32-be", begin[3::4])):
+        if letters.count(0) == 0 and begin.count(0) == len(begin) - len(letters):
+            return encoding
     for encoding, zeros, letters in (("utf-16-le", begin[1::2], begin[::2]), ("utf-16-be", begin[::2], begin[1::2])):
         if zeros.count(0) > 0.7 * len(zeros) and letters.count(0) == 0:
             return encoding
-    if head.rstrip(b"\0") and b"\0" not in head.rstrip(b"\0"):
+    text = head.rstrip(b"\0")
+    if text.count(0) * _BYTES_PER_ZERO < len(text):
         return None
     raise UnreadableFileError("is no text (it holds zero bytes): it is no JSON and no CSV")
 
 
+def _unmarked(content: bytes) -> bytes:
+    """Without the marks of UTF-8 at its beginning: a program that joins files puts one before another one's."""
+    while content.startswith(codecs.BOM_UTF8):
+        content = content.removeprefix(codecs.BOM_UTF8)
+    return content
+
+
 def _wide_text(content: bytes, encoding: str) -> str:
     """Text of UTF-16 or UTF-32. A byte too many or too few shifts all pairs behind it: they begin where letters do."""
-    if encoding == "utf-32":
+    if encoding.startswith("utf-32"):
         return content.decode(encoding, errors="replace")
     if encoding == "utf-16":
         encoding = "utf-16-le" if content.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
@@ -278,7 +320,7 @@ def _read_plain(
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     has_mark = head.startswith(codecs.BOM_UTF8)
-    head = head.removeprefix(codecs.BOM_UTF8)
+    head = _unmarked(head)
     start = head.lstrip(_WHITESPACE)
     if not start and is_lines:
         return
@@ -326,7 +368,7 @@ def _read_json(
             ).fetchall()
             if is_list or rows > 1:
                 return
-        except duckdb.Error as refused:
+        except _REFUSED as refused:
             error = str(refused).splitlines()[0]
         connection.execute("delete from incoming where file_index = ?", [file_index])
     text, mended = _text(path.read_bytes(), is_json=True)
@@ -602,7 +644,7 @@ def _read_whole_csv(connection: duckdb.DuckDBPyConnection, file_index: int, path
             f"select count(*) from incoming where file_index = {file_index} and list_contains(?, payload ->> ?)",
             [sorted(items.known_names()), "$." + json.dumps(dialect.header[0])],
         ).fetchall()
-    except duckdb.Error:
+    except _REFUSED:
         return False
     return not repeated and bool(rows == _row_count(path, dialect))
 
@@ -636,15 +678,16 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     # Line ends of all kinds are one, also within cells: a row can't be told from a cell by them.
     source = io.StringIO("".join(_one_line_end(line) for line in lines), newline="")
     is_cut = not content.endswith(("\n", "\r"))
-    rows: list[list[str]] = []
     try:
-        rows.extend(_cells(source, dialect.delimiter, dialect.quote))
+        rows, unclosed = _rows(list(source), dialect, kinds)
     except csv.Error as error:
         raise UnreadableFileError(f"is no CSV export of a dataset ({error}): download it again") from error
-    ends_open = _ends_open(rows[-1] if rows else [], content, dialect.quote)
+    quotes = content.count(dialect.quote) - sum(text.count(dialect.quote) for text in unclosed)
+    ends_open = bool(rows) and quotes % 2 == 1 and not content.rstrip("\r\n").endswith(dialect.quote)
     body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
     shift = _shift(kinds, body)
     pieces = _above(content.removeprefix("\ufeff").splitlines()[: dialect.line], dialect, reading)
+    pieces += [(text.rstrip("\n"), "opens a quote that is not closed before the next row") for text in unclosed]
     if _has_values(header):
         pieces.append(
             (_csv_line(header, dialect), "the header has values among its names: its rows may be read wrongly")
@@ -694,6 +737,51 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     return pieces
 
 
+def _rows(lines: Sequence[str], dialect: Dialect, kinds: Sequence[str | None]) -> tuple[list[list[str]], list[str]]:
+    """All rows of lines, and what was taken out because it opens a quote that swallows the rows behind it."""
+    rows: list[list[str]] = []
+    unclosed: list[str] = []
+    begin = 0
+    while begin < len(lines):
+        reader = csv.reader(lines[begin:], delimiter=dialect.delimiter, quotechar=dialect.quote)
+        end = 0
+        for row in reader:
+            first, end = end, reader.line_num
+            resumed = None
+            if end - first > 1:
+                parts = lines[begin + first : begin + end]
+                is_sound = _is_sound(parts, dialect)
+                rest = (n for n, line in enumerate(parts[1:], 1) if _is_row(line, dialect, kinds, is_sound=is_sound))
+                resumed = next((begin + first + n for n in rest), None)
+            if resumed is not None:
+                unclosed.append("".join(lines[begin + first : resumed]))
+                begin = resumed
+                break
+            rows.append(row)
+        else:
+            break
+    return rows, unclosed
+
+
+def _is_sound(lines: Sequence[str], dialect: Dialect) -> bool:
+    """Whether a row of many lines has nothing behind a quote that is closed."""
+    try:
+        list(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True))
+    except csv.Error:
+        return False
+    return True
+
+
+def _is_row(line: str, dialect: Dialect, kinds: Sequence[str | None], *, is_sound: bool) -> bool:
+    """Whether a line within a cell of many lines is a row by itself: no caption has an id or a link and all cells."""
+    if line.count(dialect.delimiter) < len(kinds) - 1 or not _HEADER_VALUE.search(line):
+        return False
+    if line.count(dialect.quote) % 2:
+        return not is_sound
+    cells = next(_cells([line], dialect.delimiter, dialect.quote), [])
+    return len(cells) == len(kinds) and _fits(kinds, cells)
+
+
 def _above(lines: Sequence[str], dialect: Dialect, reading: Reading) -> list[tuple[str, str | None]]:
     """Lines above the header: a title is told, what has cells is no item."""
     rows = []
@@ -711,11 +799,6 @@ def _one_line_end(line: str) -> str:
     return line if len(bare) == len(line) else bare + "\n"
 
 
-def _ends_open(row: Sequence[str], content: str, quote: str) -> bool:
-    """Whether the last cell was quoted and never closed: the file breaks off in it."""
-    return bool(row) and content.count(quote) % 2 == 1 and not content.rstrip("\r\n").endswith(quote)
-
-
 def _csv_line(row: Sequence[str], dialect: Dialect) -> str:
     target = io.StringIO()
     csv.writer(target, delimiter=dialect.delimiter, quotechar=dialect.quote).writerow(row)
@@ -724,10 +807,13 @@ def _csv_line(row: Sequence[str], dialect: Dialect) -> str:
 
 def _csv_item(header: Sequence[str], row: Sequence[str]) -> str:
     item: dict[str, str] = {}
+    # A name that stands twice: the first cell that says something. What else there is, named or not, stays.
+    others = []
     for name, cell in zip(header, row, strict=True):
-        # A name that stands twice: the first cell that says something.
-        if cell != "" and name != "":
-            item.setdefault(name, cell)
+        if cell != "" and (name == "" or item.setdefault(name, cell) != cell):
+            others.append(cell)
+    if others:
+        item[BEYOND] = ", ".join(filter(None, [*others, item.get(BEYOND)]))
     return _dumped(item)
 
 
@@ -795,7 +881,7 @@ def _text(original: bytes, *, is_json: bool) -> tuple[str, str | None]:
     Bytes that are no UTF-8 are Windows' letters in a CSV file that has no letter of UTF-8, as a spreadsheet saves it;
     else they are broken, and U+FFFD stands for them, as for half an emoji.
     """
-    original = original.removeprefix(codecs.BOM_UTF8).rstrip(b"\0")
+    original = _unmarked(original).rstrip(b"\0")
     content = original.decode("utf-8", errors="replace")
     replaced = content.count("\ufffd") - original.count("\ufffd".encode())
     if replaced:

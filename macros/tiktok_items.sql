@@ -77,14 +77,45 @@
     coalesce({{ tiktok_places(fact, "nullif(trim(", "), '')") }})
 {%- endmacro %}
 
-{# The id in a link to a post; null where no link of the item has one. #}
-{% macro tiktok_link_id() -%}
-    coalesce({{ tiktok_places('video_url', "nullif(regexp_extract(", ", '/(?:video|photo|v)/([0-9]+)', 1), '')") }})
+{# The id in links to a post: as people share it, as a page embeds it, and with its signs escaped. #}
+{% macro tiktok_link_pattern() -%}
+    (?:/|%2F)(?:video|photo|v|embed(?:/v[0-9])?|player/v[0-9])(?:/|%2F)([0-9]+)
 {%- endmacro %}
 
-{# An id as it is given, without what a spreadsheet has around it so that it stays text. #}
+{# The id in a link to a post; null where no link of the item has one. #}
+{% macro tiktok_link_id() -%}
+    coalesce({{ tiktok_places('video_url', "nullif(regexp_extract(", ", '" ~ tiktok_link_pattern() ~ "', 1), '')") }})
+{%- endmacro %}
+
+{#
+  An id as it is given, without what a spreadsheet has around it so that it stays text, between its digits, or a whole
+  link. Null for words that say there is none, and for those of a row that adds up other rows.
+#}
 {% macro tiktok_bare_id(value) -%}
-    nullif(trim({{ value }}, ' =''"'), '')
+    case
+        when regexp_full_match({{ value }}, '[0-9]{5,19}') then {{ value }}
+        when regexp_matches({{ value }}, '{{ tiktok_link_pattern() }}')
+            then regexp_extract({{ value }}, '{{ tiktok_link_pattern() }}', 1)
+        when regexp_full_match({{ value }}, '[0-9]{1,3}([, .''\x{00a0}\x{202f}][0-9]{3}){5,6}')
+            then regexp_replace({{ value }}, '[^0-9]', '', 'g')
+        when not {{ tiktok_is_word(value, ['item_no_value', 'item_no_id', 'item_total_words']) }}
+            then nullif(trim({{ value }}, ' =''"'), '')
+    end
+{%- endmacro %}
+
+{# Whether text is one of the words of these lists, whatever its case. #}
+{% macro tiktok_is_word(value, lists) -%}
+    lower(trim({{ value }}, ' =''":')) in (
+    {%- for words in lists -%}
+    {%- set outer = loop -%}
+    {%- for word in var(words) -%}'{{ word }}'{{ ', ' if not (loop.last and outer.last) }}{%- endfor -%}
+    {%- endfor -%}
+    )
+{%- endmacro %}
+
+{# Text that says something; null for the words that exports write where there is nothing. #}
+{% macro tiktok_given(value) -%}
+    case when not {{ tiktok_is_word(value, ['item_no_value']) }} then {{ value }} end
 {%- endmacro %}
 
 {# An id that a spreadsheet or a float parser made a decimal number of: its last digits are gone. #}
@@ -94,16 +125,26 @@
 
 {# A sound's id; 0 and -1 stand for none. #}
 {% macro tiktok_music_id(value) -%}
-    case
-        when {{ value }} not in ('0', '-1') and not {{ tiktok_is_decimal(value) }} then {{ tiktok_bare_id(value) }}
-    end
+    case when not {{ tiktok_is_decimal(value) }} then {{ tiktok_bare_id(value) }} end
 {%- endmacro %}
 
-{# What is left of text that stands for a count, once blanks, thousands' apostrophes and words about it are taken away. #}
+{#
+  What is left of text that stands for a count, once blanks, marks that nobody sees, thousands' apostrophes, "about" and
+  words of what is counted are taken away, in the digits of 0-9. `mil.` keeps its point: it is a million in some
+  languages, where `mil` is a thousand in others.
+#}
 {% macro tiktok_count_core(value) -%}
     regexp_replace(
-        regexp_replace(lower({{ value }}), '[\s\x{00a0}\x{2009}\x{202f}_''’]|[+]\s*$', '', 'g'),
-        '(views?|plays?|likes?|shares?|comments?|saves?|followers?|fans|[.])$', ''
+        regexp_replace(
+            translate(
+                lower({{ value }}),
+                '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९０１２３４５６７８９٬٫，．',
+                '0123456789012345678901234567890123456789,.,.'
+            ),
+            '[\s\x{00a0}\x{2000}-\x{200f}\x{202a}-\x{202f}\x{2060}\x{feff}_''’]|[+]\s*$|^\s*[~≈>≥]', '', 'g'
+        ),
+        '(?:views?|plays?|likes?|shares?|comments?|saves?|followers?|fans|aufrufe|vues|visualizaciones)$|([^l])[.]$',
+        '\1'
     )
 {%- endmacro %}
 
@@ -128,6 +169,10 @@
                 )
                     and try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as hugeint) <= {{ highest }}
                     then try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as bigint)
+                -- As money is written: thousands by one sign, and no cents behind the other.
+                when regexp_full_match({{ core }}, '[0-9]{1,3}((,[0-9]{3}){1,5}[.]0{1,2}|([.][0-9]{3}){1,5},0{1,2})')
+                    and try_cast(regexp_replace({{ core }}, '[.,]0{1,2}$|[.,]', '', 'g') as hugeint) <= {{ highest }}
+                    then try_cast(regexp_replace({{ core }}, '[.,]0{1,2}$|[.,]', '', 'g') as bigint)
                 when regexp_full_match({{ core }}, '[0-9]([.][0-9]{1,15})?e[+]?[0-9]{1,2}')
                     and try_cast({{ core }} as double) <= {{ highest }}
                     then try_cast(round(try_cast({{ core }} as double)) as bigint)
@@ -209,7 +254,7 @@
 {# Entries of a list of objects, of names, or of text that holds one of them; null where there is none. #}
 {% macro tiktok_list(value, names) -%}
     case
-        when {{ value }} is null or {{ value }} = '' then null
+        when {{ value }} is null or {{ value }} = '' or {{ tiktok_is_word(value, ['item_no_value']) }} then null
         when starts_with({{ value }}, '[{')
             and not regexp_matches({{ value }}, '[}] *, *"') and json_valid({{ value }})
             then list_transform(
@@ -217,7 +262,12 @@
                 {%- for name in names %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%}
                 }]'),
                 lambda entry: coalesce(
-                {%- for name in names -%}nullif(entry."{{ name }}", '')
+                {%- for name in names -%}
+                case
+                    when starts_with(entry."{{ name }}", '{')
+                        then nullif(regexp_extract(entry."{{ name }}", '"(?:{{ names | join('|') }})": *"([^"]+)"', 1), '')
+                    else nullif(entry."{{ name }}", '')
+                end
                 {{- ', ' if not loop.last }}{%- endfor -%}
                 )
             )
@@ -228,20 +278,32 @@
                 {%- for name in names -%}nullif(entry ->> '$.{{ name }}', ''), {% endfor -%}
                 case when json_type(entry) = 'VARCHAR' then entry ->> '$' end)
             )
-        -- As Python prints a list.
-        when regexp_matches({{ value }}, '^[[{].*''({{ names | join('|') }})'': *''')
-            then regexp_extract_all({{ value }}, '''(?:{{ names | join('|') }})'': *''([^'']*)''', 1)
+        -- As Python prints a list, or an object instead of one.
+        when regexp_matches({{ value }}, '^[[{].*[''"]({{ names | join('|') }})[''"]: *[''"]')
+            then regexp_extract_all({{ value }}, '[''"](?:{{ names | join('|') }})[''"]: *[''"]([^''"]*)', 1)
+        when starts_with({{ value }}, '{"')
+            then regexp_extract_all({{ value }}, ': *"([^"]*)"', 1)
         else regexp_extract_all({{ value }}, '[^\s,;|#＃''"\[\]{}]+')
     end
 {%- endmacro %}
 
-{# Entries of a list that a flattened export has in columns of their own: `hashtags/0/name`, `hashtags_1_name`. #}
+{#
+  Entries of a list that a flattened export has in columns of their own: `hashtags/0/name`, `hashtags_1_name`. By the
+  best name that there is: beside its name an entry may have a title, which is a sentence.
+#}
 {% macro tiktok_columns(key, names) -%}
-    {%- set pattern = '"' ~ key ~ '[/._][0-9]+(?:[/._](?:' ~ names | join('|') ~ '))?": ?("(?:[^"\\\\]|\\\\.)*")' -%}
+    {%- set place = '"' ~ key ~ '(?:[/._][0-9]+|\\[[0-9]+\\])' -%}
+    {%- set text = '": ?("(?:[^"\\\\]|\\\\.)*")' -%}
     case
-        when item."{{ key }}" is null and regexp_matches(payload, '"{{ key }}[/._][0-9]')
+        when item."{{ key }}" is null and regexp_matches(payload, '"{{ key }}[/._[][0-9]')
             then list_transform(
-                regexp_extract_all(payload, '{{ pattern }}', 1), lambda entry: try_cast(entry as json) ->> '$'
+                coalesce(
+                {%- for name in names -%}
+                nullif(regexp_extract_all(payload, '{{ place ~ '[/._]' ~ name ~ text }}', 1), []),
+                {%- endfor -%}
+                regexp_extract_all(payload, '{{ place ~ text }}', 1)
+                ),
+                lambda entry: try_cast(entry as json) ->> '$'
             )
     end
 {%- endmacro %}

@@ -43,8 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from warehouse.former_home import HomeMoveError
     from warehouse.store import FactsLostError, WarehouseBusyError
 
+    home = Path.cwd()
     try:
         settings = _settings(options)
+        home = settings.trends_home
         if moved := former_home.take_up(settings):
             _complain(moved)
         code = int(options.run(options, settings))
@@ -62,6 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         WarehouseBusyError, FactsLostError, NewerHomeError, HomeMoveError, FileNotFoundError, LookupError
     ) as error:  # fmt: skip
         _complain(error)
+        return FAILED
+    except Exception as error:
+        from orchestration import troubles
+
+        line = troubles.line_for(error, home)
+        if line is None:
+            raise
+        _complain(line)
         return FAILED
 
 
@@ -456,16 +466,16 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
 
     _require_free(options.host, options.port)
     variables = instance.environment(settings, _store(settings))
-    environment = os.environ | variables
-    # The UI and its daemon would make a new home's store at once.
+    os.environ.update(variables)
+    # Its processes start at once, and each would make the store of a new home.
     with instance.of_command(variables):
         pass
+    environment = dict(os.environ)
     environment["TRENDS_HOME"] = str(settings.trends_home)
     if not _is_loopback(options.host):
-        print(
+        _complain(
             f"the UI has no sign-in: whoever reaches {options.host}:{options.port} can start runs. Put a proxy before"
-            " it that asks who comes: docs/ui_for_others.md",
-            file=sys.stderr,
+            " it that asks who comes: docs/ui_for_others.md"
         )
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
@@ -548,8 +558,13 @@ def _execute(
     _check_before(dates, source, settings)
     started_at = datetime.now(UTC)
     store = _store(settings)
-    from orchestration import console, progress
+    from orchestration import console, progress, troubles
 
+    try:
+        troubles.check_room(store)
+    except OSError as error:
+        _complain(error)
+        return FAILED, False
     clock = console.Clock()
     span = str(dates[-1]) if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     with progress.stage(f"start-up of {job_name} for {span} from {source}"):
@@ -564,6 +579,8 @@ def _execute(
     failures = console.failures(result)
     for step, reason in failures:
         print(f"trends: {step} failed: {reason}", file=sys.stderr)
+        if trouble := troubles.line_for_text(reason, store.home):
+            _complain(trouble)
     if not result.success:
         step, reason = failures[0] if failures else (job_name, "unknown")
         _tell_failure(settings, store, result.run_id, job_name, dates[-1], source, step, reason)

@@ -22,7 +22,7 @@ from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
 from orchestration import progress, services
 from orchestration.settings import PROJECT_ROOT, Settings, configured_markets
-from warehouse.store import Store, connect
+from warehouse.store import Store, connect, patiently
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,10 @@ def _loads(store: Store) -> tuple[int, int]:
         return 0, 0
     # Homes of earlier versions have them in the build file.
     path = store.facts_path if store.facts_path.exists() else store.build_path
-    with store.lock(), closing(connect(path, read_only=True)) as connection:
+    with (
+        store.lock(),
+        closing(patiently(lambda: connect(path, read_only=True), store.lock_timeout_s)) as connection,
+    ):
         has_loads = connection.execute(
             "select 1 from duckdb_tables() where schema_name = 'raw' and table_name = 'loads'"
         ).fetchall()

@@ -6,11 +6,13 @@ Belongs here: which configuration a home gets, and the variables Dagster reads. 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import sqlite3
 import tempfile
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +21,15 @@ import filelock
 from orchestration.settings import Settings
 from warehouse.store import Store
 
-# To make the store of a new home takes a second.
-MAKING_TIMEOUT_S = 60
-
 if TYPE_CHECKING:
     import dagster as dg
+
+logger = logging.getLogger(__name__)
+
+# Seconds that another command may take to make the store; it takes one or two.
+_MAKING_S = 60.0
+# Runs, what is known of assets, and schedules. The logs of single runs have one writer each.
+_STORES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 
 
 def environment(settings: Settings, store: Store) -> dict[str, str]:
@@ -51,6 +57,9 @@ def of_command(environment: dict[str, str]) -> dg.DagsterInstance:
     person who waits; four processes read the files meanwhile. Here the output stays the person's. Runs of the UI keep
     theirs.
 
+    Two commands that make the tables of a new home at once leave a store that nobody can open any more: they take
+    turns. One in that state is healed, and one that is torn is set aside: it holds the history of runs, no data.
+
     Args:
         environment: The variables of `environment`, which must be those of the process too.
     """
@@ -58,28 +67,48 @@ def of_command(environment: dict[str, str]) -> dg.DagsterInstance:
     from dagster._core.instance import InstanceRef
 
     no_capture = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    home = Path(environment["DAGSTER_HOME"])
-    reference = InstanceRef.from_dir(str(home), overrides={"compute_logs": no_capture})
-    # Two that make the same store at once leave it with two versions, and Dagster refuses it from then on.
-    with filelock.FileLock(home / "making.lock", timeout=MAKING_TIMEOUT_S):
-        _heal(home)
-        return dg.DagsterInstance.from_ref(reference)
+    reference = InstanceRef.from_dir(environment["DAGSTER_HOME"], overrides={"compute_logs": no_capture})
+    with filelock.FileLock(Path(environment["DAGSTER_HOME"]) / "making.lock", timeout=_MAKING_S, thread_local=False):
+        _heal(Path(environment["DAGSTER_HOME"]))
+        opened = dg.DagsterInstance.from_ref(reference)
+        # Made on first use else, outside of this lock.
+        opened.get_runs(limit=1)
+        opened.all_instigator_state()
+        opened.get_asset_keys(limit=1)
+        return opened
 
 
-def _heal(home: Path) -> None:
-    """Leaves a store of SQLite that two processes made at once the version that was written last."""
-    for path in (
-        home / "history" / "runs.db",
-        home / "history" / "runs" / "index.db",
-        home / "schedules" / "schedules.db",
-    ):
+def _heal(directory: Path) -> None:
+    """Mends what two makers at once, or a machine that stopped, left of the store's SQLite files."""
+    for path in (directory / name for name in _STORES):
         if not path.exists():
             continue
-        with closing(sqlite3.connect(path, timeout=MAKING_TIMEOUT_S)) as connection, connection:
-            noted = "select 1 from sqlite_master where type = 'table' and name = 'alembic_version'"
-            if connection.execute(noted).fetchone():
+        try:
+            with closing(sqlite3.connect(path, timeout=_MAKING_S)) as connection:
+                tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+                if not tables:
+                    continue
+                versions = [row[0] for row in connection.execute("select version_num from alembic_version")]
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            versions = []
+        except sqlite3.DatabaseError:
+            versions = []
+        if len(versions) > 1:
+            with closing(sqlite3.connect(path, timeout=_MAKING_S)) as connection, connection:
                 last = "select max(rowid) from alembic_version"
                 connection.execute(f"delete from alembic_version where rowid < ({last})")
+        elif not versions:
+            _set_aside(path)
+
+
+def _set_aside(path: Path) -> None:
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.replace(path.with_name(f"{path.name}.torn-{now}"))
+    logger.warning("%s was not made whole: set aside; it holds the history of runs, no data", path)
 
 
 def _with_driver(url: str) -> str:
@@ -92,7 +121,10 @@ def _configured(directory: Path, template: str) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     configuration = directory / "dagster.yaml"
     if not configuration.exists():
-        shutil.copyfile(Path(__file__).with_name(template), configuration)
+        # As a whole: another command may read it at this moment.
+        partial = directory / f"dagster.yaml.{os.getpid()}"
+        shutil.copyfile(Path(__file__).with_name(template), partial)
+        partial.replace(configuration)
     return _plainly_named(directory)
 
 

@@ -334,6 +334,10 @@ def _unpack(copy: Path, directory: Path, further: Collection[str] = ()) -> State
             f"{copy.name} has format {note['format']}, this version reads up to {FORMAT}: use the version that wrote it"
         )
         raise BackupError(message)
+    unnamed = {path.name for path in directory.iterdir()} - {STATE_MEMBER, *note["sha256"]}
+    if unnamed:
+        message = f"{copy.name} does not name its {', '.join(sorted(unnamed))}: make a new one with `trends backup`"
+        raise BackupError(message)
     for name, checksum in note["sha256"].items():
         if not (directory / name).exists() or _sha256(directory / name) != checksum:
             message = f"{copy.name} is damaged: {name} differs from its checksum. Make a new one with `trends backup`"

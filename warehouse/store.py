@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ from pathlib import Path
 
 import duckdb
 import filelock
+
+from warehouse import machine
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +71,6 @@ DEAD_SHARE = 1 / 3
 # They are merged where the largest table of a file has so many more than its rows fill.
 ROW_GROUP_ROWS = 122_880
 SPARE_ROW_GROUPS = 16
-_GIB = {"KiB": 2**-20, "MiB": 2**-10, "GiB": 1.0, "TiB": 2**10}
 
 
 class WarehouseBusyError(RuntimeError):
@@ -260,7 +263,7 @@ class Store:
         try:
             if _is_empty(self.facts_path):
                 raise duckdb.IOException("it is empty")
-            return connect(self.facts_path)
+            return patiently(lambda: connect(self.facts_path), self.lock_timeout_s)
         except duckdb.Error:
             self._require_facts()
             raise
@@ -280,7 +283,7 @@ class Store:
         if _is_empty(self.build_path) or _is_empty(self.marts_path):
             self._set_torn_aside()
         try:
-            return self._attach_all()
+            return patiently(self._attach_all, self.lock_timeout_s)
         except duckdb.Error:
             self._require_facts()
             if not self._set_torn_aside():
@@ -384,6 +387,35 @@ class Store:
             connection.close()
 
 
+# DuckDB's words where another process has a file open: somebody who looks at it, since the pipeline takes turns.
+_HELD = re.compile(r'Could not set lock on file "(.+?)".*? held in (.+?) \(PID (\d+)\)')
+_LOOKS_EACH_S = 0.2
+
+
+def patiently(open_files: Callable[[], duckdb.DuckDBPyConnection], timeout_s: float) -> duckdb.DuckDBPyConnection:
+    """Opens private files, and waits where a person has one of them open, as for another writer.
+
+    Raises:
+        WarehouseBusyError: Somebody still had it open after so many seconds; the message says who.
+    """
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            return open_files()
+        except duckdb.IOException as error:
+            held = _HELD.search(str(error))
+            if held is None:
+                raise
+            if time.monotonic() >= until:
+                file, program, pid = held.groups()
+                message = (
+                    f"{file} is open in {program} (process {pid}) and was not closed within {timeout_s:.0f} s: close it"
+                    " there, then run the command again. For looking there is trends.duckdb, which nobody waits for"
+                )
+                raise WarehouseBusyError(message) from None
+            time.sleep(_LOOKS_EACH_S)
+
+
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Opens a DuckDB file with the project's session settings (UTC, bounded memory, no extension downloads).
 
@@ -395,14 +427,15 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set max_vacuum_tasks = 0")
-    connection.execute(f"set block_allocator_memory = '{BLOCK_MEMORY_GIB}GiB'")
-    connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
-    [(setting,)] = connection.execute("select current_setting('memory_limit')").fetchall()
-    amount, unit = setting.split()
-    limit = READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB
-    # What DuckDB found for the machine or its container may be less.
-    if float(amount) * _GIB.get(unit, 0.0) > limit:
-        connection.execute(f"set memory_limit = '{limit}GiB'")
+    memory = machine.shares(
+        machine.memory_gib(),
+        is_bounded=machine.has_bounded_addresses(),
+        most=machine.Memory(MEMORY_LIMIT_GIB, READER_MEMORY_GIB, BLOCK_MEMORY_GIB),
+    )
+    if memory.region:
+        connection.execute(f"set block_allocator_memory = '{memory.region}GiB'")
+        connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
+    connection.execute(f"set memory_limit = '{(memory.reader if read_only else memory.writer) * 1024:.0f}MiB'")
     if read_only:
         # Readers work side by side, each on a core: with helpers for both, a large day's files took a fifth longer.
         connection.execute("set threads = 1")

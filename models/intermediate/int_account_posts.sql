@@ -42,9 +42,9 @@ sightings as (
 accounts as (
 
     select
-        {{ bare_handle('handle') }} as account,
-        market as home_market
-    from {{ ref('accounts') }}
+        handle as account,
+        home_market
+    from {{ ref('int_accounts') }}
 
 ),
 

@@ -13,8 +13,7 @@ batch as (
 
 accounts as (
 
-    select {{ bare_handle('handle') }} as handle
-    from {{ ref('accounts') }}
+    select * from {{ ref('int_accounts') }}
 
 ),
 

@@ -11,10 +11,10 @@ batch as (
 accounts as (
 
     select
-        {{ bare_handle('handle') }} as account,
+        handle as account,
         role,
-        market
-    from {{ ref('accounts') }}
+        home_market
+    from {{ ref('int_accounts') }}
 
 ),
 
@@ -24,7 +24,7 @@ parties as (
         account as party,
         false as is_total,
         role,
-        market as home_market
+        home_market
     from accounts
 
     union all

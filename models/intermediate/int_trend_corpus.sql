@@ -13,10 +13,7 @@ batch as (
 
 accounts as (
 
-    select
-        {{ bare_handle('handle') }} as handle,
-        role
-    from {{ ref('accounts') }}
+    select * from {{ ref('int_accounts') }}
 
 ),
 

@@ -34,10 +34,7 @@ trend_keys as (
 
 accounts as (
 
-    select
-        {{ bare_handle('handle') }} as handle,
-        role
-    from {{ ref('accounts') }}
+    select * from {{ ref('int_accounts') }}
 
 ),
 

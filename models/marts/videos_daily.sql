@@ -17,10 +17,7 @@ attributes as (
 
 accounts as (
 
-    select
-        {{ bare_handle('handle') }} as handle,
-        role
-    from {{ ref('accounts') }}
+    select * from {{ ref('int_accounts') }}
 
 ),
 

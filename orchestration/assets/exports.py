@@ -27,6 +27,7 @@ from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
+from warehouse import machine
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
@@ -126,7 +127,7 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         chosen = [name for name in files if dg.AssetKey(["exports", name]) in context.selected_asset_keys]
         failures: dict[str, Exception] = {}
         with (
-            _executor(settings.export_processes) as executor,
+            _executor(1 if machine.is_small() else settings.export_processes) as executor,
             progress.stage("files", len(chosen) * len(days), "files") as shown,
         ):
             # The big workbooks and the report with its charts first, so that no process is alone at the end.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
-from orchestration import instance
-from orchestration.settings import Settings
 from tests.support import PROJECT, mart_checksums, trends
 from warehouse.store import Store
 
@@ -36,19 +32,3 @@ def test_commands_that_start_together_on_a_new_home_all_end_well(tmp_path: Path)
     assert {path.name for path in (together.output / DAY).iterdir()} == {
         path.name for path in (alone.output / DAY).iterdir()
     }
-
-
-def test_a_run_history_with_two_versions_is_healed(tmp_path: Path) -> None:
-    store = Store(tmp_path / "home")
-    variables = instance.environment(Settings(trends_home=store.home), store)
-    with instance.of_command(variables) as made:
-        assert made.get_runs() == []
-    path = store.dagster / "history" / "runs.db"
-    with closing(sqlite3.connect(path)) as connection, connection:
-        [(version,)] = connection.execute("select version_num from alembic_version").fetchall()
-        connection.execute("delete from alembic_version")
-        connection.executemany("insert into alembic_version values (?)", [("16e3655b4d9b",), (version,)])
-    with instance.of_command(variables) as healed:
-        assert healed.get_runs() == []
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("select version_num from alembic_version").fetchall() == [(version,)]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.support import FIXTURES, Item, published, trends, video, write_feed
+from tests.support import FIXTURES, PROJECT, Item, build, published, trends, video, write_feed
 from tests.unit.test_staging_bounds import with_extremes
 from warehouse.store import Store
 
@@ -104,3 +108,76 @@ def test_extremes_of_every_fact_and_odd_signs_of_a_path(tmp_path: Path, monkeypa
         " where not is_believed and (build_now or tutorial_trigger <> 'NONE' or urgency <> 'NONE')",
     ) == [(0,)]
     assert trends("poll", *place).code == 0
+
+
+@pytest.mark.slow
+def test_handles_as_typed(tmp_path: Path) -> None:
+    # Accounts are the user's own file of the project: a copy has another one.
+    project = tmp_path / "project"
+    shutil.copytree(
+        PROJECT, project, ignore=shutil.ignore_patterns(".*", "target", "home", "benchmarks", "__pycache__", "e2e")
+    )
+    case = CASES / "handles_as_typed"
+    with (case / "accounts.csv").open(encoding="utf-8", newline="") as stream:
+        typed = list(csv.reader(stream))
+    typed += [
+        ["https://www.tiktok.com/@Maker.H4?lang=en", " Competitor ", "us"], ["maker.h2", "competitor", "US"],
+        ["", "", ""], ["maker.h1", "friend", "US"],
+    ]  # fmt: skip
+    with (project / "seeds" / "accounts.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(typed)
+    feeds = tmp_path / "feeds"
+    shutil.copytree(case / "us", feeds / "us")
+    store = Store(tmp_path / "home")
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "run", "--date", "2026-02-20", "--source", feeds,
+         "--home", store.home, "--no-deliver"],
+        cwd=project, env=os.environ | {"PYTHONPATH": str(project)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert published(store, "select author_handle, author_role from marts.videos_daily order by 1") == [
+        ("maker.h1", "other"), ("maker.h2", "own"), ("maker.h3", "competitor"), ("maker.h4", "competitor")
+    ]  # fmt: skip
+    links = published(store, "select video_url from marts.videos_daily where author_handle = 'maker.h1'")
+    assert links[0][0].startswith("https://www.tiktok.com/@maker.h1/video/")
+    assert published(store, "select count(*) from marts.my_performance") == [(1,)]
+    # The log holds the own posts too.
+    assert published(store, "select count(distinct video_id) from marts.competitor_posts") == [(3,)]
+    told = published(store, "select message from meta.check_results where check_name = 'check_accounts'")
+    assert [message.partition(" is not used")[0] for (message,) in told] == [
+        'seeds/accounts.csv: the row "maker.h1,friend,US"'
+    ]
+
+
+@pytest.mark.slow
+def test_a_machines_time_zone_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "feeds"
+    shutil.copytree(CASES / "time_without_zone", folder)
+    for time, plays in (("2026-02-20T09:30", 6000), ("2026-02-20T20:00", 9000)):
+        times = ("2026-02-20 05:00:00", "2026/02/20 05:00", "2026-02-20T05:00:00Z", "2026-02-20", 1771563600)
+        items = [
+            video(f"76088077302509444{number}0", plays=plays * number, posted=posted)  # type: ignore[arg-type]
+            for number, posted in enumerate(times, 1)
+        ]
+        write_feed(folder, time, items, market="uk")
+    rows = {}
+    for zone in ("UTC", "America/Los_Angeles", "Pacific/Kiritimati"):
+        store = Store(tmp_path / zone.replace("/", "-"))
+        done = subprocess.run(
+            [Path(sys.executable).with_name("trends"), "run", "--date", "2026-02-20", "--source", folder,
+             "--home", store.home, "--no-deliver"],
+            cwd=PROJECT, env=os.environ | {"TZ": zone}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        staged = build(
+            store, "select video_id, observed_at, posted_at, oddities from staging.stg_tiktok__videos order by all"
+        )
+        marts = [
+            build(store, f"select * from marts.{mart} order by all")
+            for mart in ("videos_daily", "video_readings", "forecasts", "trends_daily", "build_list", "sounds_daily")
+        ]
+        rows[zone] = (staged, marts)
+    assert len(rows["UTC"][0]) > 10
+    assert {row[2].hour for row in rows["UTC"][0]} <= {0, 5}
+    assert rows["America/Los_Angeles"] == rows["UTC"]
+    assert rows["Pacific/Kiritimati"] == rows["UTC"]

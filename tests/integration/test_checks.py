@@ -24,7 +24,7 @@ from warehouse.store import Store
 DAY = "2026-03-10"
 CHECKS = (
     "feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill",
-    "alert_pace",
+    "alert_pace", "accounts",
 )  # fmt: skip
 
 Find = Callable[[str], list[tuple[Any, ...]]]
@@ -52,9 +52,9 @@ def connection(compiled: dict[str, str], tmp_path: Path) -> Iterator[duckdb.Duck
 
 def relation(connection: duckdb.DuckDBPyConnection, name: str, columns: str, values: str) -> None:
     """Puts made-up rows in the place of a relation; what stands for a date is one."""
+    day = " replace (as_of_date::date as as_of_date)" if "as_of_date" in columns else ""
     connection.execute(
-        f"drop table {name}; create table {name} as select * replace (as_of_date::date as as_of_date)"
-        f" from (values {values}) as made_up ({columns})"
+        f"drop table {name}; create table {name} as select *{day} from (values {values}) as made_up ({columns})"
     )
 
 
@@ -105,7 +105,12 @@ CASES = {
     "rejected_items: a fifth": ("rejected_items", "source_health", HEALTH, health(80, rejected=20), None),
     "rejected_items: more": (
         "rejected_items", "source_health", HEALTH, health(79, rejected=21),
-        "US videos: 21 of 100 items could not be used: told",
+        "US videos: 21 of 100 items rejected: told",
+    ),
+    "rejected_items: the feed's message says it already": (
+        "rejected_items", "source_health", HEALTH,
+        health(79, rejected=21).replace("'told'", "'21 of 100 items rejected: no video id'"),
+        "US videos: 21 of 100 items rejected: no video id",
     ),
     "feed_overlap: another date": (
         "feed_overlap", "feed_overlap", "as_of_date, market_a, market_b, jaccard, is_suspicious",
@@ -155,13 +160,22 @@ CASES = {
         "in 1 polls of US an alert needed up to 12.3 times the pace, or what was learned was set aside for asking as"
         " much",
     ),
+    "accounts: as people type them, and a blank row": (
+        "accounts", "accounts", "handle, role, market", "(' @A.b ', 'Own', 'US'), (null, null, null)", None,
+    ),
+    "accounts: a word that is no role": (
+        "accounts", "accounts", "handle, role, market", "('a', 'own', 'US'), ('b', 'rival', null)",
+        'seeds/accounts.csv: the row "b,rival," is not used: it needs a handle, and the role own or competitor',
+    ),
 }  # fmt: skip
+# Where a check's rows stand, if they stand in no mart.
+SCHEMAS = {"accounts": "seeds"}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_a_check_finds(connection: duckdb.DuckDBPyConnection, compiled: dict[str, str], case: str) -> None:
     check, mart, columns, values, message = CASES[case]
-    relation(connection, f"marts.{mart}", columns, values)
+    relation(connection, f"{SCHEMAS.get(mart, 'marts')}.{mart}", columns, values)
     found = connection.execute(compiled[f"check_{check}"]).fetchall()
     assert found == ([(date.fromisoformat(DAY), message)] if message else [])
 

@@ -132,6 +132,50 @@ def test_a_tab_without_its_header_is_not_touched_and_the_others_go_on(
     assert book.tab("COMPETITOR_VIEW") == before
 
 
+def without(tab: Tab, *names: str) -> None:
+    """Somebody deletes columns of a tab."""
+    for name in names:
+        position = tab.values()[0].index(name)
+        for row in tab.rows:
+            del row[position : position + 1]
+
+
+def test_rows_are_known_where_their_keys_were_deleted(
+    book: Spreadsheet, config: sheets.SheetsConfig, google: GoogleSession, receipts: DuckDBReceipts
+) -> None:
+    next_day = AS_OF + dt.timedelta(days=1)
+    sheets.append(config, google, receipts, AS_OF, [table()])
+    without(book.tab("COMPETITOR_VIEW"), "row_key")
+    again = sheets.append(config, google, receipts, AS_OF, [table()])
+    assert [(tab.appended, tab.present, tab.problem) for tab in again.tabs] == [(0, 3, "")]
+    assert len(book.tab("COMPETITOR_VIEW").values()) == 4
+    # The next day's rows have keys again, in a new column; the first day's stay known without.
+    for day, appended in ((next_day, 3), (AS_OF, 0), (next_day, 0)):
+        (result,) = sheets.append(config, google, receipts, day, [table(day=day)]).tabs
+        assert (result.appended, result.problem) == (appended, "")
+    assert len(book.tab("COMPETITOR_VIEW").values()) == 7
+    assert [value for _, value in column(book.tab("COMPETITOR_VIEW"), "row_key")] == [
+        *[None] * 3, *(sheets.row_key(next_day, n) for n in range(3))
+    ]  # fmt: skip
+
+
+def test_what_can_not_be_told_apart_is_not_appended_and_named(
+    book: Spreadsheet, config: sheets.SheetsConfig, google: GoogleSession, receipts: DuckDBReceipts
+) -> None:
+    # Three rows of which one was there, all with the same words.
+    alike = replace(table(), rows=[[AS_OF, "@rival", "t", float(n), "u"] for n in range(3)])
+    sheets.append(config, google, receipts, AS_OF, [replace(alike, rows=alike.rows[:1], row_keys=alike.row_keys[:1])])
+    without(book.tab("COMPETITOR_VIEW"), "row_key")
+    (result,) = sheets.append(config, google, receipts, AS_OF, [alike]).tabs
+    assert result.appended == 0
+    assert result.problem.startswith("3 rows of COMPETITOR_VIEW can't be told from rows whose row_key was deleted")
+    without(book.tab("COMPETITOR_VIEW"), "Run Date")
+    before = copy.deepcopy(book.tabs)
+    (result,) = sheets.append(config, google, receipts, AS_OF, [table()]).tabs
+    assert "the columns Run Date and row_key are gone" in result.problem
+    assert book.tabs == before
+
+
 def test_an_empty_tab_gets_its_header(
     book: Spreadsheet, config: sheets.SheetsConfig, google: GoogleSession, receipts: DuckDBReceipts
 ) -> None:

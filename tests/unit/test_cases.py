@@ -132,6 +132,14 @@ def test_hashtags_in_every_form() -> None:
         {"textExtra": [{"hashtagName": "capcut"}, {"userId": "1"}, {"hashtagName": "trend"}]},
         {"hashtags/0/name": "capcut", "hashtags/1/name": "trend"},
         {"hashtags_0_name": "capcut", "hashtags_1_name": "trend"},
+        {"hashtags/0/name": "capcut", "hashtags/0/title": "Cut!", "hashtags/1/name": "trend", "hashtags/1/title": "no"},
+        {"hashtags/0/title": "capcut", "hashtags/1/title": "trend"},
+        {"hashtags": [{"title": "capcut"}, {"name": "trend", "title": "What is the #trend?"}, {"title": "a sentence"}]},
+        {"hashtags[0].name": "capcut", "hashtags[1].name": "trend"},
+        {"hashtags": [{"hashtag": {"id": "1", "name": "capcut"}}, {"hashtag": {"name": "trend"}}]},
+        {"hashtags": {"0": "capcut", "1": "trend"}},
+        {"hashtags": '[{"id": 1, \'name\': "capcut"}, {\'name\': "trend"}]'},
+        {"hashtags": "N/A", "text": "#capcut #trend"},
         {"text": "＃capcut and #trend, not https://x.y/#part nor &#39; nor #1"},
     ],
 )
@@ -168,6 +176,37 @@ def test_a_count_is_read(tmp_path: Path, given: object, plays: int, step: int) -
     assert (row["plays"], row["plays_resolution"], row["is_believed"], row["oddities"]) == (plays, step, True, [])
 
 
+def test_counts_as_people_write_them(tmp_path: Path) -> None:
+    written = {
+        "1,2 Mio.": 1200000, "2,3 Mrd.": 2300000000, "1,5 млн": 1500000, "2 тис.": 2000, "12万": 120000,
+        "1억": 100000000,
+        "1,2 Tr": 1200000, "20 ribu": 20000, "1.1 juta": 1100000, "15 ألف": 15000, "2 हज़ार": 2000, "3 ล้าน": 3000000,
+        "1\u202f234\u202f567": 1234567, "1\u00a0234\u00a0567": 1234567, "1’234": 1234, "1_234": 1234,
+        "١٢٣٤": 1234, "۱۲۳۴": 1234, "१२३४": 1234, "１２３４": 1234, "1٬234": 1234, "١٫٢M": 1200000,
+        "\u200e1234": 1234, "\ufeff1234": 1234, "5K\u200b": 5000, "> 10K": 10000, "≈10K": 10000, "10K +": 10000,
+        "1,234.00": 1234, "1.234.567,00": 1234567, "999+": 999, "1.234 views": 1234,
+    }  # fmt: skip
+    ids = [str(7608807733346005312 + number) for number in range(len(written))]
+    rows = one(tmp_path, *(video(key, plays=text) for key, text in zip(ids, written, strict=True)))
+    found = {row["video_id"]: (row["plays"], row["oddities"]) for row in rows}
+    assert [found[key] for key in ids] == [(count, []) for count in written.values()]
+
+
+def test_what_is_no_count_is_never_a_small_one(tmp_path: Path) -> None:
+    # "5 mil." is five millions in some languages and thousands in others.
+    written = (
+        "1.234,56", "10,5", "1,2", "1.23", "1,000,00", "1万5千", "5 mil.", "1K-2K", ".5K", "1..2K", "1,,2", "0x10",
+        "5%",
+        "#REF!", "Loading...", "true", [5], 1.23e18, "1.23E+18", "１２ x",
+    )  # fmt: skip
+    given = [video(str(7608807733346005312 + number), plays=text) for number, text in enumerate(written)]
+    rows = one(tmp_path, *given)
+    assert len(rows) == len(written)
+    assert {(row["plays"], *row["oddities"], row["is_believed"]) for row in rows} == {
+        (None, "plays_not_believed", False)
+    }
+
+
 @pytest.mark.parametrize(
     "given",
     ["many", "10.00.0", "1,234K", "1,23", 10.5, -5, "-5", 9e18, 9000000000000000000, "99999999999B", 10**30, "1e300",
@@ -180,7 +219,7 @@ def test_a_count_that_can_not_be_true_is_not_believed(tmp_path: Path, given: obj
     assert "1 item: plays that can not be read or can not be true" in report.notes[0]
 
 
-@pytest.mark.parametrize("given", [None, "", " ", "NaN", "null", "N/A", "-"])
+@pytest.mark.parametrize("given", [None, "", " ", "NaN", "null", "N/A", "-", "—", "#N/A", []])
 def test_no_count_is_no_oddity(tmp_path: Path, given: object) -> None:
     (row,) = one(tmp_path, video("7608807733346005312", plays=given))
     assert (row["plays"], row["oddities"], row["is_believed"]) == (None, [], True)
@@ -208,6 +247,36 @@ def test_the_id_of_the_link_is_taken() -> None:
 def test_rounded_ids_are_recovered_from_the_link(tmp_path: Path, given: object) -> None:
     item = {**video("7608807733346005312"), "id": given}
     assert one(tmp_path, item)[0]["video_id"] == "7608807733346005312"
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://www.tiktok.com/embed/v2/7608807733346005312", "https://www.tiktok.com/player/v1/7608807733346005312?x=1",
+     "https%3A%2F%2Fwww.tiktok.com%2F%40m%2Fvideo%2F7608807733346005312", "http://m.tiktok.com/v/7608807733346005312.html",
+     '=HYPERLINK("https://www.tiktok.com/@m/photo/7608807733346005312","a")'],
+)  # fmt: skip
+def test_links_of_all_kinds_have_the_id(tmp_path: Path, link: str) -> None:
+    item = {"id": "7.60880773334601E+18", "webVideoUrl": link, "playCount": 5}
+    assert one(tmp_path, item)[0]["video_id"] == "7608807733346005312"
+
+
+def test_ids_as_cells_have_them(tmp_path: Path) -> None:
+    given = [
+        "https://www.tiktok.com/@m/video/7608807733346005312?lang=en", "7,608,807,733,346,005,313",
+        "7 608 807 733 346 005 314", '="7608807733346005315"', "'7608807733346005316",
+    ]  # fmt: skip
+    rows = one(tmp_path, *({"id": text, "playCount": 5} for text in given))
+    assert {row["video_id"] for row in rows} == {str(7608807733346005312 + number) for number in range(5)}
+
+
+def test_what_is_no_id_is_no_video(tmp_path: Path) -> None:
+    totals = ["Total", "SUM", "Gesamt:", "Grand Total", "Итого", "合計", "Average"]
+    none = ["0", "-1", True, "null", "undefined", "#N/A", "#REF!", "Loading..."]
+    write_feed(tmp_path, NOON, [{**video(), "id": text, "webVideoUrl": ""} for text in [*totals, *none]])
+    connection, report = landed(tmp_path)
+    assert staged(connection) == []
+    assert "15 of 15 items rejected: no video id; its fields: " in report.notes[0]
+    assert "a row that adds up others, no video (7 items)" in report.notes[0]
 
 
 def test_rounded_ids_without_links_are_rejected(tmp_path: Path) -> None:
@@ -277,9 +346,31 @@ def test_iso_times(tmp_path: Path, text: str) -> None:
     assert (row["posted_at"], row["posted_at_source"]) == (FIVE, "iso")
 
 
-@pytest.mark.parametrize("given", ["0", "-1", 0, -1, "7.0E+18", ""])
-def test_no_sound_is_no_sound(tmp_path: Path, given: object) -> None:
-    assert one(tmp_path, video("7608807733346005312", musicMeta={"musicId": given}))[0]["music_id"] is None
+def test_no_sound_is_no_sound(tmp_path: Path) -> None:
+    # Else all videos without one are the day's greatest sound.
+    given = ["0", "-1", 0, -1, 0.0, "-0", "00", "7.0E+18", "7,00E+18", "", "null", "None", "nan", "undefined", "#N/A",
+             [], {}, False]  # fmt: skip
+    rows = one(
+        tmp_path,
+        *(
+            video(str(7608807733346005312 + number), musicMeta={"musicId": text, "musicName": "N/A"})
+            for number, text in enumerate(given)
+        ),
+    )
+    assert len(rows) == len(given)
+    assert {(row["music_id"], row["music_name"]) for row in rows} == {(None, None)}
+
+
+def test_no_creator_is_nobody(tmp_path: Path) -> None:
+    given: list[object] = [None, "null", "undefined", "N/A", "None", "", {}]
+    rows = one(
+        tmp_path,
+        *(
+            video(str(7608807733346005312 + number), authorMeta={"name": name}, webVideoUrl=None)
+            for number, name in enumerate(given)
+        ),
+    )
+    assert [row["author_handle"] for row in rows] == [None] * len(given)
 
 
 @pytest.mark.parametrize("given", ["@Maker.H1", " maker.h1 ", "https://www.tiktok.com/@maker.h1?lang=en", "@@maker.h1"])
@@ -308,6 +399,10 @@ def test_error_rows_say_their_own_words() -> None:
     [
         ({"cid": "1", "text": "nice", "diggCount": 5, "id": "7608807733346005312"}, "a comment row, no video"),
         ({"id": "1", "uniqueId": "x", "followerCount": 5, "heartCount": 7, "diggCount": 3}, "a profile row, no video"),
+        ({"success": False, "msg": "quota is used up"}, "error row: quota is used up"),
+        ({"errors": ["blocked"]}, 'error row: ["blocked"]'),
+        ({"noResults": True}, "error row: noResults"),
+        ({"status_code": 10204, "status_msg": "item doesn't exist"}, "error row: item doesn't exist"),
     ],
 )
 def test_rows_of_other_things(tmp_path: Path, item: dict[str, Any], reason: str) -> None:
@@ -366,6 +461,20 @@ ROWS = [
         pytest.param([HEADER, *ROWS[:7], '7608807733460217099,"open'], (7, 1), id="cut off in a quoted cell"),
         pytest.param([HEADER + ",", *(row + "," for row in ROWS)], (8, 0), id="a comma behind every row"),
         pytest.param([HEADER + ",id", *(row + "," for row in ROWS)], (8, 0), id="a name twice"),
+        pytest.param([HEADER, *ROWS[:2], ROWS[2].replace("words", '"open'), *ROWS[3:]], (7, 1), id="an open quote"),
+        pytest.param(
+            [HEADER, ROWS[0].replace("words", '"open'), ROWS[1], ROWS[2].replace("words 2", '"a, b"'), *ROWS[3:]],
+            (7, 1),
+            id="an open quote that another one closes",
+        ),
+        pytest.param(
+            [HEADER, ROWS[0].replace("words", '"open'), ROWS[1].replace("words", '"open'), *ROWS[2:]], (6, 2),
+            id="two open quotes",
+        ),
+        pytest.param([HEADER, *ROWS[:3], ROWS[3].replace("words 3", '"a\nb, ""c""\nd"'), *ROWS[4:]], (8, 0),
+                     id="lines in a cell"),
+        pytest.param([HEADER, *ROWS, "Total,,80028,40,"], (8, 1), id="a total below"),
+        pytest.param([HEADER, *ROWS[:3], ROWS[3].replace("words", "wo\0rds"), *ROWS[4:]], (8, 0), id="a zero byte"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -377,6 +486,18 @@ def test_csv(tmp_path: Path, lines: list[str], counts: tuple[int, int], end: str
     rows = staged(connection)
     assert len({row["video_id"] for row in rows}) == counts[0]
     assert all(row["plays"] in (5, *range(10000, 10008)) for row in rows)
+
+
+def test_cells_without_a_name_are_kept(tmp_path: Path) -> None:
+    # An index, a second text, and a header that was cut at its begin.
+    write_file(tmp_path, NOON, f",{HEADER},text\n0,{ROWS[0]},other\n".encode(), suffix=".csv")
+    write_file(tmp_path, "2026-02-20T13:00", b",playCount,diggCount\n7608807733460217000,5,6\n", suffix=".csv")
+    connection, _ = landed(tmp_path)
+    assert staged(connection)[0]["caption"] == "words 0"
+    assert connection.execute(f"select payload ->> '{readers.BEYOND}' from raw.tiktok_videos").fetchall() == [
+        ("0, other",)
+    ]
+    assert "7608807733460217000" in connection.execute("select payload from raw.quarantine").fetchall()[0][0]
 
 
 def test_windows_letters(tmp_path: Path) -> None:
@@ -419,8 +540,21 @@ WHOLE = json.dumps(GOOD)
         pytest.param(json.dumps(GOOD[0]).encode(), (1, 0), id="a single item"),
         pytest.param(WHOLE.encode("utf-16"), (3, 0), id="UTF-16"),
         pytest.param(WHOLE.encode("utf-16-le"), (3, 0), id="UTF-16 without a mark"),
+        pytest.param(WHOLE.encode("utf-16-be"), (3, 0), id="UTF-16 of the other order without a mark"),
+        pytest.param(b"\xef\xbb\xbf" + WHOLE.encode("utf-16-le"), (3, 0), id="UTF-16 behind a mark of UTF-8"),
+        pytest.param(
+            json.dumps([{"text": "日本語の" * 99, **item} for item in GOOD], ensure_ascii=False).encode("utf-16-be"),
+            (3, 0),
+            id="UTF-16 with few Latin letters",
+        ),
         pytest.param(WHOLE.encode("utf-32"), (3, 0), id="UTF-32"),
+        pytest.param(WHOLE.encode("utf-32-le"), (3, 0), id="UTF-32 without a mark"),
+        pytest.param(b"\xef\xbb\xbf" * 2 + WHOLE.encode(), (3, 0), id="two marks"),
         pytest.param(gzip.compress(WHOLE.encode()), (3, 0), id="gzip"),
+        pytest.param(gzip.compress(WHOLE.encode()) + b"garbage", (3, 0), id="gzip with something behind it"),
+        pytest.param(
+            gzip.compress(WHOLE[:99].encode()) + gzip.compress(WHOLE[99:].encode()), (3, 0), id="gzip in two members"
+        ),
         pytest.param(WHOLE.encode() + b"\0\0", (3, 0), id="zeros behind it"),
         pytest.param(
             "\n".join([json.dumps(GOOD[0])[:60], *map(json.dumps, GOOD[1:])]).encode(), (2, 1), id="a cut line"
@@ -442,6 +576,12 @@ def test_json_by_its_content(tmp_path: Path, content: bytes, counts: tuple[int, 
         (b"PK\x03\x04" + bytes(100), "a zip archive or an Excel workbook"),
         (b"<!DOCTYPE html><html>sign in</html>", "a web page"),
         (bytes(5000), "is no text"),
+        (gzip.compress(gzip.compress(WHOLE.encode())), "compressed with gzip twice"),
+        (gzip.compress(WHOLE.encode())[:-8], "the download was cut off"),
+        (gzip.compress(WHOLE.encode())[:-8] + bytes(8), "it was damaged on its way"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an Excel workbook of the old kind"),
+        (b"\0\0\0\x18ftypheic" + bytes(100), "a picture or a film"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS"),
         (b'{"message": "x"}', "is JSON but no list of items (its root is object)"),
         (b"  \n ", "nothing but blanks"),
     ],

@@ -58,13 +58,13 @@ select
     observed_at,
     cast(observed_at as date) as observed_date,
     coalesce({{ tiktok_music_id('music_id_text') }}, case when is_sound then given_id end) as sound_id,
-    coalesce(music_name_text, case when is_sound then caption_text end) as sound_name,
-    music_author_text as artist,
+    coalesce({{ tiktok_given('music_name_text') }}, case when is_sound then caption_text end) as sound_name,
+    {{ tiktok_given('music_author_text') }} as artist,
     try_cast(music_original_text as boolean) as is_original,
     coalesce(music_play_url_text, case when is_sound then given_url end) as play_url,
     case when not is_sound then coalesce(link_id, given_id) end as video_id,
     nullif({{ bare_handle(
-        "coalesce(case when not starts_with(author_handle_text, '{') then author_handle_text end, "
+        "coalesce(case when not starts_with(author_handle_text, '{') then " ~ tiktok_given('author_handle_text') ~ " end, "
         ~ regex_capture('given_url', '/(@[^/?]+)/') ~ ")"
     ) }}, '') as author_handle,
     {{ tiktok_count('music_uses_text', 'music_uses') }} as platform_uses,

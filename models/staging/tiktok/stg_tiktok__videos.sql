@@ -15,7 +15,9 @@
 {%- do tag_lists.append(tiktok_list('item."' ~ key ~ '"', var('item_hashtag_names'))) %}
 {%- do tag_lists.append(tiktok_columns(key, var('item_hashtag_names'))) %}
 {%- endfor %}
-{%- set all_hashtags = 'list_concat(' ~ tag_lists | join(', ') ~ ', ' ~ tiktok_caption_tags('caption_text') ~ ')' %}
+{#- A tag is one word: sentences are about it. -#}
+{%- set all_hashtags = 'list_filter(list_concat(' ~ tag_lists | join(', ') ~ ', ' ~ tiktok_caption_tags('caption_text')
+    ~ "), lambda tag: not regexp_matches(trim(tag, '#＃ '), '\\s'))" %}
 {%- set all_effects -%}
 list_concat({{ tiktok_list('item."effectStickers"', ['name', 'ID', 'id']) }}, {{ tiktok_columns('effectStickers', ['name']) }})
 {%- endset %}
@@ -91,7 +93,7 @@ resolved as (
         coalesce(link_id <> given_id, false) as is_id_from_link,
         given_url,
         nullif({{ bare_handle(
-            "coalesce(case when not starts_with(author_handle_text, '{') then author_handle_text end, "
+            "coalesce(case when not starts_with(author_handle_text, '{') then " ~ tiktok_given('author_handle_text') ~ " end, "
             ~ regex_capture('given_url', '/(@[^/?]+)/') ~ ")"
         ) }}, '') as author_handle,
         author_id_text as author_id,
@@ -109,8 +111,8 @@ resolved as (
         coalesce(caption_text, '') as caption,
         nullif(text_language_text, 'un') as text_language,
         author_name_text as author_name,
-        music_name_text as music_name,
-        music_author_text as music_author,
+        {{ tiktok_given('music_name_text') }} as music_name,
+        {{ tiktok_given('music_author_text') }} as music_author,
         music_play_url_text as music_play_url,
         {{ clean_list(all_hashtags, '#＃ ') }} as hashtags,
         {{ clean_list(all_effects) }} as effects,

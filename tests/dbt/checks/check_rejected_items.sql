@@ -27,9 +27,14 @@ health as (
 
 select
     health.as_of_date,
-    health.market || ' ' || health.kind || ': ' || health.rejected_items || ' of '
-    || cast(health.items + health.rejected_items as bigint) || ' items could not be used: '
-    || health.message as message
+    -- Where the feed's message is about its rejected items already, it says the numbers too.
+    health.market || ' ' || health.kind || ': '
+    || case
+        when contains(health.message, ' items rejected: ') then health.message
+        else
+            health.rejected_items || ' of ' || cast(health.items + health.rejected_items as bigint)
+            || ' items rejected: ' || health.message
+    end as message
 from health
 inner join batch
     on health.as_of_date = batch.as_of_date
