@@ -95,11 +95,7 @@ def _heal(directory: Path) -> None:
             versions = []
         except sqlite3.DatabaseError:
             versions = []
-        if len(versions) > 1:
-            with closing(sqlite3.connect(path, timeout=_MAKING_S)) as connection, connection:
-                last = "select max(rowid) from alembic_version"
-                connection.execute(f"delete from alembic_version where rowid < ({last})")
-        elif not versions:
+        if len(versions) != 1:
             _set_aside(path)
 
 
