@@ -567,6 +567,8 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, file_index: int, path: Path
         dialect.line == 0
         and not _has_doubles(dialect.header)
         and not _has_values(dialect.header)
+        # DuckDB would skip the rows that an open quote swallows with the header.
+        and begin.lstrip("\ufeff").splitlines()[0].count(dialect.quote) % 2 == 0
         and _read_whole_csv(connection, file_index, path, dialect)
     ):
         return
