@@ -567,6 +567,8 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, file_index: int, path: Path
         dialect.line == 0
         and not _has_doubles(dialect.header)
         and not _has_values(dialect.header)
+        # DuckDB would skip the rows that an open quote swallows with the header.
+        and begin.lstrip("\ufeff").splitlines()[0].count(dialect.quote) % 2 == 0
         and _read_whole_csv(connection, file_index, path, dialect)
     ):
         return
@@ -679,12 +681,14 @@ def _csv_pieces(content: str, dialect: Dialect, reading: Reading) -> list[tuple[
     source = io.StringIO("".join(_one_line_end(line) for line in lines), newline="")
     is_cut = not content.endswith(("\n", "\r"))
     try:
-        rows, unclosed = _rows(list(source), dialect, kinds)
+        # The header is one line, as it was found: a quote that it opens must not swallow the rows below.
+        below = list(source)[1:]
+        rows, unclosed = _rows(below, dialect, kinds)
     except csv.Error as error:
         raise UnreadableFileError(f"is no CSV export of a dataset ({error}): download it again") from error
-    quotes = content.count(dialect.quote) - sum(text.count(dialect.quote) for text in unclosed)
+    quotes = sum(line.count(dialect.quote) for line in below) - sum(text.count(dialect.quote) for text in unclosed)
     ends_open = bool(rows) and quotes % 2 == 1 and not content.rstrip("\r\n").endswith(dialect.quote)
-    body = [row for row in rows[1:] if any(cell.strip() for cell in row)]
+    body = [row for row in rows if any(cell.strip() for cell in row)]
     shift = _shift(kinds, body)
     pieces = _above(content.removeprefix("\ufeff").splitlines()[: dialect.line], dialect, reading)
     pieces += [(text.rstrip("\n"), "opens a quote that is not closed before the next row") for text in unclosed]

@@ -473,6 +473,7 @@ ROWS = [
         ),
         pytest.param([HEADER, *ROWS[:3], ROWS[3].replace("words 3", '"a\nb, ""c""\nd"'), *ROWS[4:]], (8, 0),
                      id="lines in a cell"),
+        pytest.param([HEADER + ',"x', *(row + ",y" for row in ROWS)], (8, 0), id="an open quote in the header"),
         pytest.param([HEADER, *ROWS, "Total,,80028,40,"], (8, 1), id="a total below"),
         pytest.param([HEADER, *ROWS[:3], ROWS[3].replace("words", "wo\0rds"), *ROWS[4:]], (8, 0), id="a zero byte"),
     ],
