@@ -154,6 +154,7 @@ TRIED: dict[str, Callable[[Place, str], None]] = {
     "dbt run --full-refresh": _by_dbt,
     "dbt source freshness": _by_dbt,
     "dbt docs generate": _by_dbt,
+    "trends resend --date 2026-03-15": _says(2, "the simulated sample is not delivered"),
     "trends rebuild": _in_sample,
     "trends rebuild --from 2026-02-12 --to 2026-02-20": _in_real,
     "trends --version": _in_sample,
