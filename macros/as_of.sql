@@ -115,7 +115,7 @@
   of a date would depend on the dates that it is built with.
 #}
 {% macro poll_window_start(batch) -%}
-    {{ window_start(batch, ((2 * var('poll_memory_hours') / 24) | round(0, 'ceil') | int) + 1) }}
+    {{ window_start(batch, ((2 * (var('poll_memory_hours') | int) / 24) | round(0, 'ceil') | int) + 1) }}
 {%- endmacro %}
 
 {#

@@ -151,11 +151,13 @@
 {#
   A count: digits, digits in groups of three, or a shortened number such as 80.3K, 2044.8B, 1万. Null where nothing is
   given, where it cannot be read, and where it cannot be true. Groups of exactly three are thousands, whatever the sign
-  between them: nobody writes a third of a view.
+  between them: nobody writes a third of a view. A model that has `tiktok_count_core` and `tiktok_shortened` of the text
+  in columns gives their names: written out, both stand here many times.
 #}
-{% macro tiktok_count(value, fact) -%}
+{% macro tiktok_count(value, fact, core=none, shortened=none) -%}
     {%- set highest = 'cast(' ~ var('item_count_bounds')[fact] ~ ' as bigint)' -%}
-    {%- set core = tiktok_count_core(value) -%}
+    {%- set core = core or tiktok_count_core(value) -%}
+    {%- set shortened = shortened or tiktok_shortened(core) -%}
     case
         when regexp_full_match({{ value }}, '[0-9]{1,18}')
             then case when try_cast({{ value }} as bigint) <= {{ highest }} then try_cast({{ value }} as bigint) end
@@ -176,8 +178,8 @@
                 when regexp_full_match({{ core }}, '[0-9]([.][0-9]{1,15})?e[+]?[0-9]{1,2}')
                     and try_cast({{ core }} as double) <= {{ highest }}
                     then try_cast(round(try_cast({{ core }} as double)) as bigint)
-                when {{ tiktok_shortened(core) }} <= {{ highest }}
-                    then try_cast(round({{ tiktok_shortened(core) }}) as bigint)
+                when {{ shortened }} <= {{ highest }}
+                    then try_cast(round({{ shortened }}) as bigint)
             end
     end
 {%- endmacro %}
@@ -199,12 +201,13 @@
     }[regexp_extract({{ core }}, '[^0-9.,]+$')]
 {%- endmacro %}
 
-{# Step between neighbouring values that shortened text can say: 1.1K is told in hundreds. Null for plain numbers. #}
-{% macro tiktok_text_step(value) -%}
-    {%- set core = tiktok_count_core(value) -%}
+{#
+  Step between neighbouring values that shortened text can say: 1.1K is told in hundreds. Null for plain numbers. Of the
+  text's `tiktok_count_core` and `tiktok_shortened`.
+#}
+{% macro tiktok_text_step(core, shortened) -%}
     case
-        when {{ value }} is null or regexp_full_match({{ value }}, '[0-9]+') then null
-        when {{ tiktok_shortened(core) }} is not null
+        when {{ shortened }} is not null
             then cast(greatest(
                 {{ tiktok_unit(core) }}
                 / power(10, length(regexp_extract({{ core }}, '^[0-9]+[.,]([0-9]+)', 1))), 1
@@ -291,11 +294,11 @@
   Entries of a list that a flattened export has in columns of their own: `hashtags/0/name`, `hashtags_1_name`. By the
   best name that there is: beside its name an entry may have a title, which is a sentence.
 #}
-{% macro tiktok_columns(key, names) -%}
-    {%- set place = '"' ~ key ~ '(?:[/._][0-9]+|\\[[0-9]+\\])' -%}
+{% macro tiktok_columns(keys, names) -%}
+    {%- set place = '"(?:' ~ keys | join('|') ~ ')(?:[/._][0-9]+|\\[[0-9]+\\])' -%}
     {%- set text = '": ?("(?:[^"\\\\]|\\\\.)*")' -%}
     case
-        when item."{{ key }}" is null and regexp_matches(payload, '"{{ key }}[/._[][0-9]')
+        when regexp_matches(payload, '"(?:{{ keys | join('|') }})[/._[][0-9]')
             then list_transform(
                 coalesce(
                 {%- for name in names -%}

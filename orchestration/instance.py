@@ -68,13 +68,16 @@ def of_command(environment: dict[str, str]) -> dg.DagsterInstance:
 
     no_capture = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     reference = InstanceRef.from_dir(environment["DAGSTER_HOME"], overrides={"compute_logs": no_capture})
-    with filelock.FileLock(Path(environment["DAGSTER_HOME"]) / "making.lock", timeout=_MAKING_S, thread_local=False):
-        _heal(Path(environment["DAGSTER_HOME"]))
+    home = Path(environment["DAGSTER_HOME"])
+    with filelock.FileLock(home / "making.lock", timeout=_MAKING_S, thread_local=False):
+        _heal(home)
+        is_whole = all((home / name).exists() for name in _STORES)
         opened = dg.DagsterInstance.from_ref(reference)
-        # Made on first use else, outside of this lock.
-        opened.get_runs(limit=1)
-        opened.all_instigator_state()
-        opened.get_asset_keys(limit=1)
+        if not is_whole:
+            # Made on first use else, outside of this lock.
+            opened.get_runs(limit=1)
+            opened.all_instigator_state()
+            opened.get_asset_keys(limit=1)
         return opened
 
 

@@ -9,7 +9,8 @@
 {%- set window = 'interval ' ~ var('trend_alert_hours') ~ ' hour' %}
 {%- set reach = 'interval ' ~ (var('trend_alert_hours') + var('trend_alert_before_hours')) ~ ' hour' %}
 {#- From the day before the batch on: a burst of then is not told again. -#}
-{%- set reach_days = ((var('trend_alert_hours') + var('trend_alert_before_hours')) / 24) | round(0, 'ceil') | int + 1 %}
+{%- set reach_hours = (var('trend_alert_hours') | int) + (var('trend_alert_before_hours') | int) %}
+{%- set reach_days = (reach_hours / 24) | round(0, 'ceil') | int + 1 %}
 
 with
 
