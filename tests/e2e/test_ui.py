@@ -130,7 +130,7 @@ def test_columns_have_types_meanings_and_sources(ui: UI) -> None:
         column["name"]: column for column in nodes["marts/videos_daily"]["dagster/column_schema"]["schema"]["columns"]
     }
     assert columns["momentum_score"]["type"] == "double"
-    assert columns["author_role"]["description"].endswith("From `accounts.role`.")
+    assert columns["author_role"]["description"].endswith("From `int_accounts.role`.")
     assert all(column["description"] for column in columns.values())
     lineage = {
         entry["columnName"]: [
@@ -138,7 +138,7 @@ def test_columns_have_types_meanings_and_sources(ui: UI) -> None:
         ]
         for entry in nodes["marts/videos_daily"]["dagster/column_lineage"]["lineage"]
     }
-    assert lineage["author_role"] == [("seeds/accounts", "role")]
+    assert lineage["author_role"] == [("intermediate/int_accounts", "role")]
     assert lineage["video_url"] == [("staging/stg_tiktok__videos", "video_url")]
     sources = {source for entries in lineage.values() for source, _ in entries}
     assert sources <= nodes.keys(), "a source that the catalogue does not know"

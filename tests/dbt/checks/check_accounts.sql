@@ -9,6 +9,9 @@
 
 {#- A blank row is nobody's mistake; one that says something and can't be used is. -#}
 
+-- Own posts are what a lost account is missed in.
+-- depends_on: {{ ref('my_performance') }}
+
 select
     batch.as_of_date,
     'seeds/accounts.csv: the row "' || coalesce(accounts.handle, '') || ',' || coalesce(accounts.role, '') || ','
