@@ -131,7 +131,7 @@ def feeds() -> Feeds:
                     made.items[market, day + 1].append({**item, "playCount": item["playCount"] + 100})
     for day in (4, LAST):
         made.add("US", day, effectStickers=[{"name": "Effect 1"}], hashtags=[])
-        made.add("US", day, hashtags=tags("capcut", "everywhere", f"only here {day}"))
+        made.add("US", day, hashtags=tags("capcut", "everywhere", f"onlyhere{day}"))
     for creator, posts in POSTS.items():
         for day, seen in enumerate(posts):
             further = {"authorMeta": author(creator), "posted": f"{FIRST + timedelta(days=day)}T16:00:00.000Z"}
