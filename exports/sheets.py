@@ -215,12 +215,7 @@ def append(
         results.append(result)
         if not result.problem:
             receipts.save(_receipt(config, as_of_date, table, result, receipts))
-    return SheetsDelivery(link_of(config), tuple(results))
-
-
-def link_of(config: SheetsConfig) -> str:
-    """Address of the spreadsheet for people."""
-    return f"https://docs.google.com/spreadsheets/d/{config.spreadsheet_id}"
+    return SheetsDelivery(f"https://docs.google.com/spreadsheets/d/{config.spreadsheet_id}", tuple(results))
 
 
 def check_access(config: SheetsConfig, session: GoogleSession) -> str:

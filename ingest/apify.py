@@ -346,7 +346,7 @@ class _NoLedger:
         return None
 
     def save(self, record: RunRecord) -> None:
-        raise NotImplementedError(f"{record.key}: only who may start runs keeps them")
+        raise RuntimeError(f"{record.key}: only who may start runs keeps them")
 
 
 class _Room:

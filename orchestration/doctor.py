@@ -67,7 +67,7 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
 
 def _messages(config: discord.DiscordConfig, store: Store) -> Iterator[Finding]:
     """Messages of the last days that may not have arrived, or that somebody deleted."""
-    if not store.has_facts:
+    if not (store.has_facts and store.published_path.exists()):
         return
     ledger, found = services.receipts(store), 0
     try:

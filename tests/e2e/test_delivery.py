@@ -400,6 +400,14 @@ def test_a_poll_sends_each_alert_once_and_its_summary_where_it_is_wanted(
     assert len(set(service.discord.messages) - before) == 2
 
 
+def test_doctor_of_a_home_that_published_nothing_goes_on(configured: dict[str, str], tmp_path: Path) -> None:
+    with Store(tmp_path / "home").facts_writer() as connection:
+        connection.execute("create schema raw")
+    outcome = trends("doctor", "--home", tmp_path / "home")
+    assert "ok       Discord webhook: " in outcome.out
+    assert "Discord messages" not in outcome.out + outcome.err
+
+
 def test_doctor_tells_what_works_and_the_remedy_for_the_rest(
     configured: dict[str, str], service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,7 +172,7 @@ class Drive:
             return _not_found()
         span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
         if span is None:
-            raise NotImplementedError("a download without a range")
+            raise OutsideContractError("a download without a range")
         content = file["content"]
         part = content[int(span[1]) : int(span[2]) + 1]
         if self.damaged:
