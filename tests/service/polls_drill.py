@@ -4,7 +4,7 @@ Belongs here: polling a simulated market poll by poll in one process, and printi
 what the polls find (tests of the models).
 
 A folder holds the feeds of one poll at a time, as a live source offers them. Printed at the first poll and after each
-hundred: the median seconds of these polls, the most memory that the process had so far, and the size of each file.
+hundred: the median CPU seconds of these polls, the most memory that the process had so far, and the size of each file.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ def main() -> int:
 
 def _drill(directory: Path, polls: int) -> int:
     store, source = Store(directory / "home"), directory / "feeds"
-    print("| polls | s a poll | peak MB | facts MB | build MB | marts MB | run history MB | files | readings |")
+    print("| polls | CPU s a poll | peak MB | facts MB | build MB | marts MB | run history MB | files | readings |")
     print("|---|---|---|---|---|---|---|---|---|")
     blocks: list[_Block] = []
     seconds: list[float] = []
     for number, day in enumerate(_polls(directory / "all", source), 1):
         arguments = ["poll", "--source", str(source), "--date", f"{day}", "--home", str(store.home), "--no-deliver"]
         said = io.StringIO()
-        started = time.monotonic()
+        started = time.process_time()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = cli.main(arguments)
-        seconds.append(time.monotonic() - started)
+        seconds.append(time.process_time() - started)
         if code:
             print(f"poll {number} failed: {said.getvalue()[-2000:]}")
             return 1
@@ -78,7 +78,7 @@ def _drill(directory: Path, polls: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What stands after some polls: the median seconds of the last ones, MB of memory and files, readings."""
+    """What stands after some polls: the median CPU seconds of the last ones, MB of memory and files, readings."""
 
     polls: int
     seconds: float
