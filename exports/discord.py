@@ -54,6 +54,8 @@ _UNKNOWN_WEBHOOK = 10015
 _UNKNOWN_MESSAGE = 10008
 _CHART_NAME = "chart.png"
 _HANDED_OVER = "handed over"
+# Discord has no such message: it refused it, or it is to be sent anew.
+_NOT_SENT, _GIVEN_UP = "not sent", "to be sent again"
 EFFECT = "discord_message"
 _GREEN, _ORANGE, _RED = 0x2ECC71, 0xE67E22, 0xE74C3C
 
@@ -199,6 +201,12 @@ def is_unclear(receipt: Receipt) -> bool:
     return receipt.effect == EFFECT and receipt.remote_id is None and receipt.detail.get("state") == _HANDED_OVER
 
 
+def is_not_sent(receipt: Receipt) -> bool:
+    """Whether the message of a receipt was tried and is not in its channel."""
+    is_tried = receipt.detail.get("state") in (_NOT_SENT, _GIVEN_UP)
+    return receipt.effect == EFFECT and receipt.remote_id is None and is_tried
+
+
 def is_gone(config: DiscordConfig, receipt: Receipt) -> bool:
     """Whether a message that was sent is no longer in its channel.
 
@@ -224,7 +232,7 @@ def is_gone(config: DiscordConfig, receipt: Receipt) -> bool:
 
 def give_up(receipts: Receipts, receipt: Receipt) -> None:
     """Takes a message for not sent: the next delivery sends it anew."""
-    receipts.save(replace(receipt, remote_id=None, digest=None, detail={"state": "to be sent again"}))
+    receipts.save(replace(receipt, remote_id=None, digest=None, detail={"state": _GIVEN_UP}))
 
 
 def daily_message(
@@ -440,7 +448,7 @@ def _send(
             problem = ServiceError(_SERVICE, "send a message", Failure.UNCLEAR, "the answer has no id")
         if problem.failure is not Failure.UNCLEAR:
             if handed_over:
-                note("not sent")
+                note(_NOT_SENT)
             raise problem
         if handed_over:
             raise _UnclearError(str(problem))

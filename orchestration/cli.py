@@ -387,19 +387,19 @@ def _resend(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration.assets import delivery
 
     services.guard_logs(settings)
-    found = False
+    outcomes: list[bool] = []
     try:
-        for told in delivery.send_again(settings, _store(settings), options.date):
-            found = True
-            print(told)
+        for told, is_done in delivery.send_again(settings, _store(settings), options.date):
+            outcomes.append(is_done)
+            print(told, file=sys.stdout if is_done else sys.stderr)
     except delivery.Skipped as skipped:
         raise UsageError(str(skipped)) from None
     except ServiceError as error:
         print(f"trends: {error}", file=sys.stderr)
         return FAILED
-    if not found:
+    if not outcomes:
         print(f"every message of {options.date} is in the channel: nothing to send")
-    return DONE
+    return DONE if all(outcomes) else FAILED
 
 
 def _scorecard(options: argparse.Namespace, settings: Settings) -> int:

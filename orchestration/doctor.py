@@ -66,7 +66,7 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
 
 
 def _messages(config: discord.DiscordConfig, store: Store) -> Iterator[Finding]:
-    """Messages of the last days that may not have arrived, or that somebody deleted."""
+    """Messages of the last days that may not have arrived, were refused, or that somebody deleted."""
     if not (store.has_facts and store.published_path.exists()):
         return
     ledger, found = services.receipts(store), 0
@@ -75,13 +75,16 @@ def _messages(config: discord.DiscordConfig, store: Store) -> Iterator[Finding]:
         sent = [receipt for day in days for receipt in ledger.of_date(day) if receipt.effect == discord.EFFECT]
         for receipt in sent:
             name = receipt.idempotency_key.removeprefix("discord:")
-            remedy = f"look, then `trends resend --date {receipt.as_of_date}`"
+            remedy = f"`trends resend --date {receipt.as_of_date}`"
             if discord.is_unclear(receipt):
                 found += 1
-                yield Finding("Discord messages", "FAILED", f"{name} may not have arrived: {remedy}")
+                yield Finding("Discord messages", "FAILED", f"{name} may not have arrived: look, then {remedy}")
+            elif discord.is_not_sent(receipt):
+                found += 1
+                yield Finding("Discord messages", "FAILED", f"{name} was not sent: {remedy}")
             elif name.startswith("daily:") and discord.is_gone(config, receipt):
                 found += 1
-                yield Finding("Discord messages", "FAILED", f"{name} was deleted in the channel: {remedy}")
+                yield Finding("Discord messages", "FAILED", f"{name} was deleted in the channel: look, then {remedy}")
     except (ServiceError, WarehouseBusyError) as error:
         yield Finding("Discord messages", "FAILED", str(error))
         return

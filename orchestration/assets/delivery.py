@@ -37,6 +37,8 @@ DISCORD = dg.AssetKey(["delivery", "discord_report"])
 
 Metadata = dict[str, Any]
 
+_NOT_SENT = ("failed", "unclear")
+
 # Days whose messages are looked through for ones of unknown fate.
 _UNCLEAR_DAYS = 7
 
@@ -141,8 +143,8 @@ def send_poll(
     )
 
 
-def send_again(settings: Settings, store: Store, day: date) -> Iterator[str]:
-    """Sends the messages of a day again that nobody can say were sent, or that were deleted in the channel.
+def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[str, bool]]:
+    """Sends the messages of a day again that may not have arrived, were refused, or were deleted in the channel.
 
     Args:
         settings: Of the services.
@@ -150,7 +152,7 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[str]:
         day: The day.
 
     Yields:
-        What became of each such message, in words.
+        What became of each such message in words, and whether that is all that was to be done.
 
     Raises:
         Skipped: Nothing is sent from this home, or Discord is not set up.
@@ -164,7 +166,7 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[str]:
     lost = {
         receipt.idempotency_key.removeprefix("discord:"): receipt
         for receipt in ledger.of_date(day)
-        if discord.is_unclear(receipt) or discord.is_gone(config, receipt)
+        if discord.is_unclear(receipt) or discord.is_not_sent(receipt) or discord.is_gone(config, receipt)
     }
     for key, receipt in lost.items():
         if key == f"daily:{day}":
@@ -174,17 +176,20 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[str]:
                 with contextlib.suppress(Skipped):
                     step()
             discord.give_up(ledger, receipt)
-            yield f"{key}: {delivery.to_discord()['outcome']}"
+            try:
+                yield f"{key}: {delivery.to_discord()['outcome']}", True
+            except Skipped as not_sent:
+                yield f"{key}: {not_sent}", False
             continue
         with store.published_reader() as connection:
             poll = published.last_poll(connection, day)
         message = dict(poll_report.messages(poll, settings.poll_summary)).get(key)
         if message is None:
-            yield f"{key}: not sent, it is about an earlier poll than the last of the day"
+            yield f"{key}: not sent, it is about an earlier poll than the last of the day", True
             continue
         discord.give_up(ledger, receipt)
         done = discord.deliver(config, ledger, key, day, message)
-        yield f"{key}: {done.outcome}{f', {done.reason}' if done.reason else ''}"
+        yield f"{key}: {done.outcome}{f': {done.reason}' if done.reason else ''}", done.outcome not in _NOT_SENT
 
 
 def _why_not(settings: Settings, store: Store) -> str | None:
@@ -266,7 +271,7 @@ class _Delivery:
         with published.open_day(self._store.published_path, self._day) as day:
             message = daily_report(day, self._links, [*self.problems, *self._unclear()], day_chart(day))
         done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
-        if done.outcome in ("failed", "unclear"):
+        if done.outcome in _NOT_SENT:
             raise Skipped(f"{done.outcome}: {done.reason}")
         sha256 = self._hashes("discord_message").get("webhook", "")
         return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}

@@ -276,6 +276,12 @@ def test_a_message_of_unknown_fate_or_deleted_is_sent_again_by_hand_alone(
     assert f"FAILED   Discord messages: daily:{DAY} was deleted in the channel" in trends("doctor", *here).out
     assert deliver() is not None
     assert untouched.discord.messages == {}
+    untouched.faults.add("discord.execute", Fault("status", 404, times=10))
+    refused = trends(*resend)
+    assert (refused.code, refused.err.startswith(f"daily:{DAY}: failed: ")) == (1, True), refused
+    assert untouched.discord.messages == {}
+    untouched.faults.clear()
+    assert f"FAILED   Discord messages: daily:{DAY} was not sent: `trends resend" in trends("doctor", *here).out
     assert trends(*resend).out == f"daily:{DAY}: sent\n"
     everything_is_there_once(untouched, drill_home)
     assert "ok       Discord messages: 1 of the last 7 days" in trends("doctor", *here).out
