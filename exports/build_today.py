@@ -1,4 +1,4 @@
-"""BUILD_TODAY_TOP20 and TOP100: eight tabs that users open every day.
+"""BUILD_TODAY_TOP20 and TOP100: eight tabs that users open every day, and two at their right.
 
 Belongs here: tabs, columns and labels of these two files, to the letter of what users know; new columns stand at the
 right. Must not be here: which rows qualify (`published`), how cells are written (`workbook`).
@@ -13,7 +13,7 @@ from openpyxl.styles import Alignment, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
-from exports import build_list, published
+from exports import build_list, published, trends
 from exports.heard import recall_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
@@ -159,6 +159,7 @@ def build_today(day: Day, top: int) -> bytes:
         cell_fill=_status_fill, empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
         answers="How your own posts do now. Yellow: competitors on the same trend, and what you entered in the sheet.",
     )  # fmt: skip
+    trends.add_tabs(book, day)
     return to_bytes(book)
 
 

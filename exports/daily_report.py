@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from exports import build_list, published
+from exports import build_list, published, trends
 from exports.build_today import headline, health_lines, sample_lines
 from exports.discord import Line, Link, Message, daily_message
 from exports.poll_report import polling_line
@@ -51,7 +51,7 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
     )
     # Above the counts: on a phone the first lines are all that is read.
     samples = (f"{label}: {text}" for label, text in sample_lines(day))
-    message = replace(message, lines=(*message.lines, *samples, *_builds(day)))
+    message = replace(message, lines=(*message.lines, *samples, *_builds(day), *_trends(day)))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
@@ -63,6 +63,16 @@ def _builds(day: Day) -> list[Line]:
     lines: list[Line] = [f"WHAT TO BUILD: {build_list.counted(rows)}. {build_list.changes(day)}"]
     for row in rows[: build_list.TOP]:
         lines += [Link(build_list.head(row), row["video_url"] or ""), build_list.detail(row)]
+    return lines
+
+
+def _trends(day: Day) -> list[Line]:
+    """The first trends and the post furthest above its creator's usual, each with its link."""
+    lines: list[Line] = ["TRENDS TO JOIN" if (rows := published.trend_list(day)) else trends.NO_TREND]
+    for row in rows[: trends.TOP]:
+        lines += [Link(trends.head(row), row["trend_url"]), trends.detail(row)]
+    for row in published.outliers(day, 1):
+        lines += [Link(f"OUTLIER {trends.outlier_head(row)}", row["video_url"] or ""), trends.outlier_detail(row)]
     return lines
 
 

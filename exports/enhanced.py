@@ -1,4 +1,4 @@
-"""BUILD_TODAY_<market>_ENHANCED: eight tabs on what to build now, what it earns and who competes.
+"""BUILD_TODAY_<market>_ENHANCED: eight tabs on what to build now, what it earns and who competes; two more.
 
 Belongs here: tabs, columns, KPI formulas and charts of these files, to the letter of what users know; new columns stand
 at the right, new sections below. Must not be here: which rows qualify (`published`), the revenue tabs (`revenue_tabs`),
@@ -22,7 +22,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from exports import build_list, published
+from exports import build_list, published, trends
 from exports.build_list import IMMEDIATELY, TODAY
 from exports.build_today import age_cell, health_lines, one_line, sample_lines
 from exports.competitor_intel import IntelRanges, add_intel
@@ -236,6 +236,7 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
     _prediction_log(book, contents)
     _data_feed(book, contents)
     intel = add_intel(book, day, market)
+    trends.add_tabs(book, day, market)
     _dashboard(sheet, day, contents, intel)
     return to_bytes(book)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from exports import briefing, build_list, published
+from exports import briefing, build_list, published, trends
 from exports.build_today import alert_line, forecast_line, headline, health_lines, one_line, sample_lines
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
@@ -69,6 +69,24 @@ def _actions(day: Day) -> list[str]:
     return lines[:-1]
 
 
+def _trends(day: Day) -> list[str]:
+    rows = published.trend_list(day)
+    lines = [f"{_line(trends.head(row))}\n   {trends.detail(row)}\n   {_links(row)}" for row in rows[: trends.TOP]]
+    lines = lines or [trends.NO_TREND]
+    found = published.outliers(day, trends.TOP_OUTLIERS)
+    lines += ["", "Far above their creator's usual:"]
+    lines += [
+        f"  {_line(trends.outlier_head(row))}\n     {one_line(plain_text(trends.outlier_detail(row)), 200)}"
+        f"\n     {safe_link(row['video_url']) or 'no link'}"
+        for row in found
+    ] or [f"  {trends.NO_OUTLIER}"]
+    return lines
+
+
+def _links(row: dict[str, Any]) -> str:
+    return f"{safe_link(row['trend_url']) or 'no link'} | e.g. {safe_link(row['video_url']) or 'no link'}"
+
+
 def _despite(row: dict[str, Any]) -> str:
     return f"; {row['despite']}" if row["despite"] else ""
 
@@ -125,6 +143,7 @@ SECTIONS: tuple[tuple[str, Callable[[Day], list[str]]], ...] = (
     ("DATA BEHIND THE NUMBERS", _health),
     ("💰 REVENUE", briefing.revenue),
     ("🔴 IMMEDIATE ACTIONS", _actions),
+    ("📈 TRENDS TO JOIN", _trends),
     ("📊 STRATEGIC INSIGHTS - COMPETITOR ANALYSIS", briefing.competitor_analysis),
     ("💡 RECOMMENDATIONS", briefing.recommendations),
     ("SEASONAL CALENDAR ALERTS", _seasonal),

@@ -4,7 +4,8 @@ Belongs here: the sections, their words and the page. A further section is a `Se
 SQL (`published`), how a chart is drawn (`report_charts`), how text is made harmless (`text_safety`).
 
 The file fetches nothing: styles and pictures are inline, there is no script, and its own content security policy
-forbids the rest. Links lead to TikTok only. Numbers stand in `<data value>`: shortened for people, whole for programs.
+forbids the rest. Links lead to TikTok and CapCut only. Numbers stand in `<data value>`: shortened for people, whole
+for programs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from exports import build_list, published, report_charts, scorecard
+from exports import build_list, published, report_charts, scorecard, trends
 from exports.build_today import headline, sample_lines
 from exports.daily_report import degradations
 from exports.heard import alert_lines
@@ -31,6 +32,8 @@ Row = dict[str, Any]
 
 BUILDS = 6
 RISERS = 6
+TRENDS = 8
+OUTLIERS = 4
 LEADS = 5
 ARRIVALS = 3
 MISSED = 3
@@ -40,7 +43,7 @@ ALERT_DAYS = 7
 SCORED_DAYS = 28
 SEASON_DAYS = 14
 DRAWN_HORIZON = 24
-LINK_HOSTS = ("www.tiktok.com",)
+LINK_HOSTS = ("www.tiktok.com", "www.capcut.com")
 NO_CAPTION = "(no caption)"
 
 MODEL_NAMES = {
@@ -287,6 +290,36 @@ def _risers(day: Day) -> str:
         "<p class=sub>Live momentum over what is expected at that age. Line: views per hour from reading to reading."
         f"</p><ul>{''.join(items)}</ul>"
     )
+
+
+def _trends(day: Day) -> str:
+    rows = published.trend_list(day)
+    items = "".join(
+        f"<li class=row><div class=grow><b>{row['place']}.</b> {_link(row['trend_url'], trends.name(row), 60)}"
+        f" <span class=chip>{html_line(trends.stage(row))}</span><br>"
+        f"{_compact(row['gained_views_24h'], '+')} views in 24 h, {_counted(row['creators'], 'creator')}<br>"
+        f"<span class=sub>{html_line(trends.markets(row))} · {html_line(trends.days_left(row))} ·"
+        f" {_link(row['video_url'], 'best example', 20)} {_creator(row)}</span></div>{_uses(row['uses_by_day'])}</li>"
+        for row in rows[:TRENDS]
+    )
+    shown = f" The first {TRENDS} of {_number(len(rows))}; all are in the TRENDS tab." if len(rows) > TRENDS else ""
+    listed = (
+        f"<p class=sub>Sounds, templates and tags that can still be joined, by what their videos gained.{shown}"
+        f" Line: videos in the feeds by day.</p><ol>{items}</ol>"
+        if rows
+        else f"<p>{html_line(trends.NO_TREND)}</p>"
+    )
+    found = "".join(
+        f"<li>{_link(row['video_url'], trends.outlier_head(row), 90)}<br>"
+        f"<span class=sub>{html_line(trends.outlier_detail(row))}</span></li>"
+        for row in published.outliers(day, OUTLIERS)
+    )
+    outliers = f"<ul>{found}</ul>" if found else f"<p class=sub>{html_line(trends.NO_OUTLIER)}</p>"
+    return f"{listed}<h3>Far above their creator's usual</h3>{outliers}"
+
+
+def _uses(values: Sequence[int]) -> str:
+    return report_charts.sparkline(values, f"videos a day over {len(values)} days") if len(values) > 1 else ""
 
 
 def _markets(day: Day) -> str:
@@ -655,7 +688,7 @@ def _forecast(row: Row) -> str:
 
 
 def _link(url: Any, text: Any, characters: int) -> str:
-    """Text of others, as a link where the URL is plainly one to TikTok."""
+    """Text of others, as a link where the URL is plainly one to TikTok or CapCut."""
     shown = f"<bdi>{html_line(text, characters) or '(not readable)'}</bdi>"
     href = safe_link(url, LINK_HOSTS)
     return f'<a href="{html_line(href, len(href))}" rel="noopener noreferrer">{shown}</a>' if href else shown
@@ -705,6 +738,7 @@ def _moment(value: datetime) -> str:
 
 SECTIONS: tuple[Section, ...] = (
     Section("builds", "🔴 What to build now", _builds),
+    Section("trends", "📈 Trends to join", _trends),
     Section("forecasts", "🔮 Forecast ranges", _forecasts),
     Section("risers", "🚀 Risers", _risers),
     Section("markets", "🌐 Which market leads", _markets),

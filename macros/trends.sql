@@ -34,6 +34,64 @@
     )
 {%- endmacro %}
 
+{# Value of a key: what stands behind its type. #}
+{% macro trend_value(trend_key) -%}
+    substring({{ trend_key }}, position(':' in {{ trend_key }}) + 1)
+{%- endmacro %}
+
+{#
+  A trend as people know it: name and artist of a sound, a hashtag, a template or an effect; else the video.
+
+  Args: columns. `caption`, `author_handle` and `video_id` are those of the video that stands for the trend.
+#}
+{% macro trend_name(trend_key, sound_name, artist, caption, author_handle, video_id) -%}
+    case {{ trend_key_type(trend_key) }}
+        when 'sound'
+            then
+                coalesce(nullif({{ sound_name }}, ''), 'sound ' || {{ trend_value(trend_key) }})
+                || coalesce(' - ' || nullif({{ artist }}, ''), '')
+        when 'hashtag' then '#' || {{ trend_value(trend_key) }}
+        when 'template'
+            then 'CapCut template: ' || coalesce(nullif(left({{ caption }}, 48), ''), {{ trend_value(trend_key) }})
+        when 'effect' then 'effect ' || {{ trend_value(trend_key) }}
+        else coalesce(nullif(left({{ caption }}, 60), ''), 'video of @' || {{ author_handle }}, {{ video_id }})
+    end
+{%- endmacro %}
+
+{# The page of a trend: TikTok's of a sound, a hashtag or an effect, CapCut's of a template; else the video's. #}
+{% macro trend_url(trend_key, video_url) -%}
+    case {{ trend_key_type(trend_key) }}
+        when 'sound' then 'https://www.tiktok.com/music/sound-' || {{ trend_value(trend_key) }}
+        when 'hashtag' then 'https://www.tiktok.com/tag/' || {{ trend_value(trend_key) }}
+        when 'template' then 'https://www.capcut.com/template-detail/' || {{ trend_value(trend_key) }}
+        when 'effect' then 'https://www.tiktok.com/sticker/effect-' || {{ trend_value(trend_key) }}
+        else {{ video_url }}
+    end
+{%- endmacro %}
+
+{# Key of an entry of the watch list, as people type it: an account, a tag, a sound or a template, also as a link. #}
+{% macro watched_key(kind, value) -%}
+    case {{ kind }}
+        when 'account' then 'account:' || {{ bare_handle(value) }}
+        when 'tag' then 'hashtag:' || lower({{ replace_matches('trim(' ~ value ~ ')', '^#+', '') }})
+        -- A link may say more behind a question mark.
+        else
+            {{ kind }} || ':'
+            || {{ first_match(replace_matches('trim(' ~ value ~ ')', '[?].*$', ''), '([0-9]+)[^0-9]*$') }}
+    end
+{%- endmacro %}
+
+{#
+  Views that a video gained in the last 24 hours: it never gained more than it has; one reading says it only of a video
+  that is not a day old.
+#}
+{% macro gained_in_a_day(live_views_per_hour, plays, age_hours, age_is_lower_bound) -%}
+    case
+        when {{ live_views_per_hour }} is not null then least(24 * {{ live_views_per_hour }}, {{ plays }})
+        when {{ age_hours }} <= 24 and not {{ age_is_lower_bound }} then {{ plays }}
+    end
+{%- endmacro %}
+
 {# ---------- functions that differ between engines #}
 
 {# One row per entry of a list. #}
@@ -44,4 +102,9 @@
 {# Quantile of a column in a group, interpolated. #}
 {% macro quantile_in_group(value, fraction) -%}
     quantile_cont({{ value }}, {{ fraction }})
+{%- endmacro %}
+
+{# Values of a group as a list, in the order of a column. #}
+{% macro list_in_order(value, order_column) -%}
+    list({{ value }} order by {{ order_column }})
 {%- endmacro %}

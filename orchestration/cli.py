@@ -129,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--live", action="store_true", help="also write to scratch places, and clean up")
     auth = command("auth", _auth, "Sign in with Google once and print the refresh token.", writes=False)
     auth.add_argument("service", choices=["google"])
+    show = command(
+        "show", _show, "All that is known of a video, an account, a tag, a sound or a template.", writes=False
+    )
+    show.add_argument("what", metavar="WHAT", help="a link, @handle, #tag, a video's id, or kind:value")
+    show.add_argument("--date", type=_date, help="as it was told up to this as-of date (default: the newest)")
+
     resend = command("resend", _resend, "Send a date's messages again that may not have arrived, or were deleted.")
     resend.add_argument("--date", type=_date, required=True, help="as-of date of the messages")
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
@@ -400,6 +406,18 @@ def _resend(options: argparse.Namespace, settings: Settings) -> int:
     if not outcomes:
         print(f"every message of {options.date} is in the channel: nothing to send")
     return DONE if all(outcomes) else FAILED
+
+
+def _show(options: argparse.Namespace, settings: Settings) -> int:
+    from exports import show
+
+    try:
+        asked = show.subject(options.what)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with _store(settings).published_reader() as connection:
+        print(show.show(connection, asked, options.date))
+    return DONE
 
 
 def _scorecard(options: argparse.Namespace, settings: Settings) -> int:

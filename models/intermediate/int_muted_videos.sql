@@ -4,7 +4,6 @@
 -#}
 
 {%- set not_in_words %}[^0-9{{ word_letters() }}]+{% endset %}
-{%- set last_number = '([0-9]+)[^0-9]*$' %}
 
 with
 
@@ -47,12 +46,7 @@ named as (
     select
         market,
         kind || ' ' || value as muted_by,
-        case kind
-            when 'account' then 'account:' || {{ bare_handle('value') }}
-            when 'tag' then 'hashtag:' || lower({{ replace_matches('trim(value)', '^#+', '') }})
-            -- A link may say more behind a question mark.
-            else kind || ':' || {{ first_match(replace_matches('trim(value)', '[?].*$', ''), last_number) }}
-        end as named_key
+        {{ watched_key('kind', 'value') }} as named_key
     from entries
     where kind <> 'keyword'
 

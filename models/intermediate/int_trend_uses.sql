@@ -16,12 +16,7 @@ known as (
             partition by as_of_date, market
             order by coalesce(live_views_per_hour, views_per_hour) desc nulls last, video_id asc
         ) as speed_place,
-        -- What was gained in the last 24 hours: a video never gained more than it has; one reading says it only of a
-        -- video that is not a day old.
-        case
-            when live_views_per_hour is not null then least(24 * live_views_per_hour, plays)
-            when age_hours <= 24 and not age_is_lower_bound then plays
-        end as gained_views_24h
+        {{ gained_in_a_day('live_views_per_hour', 'plays', 'age_hours', 'age_is_lower_bound') }} as gained_views_24h
     from {{ ref('int_videos_as_of') }}
 
 ),

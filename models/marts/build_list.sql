@@ -57,7 +57,6 @@ described as (
 
     select
         candidates.*,
-        substring(candidates.trend_key, length(candidates.trend_key_type) + 2) as trend_value,
         ln((candidates.gain_48h_p90 + 1) / (candidates.gain_48h_p10 + 1)) as log_range,
         {{ local_time('candidates.publish_by', 'markets.timezone') }} as publish_by_local,
         extract(hour from {{ local_time('candidates.cutoff_at', 'markets.timezone') }}) as local_hour,
@@ -123,21 +122,8 @@ select
     {%- endif %} as because,
     would_change_if,
     trend_key,
-    case trend_key_type
-        when 'sound'
-            then coalesce(nullif(sound_name, ''), 'sound ' || trend_value) || coalesce(' - ' || nullif(artist, ''), '')
-        when 'hashtag' then '#' || trend_value
-        when 'template' then 'CapCut template: ' || coalesce(nullif(left(caption, 48), ''), trend_value)
-        when 'effect' then 'effect ' || trend_value
-        else coalesce(nullif(left(caption, 60), ''), 'video of @' || author_handle, video_id)
-    end as trend_name,
-    case trend_key_type
-        when 'sound' then 'https://www.tiktok.com/music/sound-' || trend_value
-        when 'hashtag' then 'https://www.tiktok.com/tag/' || trend_value
-        when 'template' then 'https://www.capcut.com/template-detail/' || trend_value
-        when 'effect' then 'https://www.tiktok.com/sticker/effect-' || trend_value
-        else video_url
-    end as trend_url,
+    {{ trend_name('trend_key', 'sound_name', 'artist', 'caption', 'author_handle', 'video_id') }} as trend_name,
+    {{ trend_url('trend_key', 'video_url') }} as trend_url,
     'https://www.capcut.com/template-detail/' || template_id as template_url,
     'https://www.tiktok.com/music/sound-' || music_id as sound_url,
     video_url,

@@ -138,6 +138,7 @@ TRIED: dict[str, Callable[[Place, str], None]] = {
     "trends backfill --source DIR": _in_real,
     "trends poll": _in_sample,
     "trends scorecard": _in_sample,
+    "trends show '#mellowharborglow'": _in_sample,
     "trends doctor": _in_sample,
     "trends auth google": _says(2, "GOOGLE_CLIENT_ID"),
     "trends backup": _with_drive,

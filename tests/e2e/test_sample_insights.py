@@ -511,7 +511,7 @@ def test_gaps_are_the_simulators(home: Store, simulation: Simulation) -> None:
 
 TABS = [
     "DASHBOARD", "OPPORTUNITY_NOW", "REVENUE_TRACKER", "REVENUE_INSIGHTS", "COMPETITOR_VIEW", "PREDICTION_LOG",
-    "DATA_FEED", "COMPETITOR_INTEL",
+    "DATA_FEED", "COMPETITOR_INTEL", "TRENDS", "OUTLIERS",
 ]  # fmt: skip
 HEADERS = {
     "OPPORTUNITY_NOW": "Priority, Build Priority, Time Zone, Time Remaining, Trend, Creator, Momentum,"
@@ -782,3 +782,53 @@ def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     revenue = ("revenue_", "template_revenue")
     assert not any(rows for name, (rows, _) in batch.items() if name.startswith(revenue))
     assert sum(rows > 0 for rows, _ in batch.values()) > 30
+
+
+# ---------- trends show
+
+
+def test_show_tells_what_the_marts_have(home: Store) -> None:
+    [(trend_url, name, creators, lead)] = published(
+        home,
+        "select trend_url, trend_name, creators, video_url from marts.trend_list where place = 1"
+        " and as_of_date = (select max(as_of_date) from marts.trend_list)",
+    )
+    told = trends("show", trend_url, "--home", home.home)
+    assert told.code == 0, told.err
+    assert told.out.startswith(f"1. {name}\n")
+    assert f"{creators} creators" in told.out
+    assert lead in told.out
+
+    [(video, url, place, why, first)] = published(
+        home,
+        """
+        select listed.video_id, listed.video_url, listed.place, listed.because, min(days.as_of_date)
+        from marts.build_list as listed
+        inner join marts.videos_daily as days on listed.video_id = days.video_id
+        where listed.as_of_date = (select max(as_of_date) from marts.build_list)
+        group by all
+        having count(distinct days.as_of_date) > 1
+        order by listed.place
+        limit 1
+        """,
+    )
+    told = trends("show", url, "--home", home.home)
+    assert f"place {place}, " in told.out
+    assert f"why: {why}" in told.out
+    assert "\nREADINGS, newest first\n" in told.out
+    assert "\nFORECAST AND WHAT CAME\n" in told.out
+    earlier = trends("show", video, "--date", first, "--home", home.home)
+    assert (earlier.code, earlier.out.endswith(f"as of {first}\n")) == (0, True), earlier.err
+    days = earlier.out.split("BY DAY\n")[1].split("\n\n")[0].splitlines()[1:]
+    assert {line.split()[0] for line in days} == {f"{first}"}, "what came later is not told"
+
+    [(handle, ratio)] = published(
+        home,
+        "select author_handle, views_ratio from marts.creator_outliers order by as_of_date desc, views_ratio desc"
+        " limit 1",
+    )
+    told = trends("show", f"@{handle.upper()}", "--home", home.home)
+    assert f"  {ratio:.1f} " in told.out
+    assert trends("show", "#no.such.tag", "--home", home.home).code == 1
+    refused = trends("show", "what", "--home", home.home)
+    assert (refused.code, "@handle, #tag" in refused.err) == (2, True)

@@ -102,6 +102,8 @@ def test_build_workbook_has_the_known_tabs_and_columns(home: Store, top: int) ->
         "START_HERE",
         *(f"{market}_{tab}_TOP{top}" for market in ("UK", "US") for tab in ("AI", "NON_AI", "AUDIO")),
         "MY_PERFORMANCE",
+        "TRENDS",
+        "OUTLIERS",
     ]
     for market in ("UK", "US"):
         for tab in ("AI", "NON_AI"):

@@ -12,7 +12,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,11 +23,12 @@ from openpyxl import load_workbook
 from exports.build_today import build_today
 from exports.daily_report import daily_report
 from exports.dashboard import payload
-from exports.discord import Link
+from exports.discord import Line, Link
 from exports.enhanced import enhanced
 from exports.published import Day, open_day
 from exports.summary import summary
 from exports.trend_report import trend_report
+from exports.trends import NO_TREND
 from ingest import export_folder
 from ingest.simulator import sample_config, simulate, write_export_folder
 from tests import support
@@ -179,6 +180,39 @@ def test_every_place_tells_the_same_list(home: Store, days: list[tuple[date, lis
     assert compared > 20
 
 
+def test_every_place_tells_the_same_trends(home: Store) -> None:
+    told = 0
+    for as_of_date in published_dates(home)[-2:]:
+        rows = support.published(
+            home,
+            f"""
+            select place, trend_url, video_url, creators, gained_views_24h, markets
+            from marts.trend_list where as_of_date = date '{as_of_date}' order by place
+            """,
+        )
+        urls = [url for _, url, *_ in rows]
+        with open_day(home.published_path, as_of_date) as day:
+            for content in (build_today(day, 20), enhanced(day)):
+                tab = list(Book(content).table("TRENDS", "#"))
+                shown = [
+                    (row["#"], row["Trend Link"], row["Best Example"], row["Creators"], row["Views Gained 24h"])
+                    for row in tab
+                ]
+                assert shown == [row[:5] for row in rows], as_of_date
+            of_uk = [row["Trend Link"] for row in Book(enhanced(day, "UK")).table("TRENDS", "#")]
+            assert of_uk == [row[1] for row in rows if "UK" in row[5].split(", ")], as_of_date
+            lines = daily_report(day, [], [], None).lines
+            links = [line.url for line in lines[trends_at(lines) :] if isinstance(line, Link)]
+            assert links[: len(urls[:FIRST])] == urls[:FIRST], as_of_date
+            text = summary(day).decode("utf-8").split("📈 TRENDS TO JOIN")[1]
+            assert re.findall(r"^   (https://\S+) \| e\.g\. ", text, re.MULTILINE) == urls[:FIRST], as_of_date
+            section = trend_report(day).decode("utf-8").split('<section id="trends">')[1].split("</section>")[0]
+            cards = re.findall(r'<b>(\d+)\.</b> <a href="([^"]+)"', section)
+            assert cards == [(f"{place}", url) for place, url, *_ in rows[:8]], as_of_date
+        told += len(rows)
+    assert told > 5
+
+
 class Book:
     """A workbook, read back."""
 
@@ -188,7 +222,7 @@ class Book:
     def _rows(self, tab: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._book[tab].iter_rows(values_only=True)]
 
-    def _table(self, tab: str, first_title: str) -> Iterator[dict[str, Any]]:
+    def table(self, tab: str, first_title: str) -> Iterator[dict[str, Any]]:
         """The rows under a header that begins with a title, up to the first row without a number there."""
         rows = self._rows(tab)
         at = next(number for number, row in enumerate(rows) if row[0] == first_title)
@@ -199,7 +233,7 @@ class Book:
             yield dict(zip(rows[at], row, strict=True))
 
     def opportunities(self) -> list[tuple[Any, ...]]:
-        return [tuple(row[name] for name in COLUMNS) for row in self._table("OPPORTUNITY_NOW", "Priority")]
+        return [tuple(row[name] for name in COLUMNS) for row in self.table("OPPORTUNITY_NOW", "Priority")]
 
     def counts(self) -> tuple[Any, ...]:
         labels = {row[0]: row[1] for row in self._rows("DASHBOARD")}
@@ -228,7 +262,7 @@ class Book:
 
     def build_numbers(self, top: int) -> list[tuple[str, int | None]]:
         tabs = [tab for tab in self._book.sheetnames if tab.endswith(f"AI_TOP{top}")]
-        return [(row["URL"], row["Build #"]) for tab in tabs for row in self._table(tab, "#")]
+        return [(row["URL"], row["Build #"]) for tab in tabs for row in self.table(tab, "#")]
 
 
 def start_words(build: Build) -> tuple[Any, ...]:
@@ -253,7 +287,7 @@ def message(day: Day) -> list[tuple[str, ...]]:
     """The builds of the daily message: a link, and what it says below."""
     lines = daily_report(day, [], [], None).lines
     told = []
-    for link, line in itertools.pairwise(lines):
+    for link, line in itertools.pairwise(lines[: trends_at(lines)]):
         if isinstance(link, Link):
             found = detail_of(str(line))
             assert found is not None, line
@@ -261,12 +295,17 @@ def message(day: Day) -> list[tuple[str, ...]]:
     return told
 
 
+def trends_at(lines: Sequence[Line]) -> int:
+    """Where the trends of a message begin."""
+    return next(at for at, line in enumerate(lines) if line in ("TRENDS TO JOIN", NO_TREND))
+
+
 def summary_words(day: Day) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """What the summary says under IMMEDIATE ACTIONS and under RECOMMENDATIONS."""
     text = summary(day).decode("utf-8")
     actions, advice = text.split("🔴 IMMEDIATE ACTIONS")[1].split("💡 RECOMMENDATIONS")
     told = []
-    for action in re.split(r"\n(?=\d+\. )", actions)[1:]:
+    for action in re.split(r"\n(?=\d+\. )", actions.split("📈 TRENDS TO JOIN")[0])[1:]:
         link = re.search(r"https://www\.tiktok\.com/@\S+/video/\d+", action)
         match = ACTION.search(action)
         assert link, action

@@ -27,7 +27,8 @@ from tests.support import PROJECT, trends
 from warehouse.store import Store
 
 SECTIONS = [
-    "builds", "forecasts", "risers", "markets", "competitors", "season", "revenue", "scores", "alerts", "health",
+    "builds", "trends", "forecasts", "risers", "markets", "competitors", "season", "revenue", "scores", "alerts",
+    "health",
 ]  # fmt: skip
 # What an SVG and a page of text need; nothing that runs, loads or sends.
 ALLOWED_TAGS = {
@@ -310,10 +311,12 @@ def test_health_lists_every_source(home: Store, day: date, page: Page) -> None:
     assert all(f"{market} {kind}" in page.parts["health"].text for market, kind, _ in sources)
 
 
-def test_nothing_is_fetched_and_links_lead_to_tiktok(page: Page, content: bytes) -> None:
+def test_nothing_is_fetched_and_links_lead_to_tiktok_and_capcut(page: Page, content: bytes) -> None:
     assert {tag for tag, _ in page.tags} <= ALLOWED_TAGS
     assert page.links
-    kinds = {link.removeprefix("https://www.tiktok.com/").split("/")[0] for link in page.links}
+    capcut = "https://www.capcut.com/template-detail/"
+    of_tiktok = [link for link in page.links if not link.startswith(capcut)]
+    kinds = {link.removeprefix("https://www.tiktok.com/").split("/")[0] for link in of_tiktok}
     assert all(kind.startswith("@") or kind in ("tag", "music") for kind in kinds)
     assert "tag" in kinds, "a trend leads to its page"
     for tag, values in page.tags:
@@ -336,6 +339,8 @@ def test_hostile_text_is_text(day: date, changed: Any) -> None:
         f"update marts.build_list set caption = '{quoted}', author_handle = '{quoted}', trend_name = '{quoted}',"
         f" would_change_if = '{quoted}', because = '{quoted}', video_url = 'javascript:alert(1)',"
         " trend_url = 'https://www.tiktok.com.evil.test/tag/x'",
+        f"update marts.trend_list set trend_name = '{quoted}', author_handle = '{quoted}', markets = '{quoted}',"
+        " other_market = null, video_url = 'javascript:alert(1)', trend_url = 'https://www.capcut.com.evil.test/x'",
         f"update marts.competitor_gaps set trend = '{quoted}', url = 'https://www.tiktok.com.evil.test/@a/video/1'",
         f"update marts.template_revenue set trend_description = '{quoted}', url = 'data:text/html,<script>'",
         f"update marts.acceleration_alerts set caption = '{quoted}', video_url = 'http://www.tiktok.com/@a/video/1'",
@@ -348,7 +353,18 @@ def test_hostile_text_is_text(day: date, changed: Any) -> None:
     assert {tag for tag, _ in hostile.tags} <= ALLOWED_TAGS
     assert not any(name.startswith("on") for _, values in hostile.tags for name in values)
     assert hostile.links == []
-    for name in ("builds", "forecasts", "risers", "markets", "competitors", "season", "revenue", "alerts", "health"):
+    for name in (
+        "builds",
+        "trends",
+        "forecasts",
+        "risers",
+        "markets",
+        "competitors",
+        "season",
+        "revenue",
+        "alerts",
+        "health",
+    ):
         assert EVIL_SHOWN in hostile.parts[name].text, name
         assert "\u202e" not in hostile.parts[name].text, name
 
@@ -399,9 +415,10 @@ def test_a_day_without_rows_says_what_is_missing(home: Store, day: date, changed
     )
     assert list(empty.parts) == SECTIONS
     said = {
-        "builds": "Nothing to build", "forecasts": "No forecast was made", "risers": "No video gains",
-        "markets": "No trend has started", "competitors": "No post", "season": "No event", "revenue": "No revenue",
-        "scores": "Nothing has been scored", "alerts": "No alert", "health": "none came",
+        "builds": "Nothing to build", "trends": "No trend of three creators", "forecasts": "No forecast was made",
+        "risers": "No video gains", "markets": "No trend has started", "competitors": "No post",
+        "season": "No event", "revenue": "No revenue", "scores": "Nothing has been scored", "alerts": "No alert",
+        "health": "none came",
     }  # fmt: skip
     for name, text in said.items():
         assert text in empty.parts[name].text, name
