@@ -62,10 +62,10 @@ ruff:
 	$(BIN)/ruff format --check .
 
 mypy:
-	$(BIN)/mypy ingest warehouse exports orchestration tests benchmarks
+	$(BIN)/mypy ingest warehouse exports orchestration tests benchmarks examples
 
 sqlfluff:
-	$(BIN)/sqlfluff lint --processes 2 models
+	$(BIN)/sqlfluff lint --processes 2 models examples
 
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui

@@ -135,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("what", metavar="WHAT", help="a link, @handle, #tag, a video's id, or kind:value")
     show.add_argument("--date", type=_date, help="as it was told up to this as-of date (default: the newest)")
 
+    export = command("export", _export, "Write the published marts to files for other programs.", writes=False)
+    export.add_argument(
+        "--parquet", type=Path, required=True, metavar="DIR", help="where one Parquet file per mart goes"
+    )
+
     resend = command("resend", _resend, "Send a date's messages again that may not have arrived, or were deleted.")
     resend.add_argument("--date", type=_date, required=True, help="as-of date of the messages")
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
@@ -406,6 +411,21 @@ def _resend(options: argparse.Namespace, settings: Settings) -> int:
     if not outcomes:
         print(f"every message of {options.date} is in the channel: nothing to send")
     return DONE if all(outcomes) else FAILED
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse import parquet
+
+    try:
+        files = list(parquet.export(_store(settings), options.parquet))
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.errno is None:
+            raise
+        message = f"{options.parquet} can't be written ({error.strerror or error}): give a folder that can"
+        raise UsageError(message) from None
+    rows, size = sum(count for _, count in files), sum(path.stat().st_size for path, _ in files)
+    print(f"wrote {len(files)} marts to {options.parquet}: {rows:,} rows, {size / 1e6:.1f} MB")
+    return DONE
 
 
 def _show(options: argparse.Namespace, settings: Settings) -> int:

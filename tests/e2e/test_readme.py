@@ -75,6 +75,12 @@ def _in_sample(place: Place, command: str) -> None:
     _well(trends(*given, "--home", place.sample.home))
 
 
+def _to_files(place: Place, command: str) -> None:
+    given = [str(place.folder.parent / "parquet") if word == "DIR" else word for word in shlex.split(command)[1:]]
+    _well(trends(*given, "--home", place.sample.home))
+    assert any((place.folder.parent / "parquet").glob("*.parquet"))
+
+
 def _in_real(place: Place, command: str) -> None:
     given = [str(place.folder) if word == "DIR" else word for word in shlex.split(command)[1:]]
     _well(trends(*given, "--home", place.real.home))
@@ -139,6 +145,7 @@ TRIED: dict[str, Callable[[Place, str], None]] = {
     "trends poll": _in_sample,
     "trends scorecard": _in_sample,
     "trends show '#mellowharborglow'": _in_sample,
+    "trends export --parquet DIR": _to_files,
     "trends doctor": _in_sample,
     "trends auth google": _says(2, "GOOGLE_CLIENT_ID"),
     "trends backup": _with_drive,

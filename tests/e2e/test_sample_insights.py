@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
+from examples.__main__ import answers
 from exports.enhanced import enhanced
 from exports.published import open_day
 from exports.workbook import FIRST_ROW, HEADER_ROW
@@ -832,3 +833,26 @@ def test_show_tells_what_the_marts_have(home: Store) -> None:
     assert trends("show", "#no.such.tag", "--home", home.home).code == 1
     refused = trends("show", "what", "--home", home.home)
     assert (refused.code, "@handle, #tag" in refused.err) == (2, True)
+
+
+# ---------- what analysts get
+
+
+def test_the_examples_answer_on_the_sample(home: Store) -> None:
+    page = (PROJECT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert page.count("\n## ") == 12
+    assert answers(home.published_path) == page, "after a change of the models: python -m examples > examples/README.md"
+
+
+def test_parquet_files_hold_the_marts(home: Store, tmp_path: Path) -> None:
+    told = trends("export", "--parquet", tmp_path / "it's here", "--home", home.home)
+    assert told.code == 0, told.err
+    for mart in ("videos_daily", "trend_list", "build_list"):
+        query = "select count(*), sum(hash(columns(*)::varchar)) from {}"
+        file = str(tmp_path / "it's here" / f"{mart}.parquet").replace("'", "''")
+        [in_file] = published(home, query.format(f"read_parquet('{file}')"))
+        [in_mart] = published(home, query.format(f"marts.{mart}"))
+        assert in_file == in_mart, mart
+    (tmp_path / "file").touch()
+    refused = trends("export", "--parquet", tmp_path / "file" / "x", "--home", home.home)
+    assert (refused.code, "can't be written" in refused.err) == (2, True)
