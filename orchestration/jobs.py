@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration import feeds, timetable
+from orchestration import feeds, timetable, watchdog
 from orchestration import rebuild as rebuilding
 from orchestration.assets import delivery, ingest
 from orchestration.assets.publish import PUBLISHED
@@ -17,11 +17,25 @@ from warehouse.store import Store
 # Dagster does not export the type of a job before its assets are known.
 AnyJob = Any
 
+LAST_OPS = ("deliver", "send_poll")
+
+
+@dg.success_hook(required_resource_keys={"settings", "store"})
+def sign_of_life(context: dg.HookContext) -> None:
+    """At the end of a run that went well: a watcher outside hears that this machine lives."""
+    settings = context.resources.settings
+    if context.op.name in LAST_OPS and delivery.why_not(settings, context.resources.store) is None:
+        problem = watchdog.give_sign_of_life(settings)
+        if problem:
+            context.log.warning(problem)
+
+
 # In one process: a multiprocess step costs 8-9 s of imports, the work of a whole small day less than one of them.
 daily = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(delivery.send_poll),
     executor_def=dg.in_process_executor,
+    hooks={sign_of_life},
     description="Lands the day's feeds, builds and checks the models, publishes, writes the files, delivers them.",
 )
 
@@ -67,6 +81,7 @@ def build_micro_poll(polled: Sequence[dg.AssetKey]) -> AnyJob:
         "micro_poll",
         selection=dg.AssetSelection.assets(ingest.raw_feeds, *polled, PUBLISHED, delivery.send_poll),
         executor_def=dg.in_process_executor,
+        hooks={sign_of_life},
         config=dg.RunConfig(ops={"raw_feeds": ingest.IngestConfig(poll=True)}),
         description="Fresh video readings, the watch list and the acceleration alerts; only the models they need.",
     )

@@ -22,7 +22,8 @@ import dagster as dg
 from ingest import facts, landing
 from ingest.apify import FinishedRun, finished_runs
 from ingest.retries import ServiceError
-from orchestration import feeds, services
+from orchestration import feeds, services, watchdog
+from orchestration.assets import delivery
 from orchestration.jobs import AnyJob
 from orchestration.settings import Settings
 from warehouse.publish import published_dates
@@ -44,11 +45,12 @@ LONGEST_WAIT_S = 30.0
 def build_sensors(
     settings: Settings, micro_poll: AnyJob, revenue_job: AnyJob, partitions: dg.PartitionsDefinition
 ) -> list[dg.SensorDefinition]:
-    """The three sensors; those whose settings exist run by default."""
+    """The sensors; those whose settings exist run by default."""
     return [
         _apify_sensor(settings, micro_poll, partitions),
         _revenue_sensor(settings, revenue_job),
         _failure_sensor(settings),
+        _silence_sensor(settings),
     ]
 
 
@@ -225,6 +227,32 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
         return None
 
     return run_failure_to_discord
+
+
+def _silence_sensor(settings: Settings) -> dg.SensorDefinition:
+    config = services.discord(settings)
+    missing = config if isinstance(config, str) else "" if settings.deliver else "DELIVER is off"
+
+    @dg.sensor(
+        name="silence_to_discord",
+        minimum_interval_seconds=900,
+        **_default(
+            missing,
+            "Nothing came: no file of the day by 12:00 UTC, no poll for two slots, a revenue sheet unread for a week."
+            " Discord hears each once.",
+        ),
+    )
+    def silence_to_discord(settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]) -> dg.SkipReason:
+        services.guard_logs(settings)
+        patient = Store(store.home, min(store.lock_timeout_s, LONGEST_WAIT_S))
+        if not patient.published_path.exists():
+            return dg.SkipReason("nothing was published in this home yet")
+        if reason := delivery.why_not(settings, patient):
+            return dg.SkipReason(reason)
+        told = list(watchdog.tell(settings, patient, datetime.now(UTC)))
+        return dg.SkipReason("; ".join(told) or "all that is due has come")
+
+    return silence_to_discord
 
 
 def _what_failed(context: dg.RunFailureSensorContext) -> tuple[str, str]:

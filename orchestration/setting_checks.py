@@ -47,6 +47,7 @@ EXPECTED = {
     "REVENUE_TAB": "the name of a tab",
     "DISCORD_WEBHOOK": "the https address from the channel's settings, under Integrations, Webhooks",
     "POLL_SUMMARY": "never, alerts or always",
+    "HEARTBEAT_URL": "the address that the watcher gave you, such as https://hc-ping.com/<id>",
     "RETRY_WAIT_S": "a number of seconds above 0, such as 1",
     "DELIVER": "true or false",
     "DELIVER_SAMPLE": "true or false",

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
         discord_webhook: Address of the webhook; whoever knows it can post.
         poll_summary: What a poll sends beside its alerts: nothing (`never`), its counts below each alert
             (`alerts`), or a message of its own, news or not (`always`).
+        heartbeat_url: Called after each good run, for a watcher outside; whoever knows it can give the sign.
         retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
         deliver_sample: Whether the simulated sample may be delivered too, for demonstrations.
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     revenue_tab: str = "REVENUE_TRACKER"
 
     discord_webhook: Annotated[SecretStr, _secret(checks.webhook)] | None = None
+    heartbeat_url: Annotated[SecretStr, _secret(checks.address)] | None = None
     retry_wait_s: Number = Field(default=1.0, gt=0)
     poll_summary: Annotated[str, AfterValidator(checks.poll_summary)] = "alerts"
     deliver: bool = True

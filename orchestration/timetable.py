@@ -45,6 +45,18 @@ def poll_slot(now: datetime) -> datetime | None:
     return reached[-1] if reached else None
 
 
+def poll_slots_before(now: datetime, count: int) -> list[datetime]:
+    """The last poll hours at or before a moment, earliest first, aware UTC; nights have none.
+
+    Args:
+        now: An aware time.
+        count: How many, at most as many as two days have.
+    """
+    today = now.astimezone(ZoneInfo(POLL_ZONE)).date()
+    slots = [slot for days_ago in (1, 0) for slot in _poll_slots(today - timedelta(days=days_ago))]
+    return [slot for slot in slots if slot <= now][-count:]
+
+
 def next_slot(job: str, now: datetime) -> datetime:
     """The first slot of a job (`daily` or `micro_poll`) after a moment, aware UTC."""
     today = now.astimezone(ZoneInfo(POLL_ZONE) if job == "micro_poll" else UTC).date()

@@ -81,7 +81,7 @@ def deliver(
         for key in (key for key in steps if key in context.selected_asset_keys):
             name = key.path[-1]
             try:
-                reason = _why_not(settings, store)
+                reason = why_not(settings, store)
                 if reason:
                     raise Skipped(reason)
                 with progress.stage(f"delivery of {day}: {name}"):
@@ -121,7 +121,7 @@ def send_poll(
     """Sends what the last poll of the run's date found. The alerts stand in the warehouse before."""
     services.guard_logs(settings)
     config = services.discord(settings)
-    reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
+    reason = why_not(settings, store) or (config if isinstance(config, str) else None)
     if reason or isinstance(config, str):
         context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": str(reason)}))
         return
@@ -159,7 +159,7 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[st
         ServiceError: Discord can't be asked what is there.
     """
     config = services.discord(settings)
-    reason = _why_not(settings, store) or (config if isinstance(config, str) else None)
+    reason = why_not(settings, store) or (config if isinstance(config, str) else None)
     if reason or isinstance(config, str):
         raise Skipped(str(reason))
     ledger = services.receipts(store)
@@ -192,7 +192,8 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[st
         yield f"{key}: {done.outcome}{f': {done.reason}' if done.reason else ''}", done.outcome not in _NOT_SENT
 
 
-def _why_not(settings: Settings, store: Store) -> str | None:
+def why_not(settings: Settings, store: Store) -> str | None:
+    """Why nothing of this home may be sent; None where it may."""
     if not settings.deliver:
         return "delivery is off for this run (--no-deliver)"
     if not settings.deliver_sample:

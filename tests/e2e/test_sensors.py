@@ -16,7 +16,7 @@ from tests.service.server import Service, environment
 from tests.support import build, published, trends, video, write_feed
 from warehouse.store import Store
 
-SENSORS = ("apify_run_finished", "revenue_sheet_changed", "run_failure_to_discord")
+SENSORS = ("apify_run_finished", "revenue_sheet_changed", "run_failure_to_discord", "silence_to_discord")
 DAY = "2026-01-05"
 TASKS = {"US_VIDEO_TASK_ID": "user~us_video", "UK_VIDEO_TASK_ID": "user~uk_video"}
 # The dashboard's tab: the day's rows are appended to it, revenue is read from it.
@@ -93,7 +93,8 @@ def test_sensors_run_where_their_settings_exist_and_else_say_what_is_missing(
     repository = build_defs(Settings(trends_home=home.home)).get_repository_def()
     sensors = [repository.get_sensor_def(name) for name in SENSORS]
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.STOPPED}
-    for sensor, variable in zip(sensors, ("APIFY_TOKEN", "DASHBOARD_SHEET_ID", "DISCORD_WEBHOOK"), strict=True):
+    variables = ("APIFY_TOKEN", "DASHBOARD_SHEET_ID", "DISCORD_WEBHOOK", "DISCORD_WEBHOOK")
+    for sensor, variable in zip(sensors, variables, strict=True):
         assert variable in str(sensor.description).split("Off, because")[1]
 
 
