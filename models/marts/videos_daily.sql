@@ -146,7 +146,18 @@ select
     attributes.item_index,
     metrics.is_believed,
     array_to_string(metrics.oddities, ', ') as oddities,
-    metrics.is_new_level
+    metrics.is_new_level,
+    array_to_string(attributes.hashtags, ' ') as hashtags,
+    attributes.duration_s,
+    attributes.is_slideshow,
+    attributes.is_ad,
+    attributes.is_sponsored,
+    attributes.is_pinned,
+    attributes.text_language,
+    attributes.author_followers,
+    attributes.template_id,
+    'https://www.capcut.com/template-detail/' || attributes.template_id as template_url,
+    'https://www.tiktok.com/music/sound-' || attributes.music_id as sound_url
 from metrics
 inner join attributes
     on
