@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--source", required=True, help="an export folder, or sample")
     backfill.add_argument("--from", dest="first", type=_date, help="first date (default: the source's first)")
     backfill.add_argument("--to", dest="last", type=_date, help="last date (default: the source's last)")
+    backfill.add_argument(
+        "--files",
+        choices=("latest", "all", "none"),
+        default="latest",
+        help="of which dates files are made: the last and those that have some (latest, the default), all, or none",
+    )
 
     poll = command("poll", _poll, "Take fresh readings and look for videos that speed up.")
     poll.add_argument("--date", type=_date, help="date of the poll (default: today, or the source's last day)")
@@ -235,7 +241,7 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
     if not dates:
         message = f"{options.source} has no feed in the dates asked for"
         raise UsageError(message)
-    return _execute("backfill", settings, dates, options.source, None)[0]
+    return _execute("backfill", settings, dates, options.source, None, files=options.files)[0]
 
 
 def _poll(options: argparse.Namespace, settings: Settings) -> int:
@@ -587,6 +593,7 @@ def _execute(
     as_of: datetime | None,
     *,
     poll: bool = False,
+    files: str = "",
 ) -> tuple[int, bool]:
     """Runs a job in this process and says what a person needs to know.
 
@@ -611,7 +618,7 @@ def _execute(
     job, opened = _make_ready(job_name, settings, store, dates[0])
     clock.lap("definitions")
     with opened:
-        result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at))
+        result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at, files))
     report = console.report(result, clock)
     print(*report.lines, sep="\n")
     failures = console.failures(result)
@@ -668,15 +675,20 @@ def _make_ready(
     return build_defs(settings, first_date=first_date).resolve_job_def(job_name), instance.of_command(variables)
 
 
-def _run_config(source: str, as_of: datetime | None, poll: bool, started_at: datetime) -> dict[str, Any]:
+def _run_config(source: str, as_of: datetime | None, poll: bool, started_at: datetime, files: str) -> dict[str, Any]:
     from orchestration import timetable
 
     slot = timetable.poll_slot(started_at) if poll else None
     # A poll that is tried again within its slot reads on in the runs that the first try paid.
     poll_key = f"{slot:%Y-%m-%dT%H}" if slot is not None else ""
     ingest = {"source": source, "as_of": as_of.isoformat() if as_of else "", "poll": poll, "poll_key": poll_key}
+    ops = {"raw_feeds": {"config": ingest}}
+    if files:
+        from orchestration.assets import exports
+
+        ops |= {op: {"config": {"files": files}} for op in exports.FILE_OPS}
     return {
-        "ops": {"raw_feeds": {"config": ingest}},
+        "ops": ops,
         # Dagster's own console log repeats every event: people get a report, the UI has the events.
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }

@@ -8,7 +8,7 @@ import dagster as dg
 
 from orchestration import feeds, timetable, watchdog
 from orchestration import rebuild as rebuilding
-from orchestration.assets import delivery, ingest
+from orchestration.assets import delivery, exports, ingest
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import WRITER_POOL
 from orchestration.settings import PROJECT_ROOT
@@ -45,7 +45,12 @@ backfill = dg.define_asset_job(
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups("delivery"),
     executor_def=dg.in_process_executor,
     # The command line gives an export folder instead.
-    config=dg.RunConfig(ops={"raw_feeds": ingest.IngestConfig(source=feeds.LANDED)}),
+    config=dg.RunConfig(
+        ops={
+            "raw_feeds": ingest.IngestConfig(source=feeds.LANDED),
+            **dict.fromkeys(exports.FILE_OPS, exports.FilesConfig(files=exports.LATEST)),
+        }
+    ),
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",
 )
 

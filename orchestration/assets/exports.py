@@ -31,6 +31,21 @@ from warehouse import machine
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
+# Of which dates of a run files are made.
+ALL, LATEST, NONE = "all", "latest", "none"
+FILE_OPS = ("daily_files", "exports__manifest")
+
+
+class FilesConfig(dg.Config):
+    """Of which dates files are made.
+
+    Attributes:
+        files: `all` of the run's; the `latest` one and those whose files are there already; or `none`.
+    """
+
+    files: str = ALL
+
+
 # What the catalogue shows beside a file.
 KINDS = {"xlsx": "excel", "txt": "text", "json": "json", "html": "html"}
 
@@ -120,10 +135,15 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         backfill_policy=SINGLE_RUN,
     )
     def daily_files(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+        context: dg.AssetExecutionContext,
+        config: FilesConfig,
+        settings: dg.ResourceParam[Settings],
+        store: dg.ResourceParam[Store],
     ) -> Iterator[dg.MaterializeResult]:
         """The selected files of the run's dates, several at a time."""
-        days = _exported_dates(context, store)
+        days = _exported_dates(context, store, settings, config.files)
+        if not days:
+            return
         chosen = [name for name in files if dg.AssetKey(["exports", name]) in context.selected_asset_keys]
         failures: dict[str, Exception] = {}
         with (
@@ -179,10 +199,13 @@ def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         description="`manifest_<date>.json`: hash, size and rows of each file, and the feeds they come from.",
     )
     def manifest(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+        context: dg.AssetExecutionContext,
+        config: FilesConfig,
+        settings: dg.ResourceParam[Settings],
+        store: dg.ResourceParam[Store],
     ) -> dg.MaterializeResult:
         written = []
-        for day in _exported_dates(context, store):
+        for day in _exported_dates(context, store, settings, config.files):
             directory = settings.output_of(day)
             paths = [directory / file.pattern.replace("<date>", day.isoformat()) for file in files.values()]
             written.append(write_manifest(store.published_path, day, directory, paths))
@@ -191,11 +214,11 @@ def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
     return manifest
 
 
-def _exported_dates(context: dg.AssetExecutionContext, store: Store) -> list[date]:
-    """The run's dates that are published: a range may hold days without any feed.
+def _exported_dates(context: dg.AssetExecutionContext, store: Store, settings: Settings, files: str) -> list[date]:
+    """The run's dates that are published and of which files are wanted: a range may hold days without any feed.
 
     Raises:
-        dg.Failure: None of them is.
+        dg.Failure: None of them is published.
     """
     wanted, published = run_dates(context), set(published_dates(store))
     days = [day for day in map(date.fromisoformat, wanted) if day in published]
@@ -204,7 +227,10 @@ def _exported_dates(context: dg.AssetExecutionContext, store: Store) -> list[dat
             f"{store.published_path} does not hold {', '.join(wanted)}: run `trends run --date {wanted[-1]}` again"
         )
         raise dg.Failure(message, allow_retries=False)
-    return days
+    if files == ALL:
+        return days
+    # Files of a year that nobody asked for take longer than its models. Those that are there must not grow old.
+    return [day for day in days if files == LATEST and (day == days[-1] or settings.output_of(day).is_dir())]
 
 
 def _result(files: Sequence[ExportedFile], name: str | None = None) -> dg.MaterializeResult:

@@ -555,3 +555,22 @@ def test_cutoffs_follow_the_clock(store: Store) -> None:
     assert (today, later, override) == (noon, noon, noon + timedelta(hours=1))
     assert yesterday == moment("2026-01-04T23:59:59.999999")
     assert stored == [("2026-01-04", "day_end"), ("2026-01-05", "override")]
+
+
+def test_a_backfill_makes_files_of_the_dates_asked_for(tmp_path: Path) -> None:
+    for number, day in enumerate(("2026-01-05", "2026-01-06", "2026-01-07")):
+        write_feed(tmp_path / "feeds", f"{day}T08:00", [video("7590000000000000001", plays=1000 * number)], market="us")
+    store = Store(tmp_path / "home")
+
+    def made(*arguments: str) -> dict[str, int]:
+        done = trends("backfill", "--source", tmp_path / "feeds", "--home", store.home, *arguments)
+        # One market is missing.
+        assert done.code == 0, done.err
+        return {path.name: path.stat().st_mtime_ns for path in sorted(store.output.rglob("SUMMARY_REPORT_*"))}
+
+    assert made("--files", "none", "--to", "2026-01-06") == {}
+    assert list(made("--to", "2026-01-06")) == ["SUMMARY_REPORT_2026-01-06.txt"]
+    # The file of the day before is there, and must not grow old.
+    assert list(made()) == [f"SUMMARY_REPORT_2026-01-0{day}.txt" for day in (6, 7)]
+    assert list(made("--files", "all")) == [f"SUMMARY_REPORT_2026-01-0{day}.txt" for day in (5, 6, 7)]
+    assert published(store, "select count(*) from meta.builds") == [(3,)]
