@@ -21,7 +21,7 @@ Row = dict[str, Any]
 # How many the summary and the message show; the report has room for more.
 TOP, TOP_OUTLIERS = 5, 3
 OUTLIER_ROWS = 50
-NO_TREND = "No trend of three creators or more grows in the day's feeds."
+NO_TREND = "No trend grows that several creators use in the day's feeds."
 NO_OUTLIER = "No post of the last days is far above what its creator is used to, or too few of theirs were seen."
 
 _BARS = "▁▂▃▄▅▆▇█"

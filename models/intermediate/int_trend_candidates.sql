@@ -138,6 +138,7 @@ totals as (
             and carried.video_id = read_videos.video_id
     inner join videos on carried.video_id = videos.video_id
     group by carried.as_of_date, carried.trend_key
+    having count(distinct videos.creator) >= {{ var('trend_list_creators_now') }}
 
 ),
 

@@ -210,7 +210,7 @@ def test_every_place_tells_the_same_trends(home: Store) -> None:
             cards = re.findall(r'<b>(\d+)\.</b> <a href="([^"]+)"', section)
             assert cards == [(f"{place}", url) for place, url, *_ in rows[:8]], as_of_date
         told += len(rows)
-    assert told > 5
+    assert told > (40 if "sample" in str(home.home) else 0)
 
 
 class Book:

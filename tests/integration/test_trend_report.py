@@ -415,7 +415,7 @@ def test_a_day_without_rows_says_what_is_missing(home: Store, day: date, changed
     )
     assert list(empty.parts) == SECTIONS
     said = {
-        "builds": "Nothing to build", "trends": "No trend of three creators", "forecasts": "No forecast was made",
+        "builds": "Nothing to build", "trends": "No trend grows", "forecasts": "No forecast was made",
         "risers": "No video gains", "markets": "No trend has started", "competitors": "No post",
         "season": "No event", "revenue": "No revenue", "scores": "Nothing has been scored", "alerts": "No alert",
         "health": "none came",
