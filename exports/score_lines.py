@@ -99,7 +99,9 @@ def skill(row: Record) -> str:
 
 def greyed_labels(rows: Iterable[Record]) -> list[str]:
     """Labels whose record shows no skill over a whole window: those columns are shown grey."""
-    return sorted({row["label"] for row in _shown_record(rows, "label") if row["is_greyed"]})
+    rows = list(rows)
+    shown = [*_shown_record(rows, "label"), *_shown_record(rows, "outlook")]
+    return sorted({row["label"] for row in shown if row["is_greyed"]})
 
 
 def label_line(rows: Iterable[Record]) -> str | None:
@@ -163,6 +165,14 @@ def scorecard_lines(rows: Sequence[Record], width: int) -> list[str]:
             for value in values(rows, row["label"])
             if value["scored"]
         ]
+    outlooks = [row for row in rows if row["kind"] == "outlook" and row["due"]]
+    if outlooks:
+        lines += ["", "Outlooks, replay: error beside one that knew the mean afterwards"]
+    lines += [
+        f"  {row['label'].ljust(width)} error {_error(row, 'score')}, {row['twin']} {_error(row, 'twin_score')}, skill"
+        f" {skill(row)}; {population(row)}" + (f"; {verdict(row)}" if verdict(row) else "")
+        for row in sorted(outlooks, key=lambda row: str(row["label"]))
+    ]
     return lines
 
 
@@ -196,6 +206,14 @@ def _record(row: Record) -> str:
 
 def _percent(share: float | None) -> str:
     return "unknown" if share is None else f"{100 * share:.0f} %"
+
+
+def _error(row: Record, name: str) -> str:
+    """Hours of a window, a Brier score of a chance."""
+    value = row[name]
+    if value is None:
+        return "unknown"
+    return f"{value:.0f} h" if row["label"].endswith("(h)") else f"{value:.3f}"
 
 
 def _number(value: float | None) -> str:

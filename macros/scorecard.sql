@@ -125,6 +125,7 @@ tellings as (
             '🚀 EXPLOSIVE', '📈 STRONG', '↗️ MODERATE', '➡️ FLAT', '↘️ DECLINING', '📉 CRASHING',
         ],
         'Confidence': ['HIGH', 'MEDIUM', 'LOW'],
+        'Lifecycle': ['rising', 'emerging', 'new', 'resurged', 'peaking', 'declining', 'dead'],
     }) }}
 {%- endmacro %}
 
@@ -143,7 +144,8 @@ tellings as (
 
 {#
   What a label promises of its first value: a place in the next day's top fifth; of a trajectory that the last gain goes
-  on; of confidence a gain between half and double of what was told.
+  on; of confidence a gain between half and double of what was told. (Of a trend's stage: a new use within three days,
+  in int_label_days.)
 #}
 {% macro label_hit(label) -%}
     {{ return({'Confidence': 'is_near', 'Trajectory': 'goes_on'}.get(label, 'is_top')) }}

@@ -165,9 +165,68 @@ told as (
             and ranked.video_id = listed.video_id
     where ranked.is_first_market
 
+),
+
+stages as (
+
+    -- Three days on: whether the feeds since held a new use of the trend. Without a feed of its market there is no
+    -- outcome. A stage is of today's models: no live run has told it as a fact.
+    select
+        batch.as_of_date,
+        trends.market,
+        trends.trend_key,
+        trends.lifecycle
+    from {{ ref('trends_daily') }} as trends
+    inner join {{ ref('int_as_of') }} as batch
+        on trends.as_of_date = batch.as_of_date - 3
+    where trends.as_of_date >= {{ window_start(ref('int_as_of'), 3) }}
+
+),
+
+later_uses as (
+
+    select
+        batch.as_of_date,
+        uses.market,
+        uses.trend_key,
+        sum(uses.new_uses) as new_uses
+    from {{ ref('int_trend_uses') }} as uses
+    inner join {{ ref('int_as_of') }} as batch
+        on uses.as_of_date between batch.as_of_date - 2 and batch.as_of_date
+    where uses.as_of_date >= {{ window_start(ref('int_as_of'), 2) }}
+    group by batch.as_of_date, uses.market, uses.trend_key
+
+),
+
+fed as (
+
+    select distinct
+        as_of_date,
+        market
+    from later_uses
+
+),
+
+staged as (
+
+    select
+        stages.as_of_date,
+        stages.lifecycle,
+        case when fed.market is not null then coalesce(later_uses.new_uses, 0) end as new_uses
+    from stages
+    left join fed
+        on
+            stages.as_of_date = fed.as_of_date
+            and stages.market = fed.market
+    left join later_uses
+        on
+            stages.as_of_date = later_uses.as_of_date
+            and stages.market = later_uses.market
+            and stages.trend_key = later_uses.trend_key
+
 )
 
-{% for label, values in labels.items() -%}
+{% for label, values in labels.items() if label != 'Lifecycle' -%}
 {%- set column = label_column(label) %}
 select
     as_of_date,
@@ -187,8 +246,24 @@ select
 from told
 where {{ column }} in ('{{ (values + unordered_values(label)) | join("', '") }}')
 group by as_of_date, record, {{ column }}
-{% if not loop.last %}
+
 union all
 
-{% endif %}
-{%- endfor %}
+{% endfor -%}
+select
+    as_of_date,
+    'replay' as record,
+    'Lifecycle' as label,
+    lifecycle as value,
+    case lifecycle
+        {%- for value in labels['Lifecycle'] %}
+        when '{{ value }}' then {{ loop.index }}
+        {%- endfor %}
+        else 0
+    end as place,
+    count(*) as due,
+    count(new_uses) as scored,
+    count(case when new_uses > 0 then 1 end) as hits,
+    {{ quantile_in_group('new_uses', 0.5) }} as median_gain
+from staged
+group by as_of_date, lifecycle
