@@ -35,7 +35,9 @@ known as (
             when later.trend_key is not null
                 then
                     case
-                        when later.other_onset_date > expected.expected_on and later.other_onset_date <= expected.scored_on
+                        when
+                            later.other_onset_date > expected.expected_on
+                            and later.other_onset_date <= expected.scored_on
                             then 1
                         else 0
                     end

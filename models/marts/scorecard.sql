@@ -1,3 +1,5 @@
+-- noqa: disable=LT02,LT05
+{#- The linter cannot place the lines that the loops below write. -#}
 {#-
     Every score that is shown anywhere, over the days of a window: what was told beside what came, on everybody it was
     told about, beside a naive twin. The only place where scores are computed for people; all outputs word these rows.
