@@ -197,7 +197,8 @@ def test_the_track_record_is_what_was_told_on_everybody_it_was_told_of(home: Sto
 def test_labels_are_scored_on_the_same_videos_in_both_records(day: Day) -> None:
     rows = day.table(
         "select record, label, sum(due) as due, sum(scored) as scored, sum(score * scored) as hits from marts.scorecard"
-        " where as_of_date = $as_of_date and kind = 'value' and label in ('Action Window', 'Status', 'URGENCY', 'Score', 'Trajectory')"
+        " where as_of_date = $as_of_date and kind = 'value'"
+        " and label in ('Action Window', 'Status', 'URGENCY', 'Score', 'Trajectory')"
         " group by record, label"
     ).dicts()
     by_label: dict[str, list[tuple[Any, ...]]] = {}
