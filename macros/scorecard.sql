@@ -9,10 +9,10 @@
 {%- endmacro %}
 
 {#
-  CTEs that end in `scoring_dates`: the dates of the batch with their cut-off and the one before them.
-  `longest` days before the batch, the dates of a trailing window are looked at.
+  CTEs that end in `scoring_dates`: the dates of a batch with their cut-off and the one before them. Both relations are
+  named by the model: `cutoffs` of all dates, and the batch.
 #}
-{% macro scoring_dates() -%}
+{% macro scoring_dates(stored_cutoffs, batch) -%}
 cutoffs as (
 
     select
@@ -20,7 +20,7 @@ cutoffs as (
         cutoff_at,
         lag(cutoff_at) over (order by as_of_date) as previous_cutoff_at,
         lag(as_of_date) over (order by as_of_date) as previous_as_of_date
-    from {{ source('meta', 'cutoffs') }}
+    from {{ stored_cutoffs }}
 
 ),
 
@@ -31,28 +31,28 @@ scoring_dates as (
         batch.cutoff_at,
         coalesce(cutoffs.previous_cutoff_at, batch.cutoff_at - interval 1 day) as previous_cutoff_at,
         coalesce(cutoffs.previous_as_of_date, batch.as_of_date - 1) as previous_as_of_date
-    from {{ ref('int_as_of') }} as batch
+    from {{ batch }} as batch
     inner join cutoffs on batch.as_of_date = cutoffs.as_of_date
 
 )
 {%- endmacro %}
 
 {#
-  CTE `tellings`: the first telling of each date that was live, of the last `days`. A date that was told again keeps
-  what was told first: people had acted on it.
+  CTE `tellings`: the first telling of each date that was live, of the last `days` before a batch. A date that was told
+  again keeps what was told first: people had acted on it. Relations as above.
 #}
-{% macro first_tellings(days) -%}
+{% macro first_tellings(stored_tellings, batch, days) -%}
 tellings as (
 
     select
         as_of_date,
         min(telling_id) as telling_id,
         min(told_at) as told_at
-    from {{ source('told', 'tellings') }}
+    from {{ stored_tellings }}
     where
         kind = 'daily'
         and is_live
-        and as_of_date >= {{ window_start(ref('int_as_of'), days) }}
+        and as_of_date >= {{ window_start(batch, days) }}
     group by as_of_date
 
 )

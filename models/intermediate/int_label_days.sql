@@ -13,7 +13,7 @@
 
 with
 
-{{ first_tellings(longest) }},
+{{ first_tellings(source('told', 'tellings'), ref('int_as_of'), longest) }},
 
 settled as (
 

@@ -12,9 +12,9 @@
 
 with
 
-{{ scoring_dates() }},
+{{ scoring_dates(source('meta', 'cutoffs'), ref('int_as_of')) }},
 
-{{ first_tellings(longest) }},
+{{ first_tellings(source('told', 'tellings'), ref('int_as_of'), longest) }},
 
 stated as (
 
