@@ -7,13 +7,14 @@ right. Must not be here: which rows qualify (`published`), how cells are written
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from openpyxl.styles import Alignment, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 
-from exports import build_list, published, trends
+from exports import build_list, published, score_lines, trends
 from exports.heard import recall_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
@@ -21,6 +22,7 @@ from exports.text_safety import safe_link, write_text
 from exports.workbook import (
     CYAN,
     GOLD,
+    GREY,
     HEADER_FILL,
     HEADER_FONT,
     LABEL_FONT,
@@ -138,13 +140,14 @@ def build_today(day: Day, top: int) -> bytes:
         The file; byte-identical for equal marts.
     """
     book = new_workbook()
+    greyed = frozenset(score_lines.greyed_labels(published.scorecard(day)))
     _start_here(book, day)
     known = [market for market in MARKET_ORDER if market in day.markets]
     for market in (*known, *(market for market in day.markets if market not in MARKET_ORDER)):
         for tab, category in (("AI", "AI"), ("NON_AI", "NON-AI")):
             rows = published.category_tab(day, market, category, top).dicts()
             add_table(
-                book, f"{market}_{tab}_TOP{top}", VIDEO_COLUMNS, rows, cell_fill=_video_fill,
+                book, f"{market}_{tab}_TOP{top}", VIDEO_COLUMNS, rows, cell_fill=_greyed(_video_fill, greyed),
                 answers=f"Which fresh {category} videos (72 h) have the most momentum in {market}. What to build:"
                 " START_HERE; Build # is the place in that list.",
                 empty_note=f"no fresh {category} video in the {market} feeds of {day.as_of_date}",
@@ -156,11 +159,15 @@ def build_today(day: Day, top: int) -> bytes:
         )  # fmt: skip
     add_table(
         book, "MY_PERFORMANCE", MY_PERFORMANCE_COLUMNS, published.my_performance(day).dicts(),
-        cell_fill=_status_fill, empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
+        cell_fill=_greyed(_status_fill, greyed),
+        empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
         answers="How your own posts do now. Yellow: competitors on the same trend, and what you entered in the sheet.",
     )  # fmt: skip
     trends.add_tabs(book, day)
     return to_bytes(book)
+
+
+Fill = Callable[[dict[str, Any], str], PatternFill | None]
 
 
 def headline(day: Day) -> list[tuple[str, int]]:
@@ -208,29 +215,24 @@ def is_sample(day: Day) -> bool:
 
 
 def forecast_line(day: Day) -> str:
-    """How good the newest scored forecasts were, beside a naive one."""
-    # Of a day on which nothing gained there is no error in percent.
-    scored = [row for row in published.prediction_log(day, None) if row["n"] and row["wape"] is not None]
-    if not scored:
-        return "not scored yet: the first forecasts are scored a day after they were made"
-    last = scored[-1]
-    text = (
-        f"24 h, scored {last['as_of_date']}: error {last['wape']:.0f} % of the gain (last gain goes on:"
-        f" {_percent(last['naive_wape'])}), {_percent(last['coverage'])} within the 80 % range, n {last['n']}"
-    )
-    if last["precision_at_20"] is not None and last["naive_precision_at_20"] is not None:
-        text += f", precision@20 {last['precision_at_20']:.2f} (naive {last['naive_precision_at_20']:.2f})"
-    return text
+    """How good the forecasts were, on everybody they were made for: the line that every output has."""
+    return score_lines.forecast_line(score_lines.headline_row(published.scorecard(day)))
+
+
+def score_notes(day: Day) -> list[tuple[str, str]]:
+    """The scores as labelled lines: of the forecasts, of the labels without skill, of the polls."""
+    labels = score_lines.label_line(published.scorecard(day))
+    return [
+        ("Forecasts", forecast_line(day)),
+        *([("Labels", labels)] if labels else []),
+        ("Alerts", alert_line(day)),
+    ]
 
 
 def alert_line(day: Day) -> str:
     """How well the polls between the runs heard so far."""
     scores = published.alert_scores(day)
     return recall_line(scores[-1] if scores else None)
-
-
-def _percent(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.0f} %"
 
 
 BUILD_COLUMNS = (
@@ -254,8 +256,7 @@ def _start_here(book: Workbook, day: Day) -> None:
     lines: list[tuple[str, Any]] = sample_lines(day)
     lines += health_lines(day)
     lines.append(("Revenue", revenue_line(day)))
-    lines.append(("Forecasts", forecast_line(day)))
-    lines.append(("Alerts", alert_line(day)))
+    lines += score_notes(day)
     lines.extend(("Check", warning) for warning in published.warnings(day))
     for label, text in lines:
         _line(sheet, row, label, text)
@@ -321,6 +322,12 @@ def _line(sheet: Any, row: int, label: str, value: Any) -> None:
     if isinstance(value, str):
         sheet.merge_cells(start_row=row, start_column=2, end_row=row, end_column=_TEXT_COLUMNS)
         sheet.row_dimensions[row].height = 15 * (1 + len(value) // _TEXT_CHARACTERS)
+
+
+def _greyed(of_row: Fill, greyed: frozenset[str]) -> Fill:
+    """A fill that greys the columns of labels without skill."""
+    titles = greyed | ({"Score (0-100)"} if "Score" in greyed else set())
+    return lambda row, column: GREY if column in titles else of_row(row, column)
 
 
 def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:

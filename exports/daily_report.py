@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exports import build_list, published, trends
-from exports.build_today import headline, health_lines, sample_lines
+from exports.build_today import forecast_line, headline, health_lines, sample_lines
 from exports.discord import Line, Link, Message, daily_message
 from exports.poll_report import polling_line
 from exports.published import Day
@@ -51,7 +51,8 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
     )
     # Above the counts: on a phone the first lines are all that is read.
     samples = (f"{label}: {text}" for label, text in sample_lines(day))
-    message = replace(message, lines=(*message.lines, *samples, *_builds(day), *_trends(day)))
+    told = (*samples, *_builds(day), *_trends(day), f"Forecasts: {forecast_line(day)}")
+    message = replace(message, lines=(*message.lines, *told))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message

@@ -22,9 +22,9 @@ from openpyxl.utils import get_column_letter
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from exports import build_list, published, trends
+from exports import build_list, published, score_lines, trends
 from exports.build_list import IMMEDIATELY, TODAY
-from exports.build_today import age_cell, health_lines, one_line, sample_lines
+from exports.build_today import age_cell, health_lines, one_line, sample_lines, score_notes
 from exports.competitor_intel import IntelRanges, add_intel
 from exports.published import Day
 from exports.revenue_tabs import (
@@ -40,6 +40,7 @@ from exports.text_safety import write_text
 from exports.workbook import (
     FIRST_ROW,
     GOLD,
+    GREY,
     HEADER_FILL,
     HEADER_FONT,
     HEADER_ROW,
@@ -163,7 +164,36 @@ PREDICTION_COLUMNS = (
     Column("Naive Precision@20", _of("naive_precision_at_20"), 13, "0.00"),
     Column("80 % Coverage", _of("coverage"), 10, "0.0"),
     Column("n", _of("n"), 8, "#,##0"),
+    # What the scorecard said on that day: a mean over its days, of all that was told.
+    Column("Scorecard Record", lambda row: row["said_record"], 13),
+    Column("28-Day Direction %", lambda row: said(row, "direction_accuracy"), 12, "0.0"),
+    Column('"Everything Slows" %', lambda row: said(row, "slowed_share"), 12, "0.0"),
+    Column("28-Day Bias %", lambda row: said(row, "bias"), 10, "+0.0;-0.0;0.0"),
+    Column("28-Day Error %", lambda row: said(row, "score"), 10, "0.0"),
+    Column("Best Naive Error %", lambda row: said(row, "twin_score"), 10, "0.0"),
+    Column("28-Day Skill %", lambda row: said(row, "skill"), 10, "+0.0;-0.0;0.0"),
+    Column("Made", _of("said_made"), 9, "#,##0"),
+    Column("Due", _of("said_due"), 9, "#,##0"),
+    Column("Scored", _of("said_scored"), 9, "#,##0"),
+    Column("Scorecard Line", lambda row: said_line(row), 80),
 )
+
+
+def said(row: dict[str, Any], name: str) -> float | str | None:
+    """A score of the scorecard in percent, as it was told on the row's day; in words where too few were scored."""
+    if not row["said_is_enough"]:
+        return score_lines.NOT_ENOUGH if row["said_record"] else None
+    value = row[f"said_{name}"]
+    return None if value is None else 100 * value
+
+
+def said_line(row: dict[str, Any]) -> str:
+    """The line that every output of the row's day has (of the row's market)."""
+    if not row["said_record"] or not row["said_due"]:
+        return score_lines.NOT_SCORED
+    told = {name.removeprefix("said_"): value for name, value in row.items() if name.startswith("said_")}
+    return score_lines.forecast_line({**told, "kind": "forecast", "as_of_date": row["as_of_date"]})
+
 
 DATA_FEED_COLUMNS = (
     Column("Date", _day("as_of_date"), 13),
@@ -199,6 +229,7 @@ class Contents:
         gaps: Rows of COMPETITOR_VIEW.
         predictions: Rows of PREDICTION_LOG.
         own_posts: Rows of DATA_FEED.
+        greyed: Titles of the columns whose labels are not better than a guess.
     """
 
     market: str | None
@@ -207,6 +238,7 @@ class Contents:
     gaps: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
     own_posts: list[dict[str, Any]]
+    greyed: frozenset[str]
 
 
 def enhanced(day: Day, market: str | None = None) -> bytes:
@@ -226,6 +258,7 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
         published.competitor_gaps(day, market),
         published.prediction_log(day, market),
         [row for row in published.my_performance(day).dicts() if market in (None, row["market"])],
+        frozenset(score_lines.greyed_labels(published.scorecard(day))),
     )
     book = new_workbook()
     sheet = book.create_sheet("DASHBOARD")
@@ -260,11 +293,14 @@ def suggestion(row: dict[str, Any]) -> str:
 
 def _opportunity_now(book: Workbook, day: Day, contents: Contents) -> None:
     rows = contents.opportunities
+    greyed = contents.greyed
     sheet = add_table(
         book, "OPPORTUNITY_NOW", OPPORTUNITY_COLUMNS, rows,
         answers=f"What to build now, in this order: {build_list.counted(rows)}. The + above the columns shows the rest"
         " of them (score, creator, age, season ...).",
-        cell_fill=lambda row, column: GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None,
+        cell_fill=lambda row, column: (
+            GREY if column in greyed else GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None
+        ),
         empty_note="nothing to build: no decision of the day says so",
     )  # fmt: skip
     last = _last_row(len(rows))
@@ -302,7 +338,8 @@ def _competitor_view(book: Workbook, contents: Contents) -> None:
 def _prediction_log(book: Workbook, contents: Contents) -> None:
     sheet = add_table(
         book, "PREDICTION_LOG", PREDICTION_COLUMNS, contents.predictions,
-        answers="How good the forecasts and the build decisions were, day by day, beside a naive forecast.",
+        answers="How good the forecasts and the build decisions were, day by day, beside a naive forecast. The columns"
+        " from Scorecard Record on are means over 28 days of all that was told.",
         empty_note="no forecast was scored yet: the first one is a day after the first run",
     )  # fmt: skip
     last = _last_row(len(contents.predictions))
@@ -322,7 +359,9 @@ def _data_feed(book: Workbook, contents: Contents) -> None:
     sheet = add_table(
         book, "DATA_FEED", DATA_FEED_COLUMNS, contents.own_posts,
         answers="How your own posts in the day's feeds do: the rows that the dashboard counts.",
-        cell_fill=lambda row, column: STATUS_FILLS.get(row["status"]) if column == "Status" else None,
+        cell_fill=lambda row, column: (
+            GREY if column in contents.greyed else STATUS_FILLS.get(row["status"]) if column == "Status" else None
+        ),
         empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
     )  # fmt: skip
     sheet.freeze_panes = f"D{FIRST_ROW}"
@@ -365,7 +404,7 @@ def _dashboard(sheet: Worksheet, day: Day, contents: Contents, intel: IntelRange
         sheet,
         row + 1,
         "Data behind the numbers",
-        [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))],
+        [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day), *score_notes(day))],
     )
     _charts(sheet, row + 1, _what_to_build(sheet, day, contents) + 1, day, contents)
     for letter, width in zip("ABCD", (24, 18, 62, 14), strict=True):
@@ -459,10 +498,10 @@ def _kpis(day: Day, contents: Contents, intel: IntelRanges) -> list[tuple[str, l
                  "trends of a competitor without a post of yours, COMPETITOR_VIEW"),
                 ("Competitor Posts", Formula(f'=COUNTIF({intel.role},"competitor")', rivals), "0",
                  "in seven days, posting log of COMPETITOR_INTEL"),
-                ("Prediction Accuracy", _mean("C", contents.predictions, "direction_accuracy"), '0.0"%"',
-                 "mean direction accuracy of the scored days, PREDICTION_LOG"),
-                ("Model Bias", _mean("D", contents.predictions, "bias"), '+0.0"%";-0.0"%";0.0"%"',
-                 "mean bias of the scored days: above zero the forecasts were too high"),
+                ("Prediction Accuracy", _last("28-Day Direction %", contents.predictions, "direction_accuracy"),
+                 '0.0"%"', "direction of 28 days, last row of PREDICTION_LOG; \"everything slows\" stands beside it"),
+                ("Model Bias", _last("28-Day Bias %", contents.predictions, "bias"), '+0.0"%";-0.0"%";0.0"%"',
+                 "bias of 28 days, last row of PREDICTION_LOG: above zero the forecasts were too high"),
             ],
         ),
     ]  # fmt: skip
@@ -485,12 +524,13 @@ def _rows_counted(where: str, rows: int) -> Formula:
     return Formula(f"=COUNTA({where})", rows)
 
 
-def _mean(letter: str, rows: Sequence[dict[str, Any]], name: str) -> Formula:
-    where = _column("PREDICTION_LOG", letter, len(rows))
-    known = [row[name] for row in rows if row[name] is not None]
-    return Formula(
-        f'=IF(COUNT({where})=0,"{NOT_SCORED}",AVERAGE({where}))', sum(known) / len(known) if known else NOT_SCORED
-    )
+def _last(title: str, rows: Sequence[dict[str, Any]], name: str) -> Formula:
+    """What the last row of the prediction log says in a column."""
+    value = said(rows[-1], name) if rows else None
+    if value is None:
+        return Formula(f'="{NOT_SCORED}"', NOT_SCORED)
+    letter = get_column_letter([column.title for column in PREDICTION_COLUMNS].index(title) + 1)
+    return Formula(f"=PREDICTION_LOG!${letter}${_last_row(len(rows))}", value)
 
 
 def _seasonal(day: Day) -> list[str]:

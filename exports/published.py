@@ -773,6 +773,31 @@ def scorecard_days(
     return tables[0], tables[1]
 
 
+def scorecard(day: Day) -> list[dict[str, Any]]:
+    """The scores told on the date: `marts.scorecard`, the only place where scores come from."""
+    return day.table(_SCORECARD).dicts()
+
+
+def last_scorecard(connection: duckdb.DuckDBPyConnection, last: date | None) -> list[dict[str, Any]]:
+    """The scores of the newest date up to `last` (None: of all); empty where the file has none."""
+    known = connection.execute(
+        "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'scorecard'"
+    ).fetchall()
+    if not known:
+        return []
+    [(newest,)] = connection.execute(
+        "select max(as_of_date) from marts.scorecard where as_of_date <= coalesce(?, as_of_date)", [last]
+    ).fetchall()
+    return _table(connection.execute(_SCORECARD, {"as_of_date": newest})).dicts()
+
+
+_SCORECARD = """
+    select * from marts.scorecard
+    where as_of_date = $as_of_date
+    order by record desc, kind, label, place, market, horizon_hours, value
+"""
+
+
 def scored_period(connection: duckdb.DuckDBPyConnection) -> tuple[date | None, date | None, int]:
     """First and last date with a scored forecast (None without one), and the number of days with readings."""
     [(first, last)] = connection.execute(
@@ -836,6 +861,14 @@ def competitor_gaps(day: Day, market: str | None) -> list[dict[str, Any]]:
     ).dicts()
 
 
+# Columns of the scorecard that a row of the prediction log carries.
+_SAID = (
+    "record", "horizon_hours", "days", "made", "due", "scored", "share_scored", "share_cold", "is_enough", "is_greyed",
+    "score", "twin", "twin_score", "skill", "skill_low", "skill_high", "bias", "coverage_80", "direction_accuracy",
+    "slowed_share",
+)  # fmt: skip
+
+
 def prediction_log(day: Day, market: str | None) -> list[dict[str, Any]]:
     """Scores of the 24-hour forecasts up to the date, with their naive twin and the decisions scored that day."""
     return day.table(
@@ -859,6 +892,13 @@ def prediction_log(day: Day, market: str | None) -> list[dict[str, Any]]:
                 where as_of_date = $as_of_date
             )
             group by as_of_date
+        ),
+        said as (
+            select * from marts.scorecard
+            where as_of_date <= $as_of_date and market = coalesce($market, 'ALL') and horizon_hours = 24
+                and kind = 'forecast' and value = 'all'
+            -- What live runs told, where any of it is due.
+            qualify row_number() over (partition by as_of_date order by due > 0 desc, record desc) = 1
         )
         select
             chosen.as_of_date, chosen.n, 100 * chosen.direction_accuracy as direction_accuracy,
@@ -868,12 +908,14 @@ def prediction_log(day: Day, market: str | None) -> list[dict[str, Any]]:
             100 * chosen.coverage_80 as coverage,
             cast(decided.correct_builds as bigint) as correct_builds,
             cast(decided.false_positives as bigint) as false_positives, cast(decided.missed as bigint) as missed,
-            cast(decided.correct_skips as bigint) as correct_skips
+            cast(decided.correct_skips as bigint) as correct_skips,
+            {said}
         from chosen
         inner join naive using (as_of_date)
+        left join said using (as_of_date)
         left join decided using (as_of_date)
         order by chosen.as_of_date
-        """,
+        """.replace("{said}", ", ".join(f"said.{name} as said_{name}" for name in _SAID)),
         market=market,
     ).dicts()
 

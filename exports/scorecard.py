@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from exports.heard import alert_lines
 from exports.published import Table
+from exports.score_lines import scorecard_lines
 
 Array = npt.NDArray[np.float64]
 Record = Mapping[str, Any]
@@ -34,8 +35,9 @@ DRAWS = 1000
 CONFIDENCE = 0.95
 SEED = 20260315
 NO_SCORE = "-"
-# Characters of a line.
+# Characters of a line, and of the names of scores.
 WIDTH = 120
+NAMES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +142,25 @@ def summary(rows: Sequence[Record], measure: Measure, days: Sequence[date], draw
     return estimate(ratios(top, bottom, draws), int((~np.isnan(top)).sum()))
 
 
-def report(forecasts: Table, decisions: Table, alerts: Record | None = None) -> str:
+def report(forecasts: Table, decisions: Table, alerts: Record | None = None, scores: Sequence[Record] = ()) -> str:
     """The scorecard.
 
     Args:
         forecasts: Rows of `marts.forecast_scores` of the period, in the order to print.
         decisions: Rows of `marts.decision_scores` of the period, in the order to print; may be empty.
         alerts: The row of `marts.alert_scores` for all markets, where there were polls.
+        scores: Rows of `marts.scorecard` of one date: what every output says, before the details of the period.
 
     Returns:
-        Text of lines of at most 120 characters; a market and horizon without all its naive forecasts is only named.
+        Text whose details have lines of at most 120 characters; a market and horizon without all its naive forecasts is
+        only named.
     """
     rows = forecasts.dicts()
     days = sorted({row["as_of_date"] for row in rows})
-    lines = [
-        f"Forecasts scored {days[0]} to {days[-1]}, each beside the naive ones: persistence expects no gain,",
-        "lifetime_rate the mean pace since the post, last_gain the last measured pace.",
+    lines = [*scorecard_lines(scores, NAMES), ""] if scores else []
+    lines += [
+        f"By day and model, a part of the above: forecasts scored {days[0]} to {days[-1]} beside the naive",
+        "ones: persistence expects no gain, lifetime_rate the pace since the post, last_gain the last measured pace.",
         "In brackets: 95 % of 1,000 bootstrap samples of days. Forecasts without a measured pace are left out.",
         "WAPE and MAPE: lower is better; bias: 0; direction, precision, tau: higher; coverage: 0.8, of the chosen",
         "forecast only, as the naive ones give no range. persistence ranks no video.",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from exports import briefing, build_list, published, trends
-from exports.build_today import alert_line, forecast_line, headline, health_lines, one_line, sample_lines
+from exports.build_today import headline, health_lines, one_line, sample_lines, score_notes
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
 from exports.text_safety import plain_text, safe_link
@@ -40,8 +40,7 @@ def _counts(day: Day) -> list[str]:
 def _health(day: Day) -> list[str]:
     lines = [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))]
     lines.append(f"Revenue: {revenue_line(day)}")
-    lines.append(f"Forecasts: {forecast_line(day)}")
-    lines.append(f"Alerts: {alert_line(day)}")
+    lines += [f"{label}: {text}" for label, text in score_notes(day)]
     return lines + [f"Check: {warning}" for warning in published.warnings(day)]
 
 

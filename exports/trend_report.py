@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from exports import build_list, published, report_charts, scorecard, trends
+from exports import build_list, published, report_charts, score_lines, trends
 from exports.build_today import headline, sample_lines
 from exports.daily_report import degradations
 from exports.heard import alert_lines
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
-from exports.scorecard import BASELINES, CHOSEN, DECISION_MODES
+from exports.scorecard import DECISION_MODES
 from exports.text_safety import html_line, safe_link, visible_line
 
 Row = dict[str, Any]
@@ -42,16 +42,10 @@ ALERTS = 4
 ALERT_DAYS = 7
 SCORED_DAYS = 28
 SEASON_DAYS = 14
-DRAWN_HORIZON = 24
 LINK_HOSTS = ("www.tiktok.com", "www.capcut.com")
 NO_CAPTION = "(no caption)"
 
-MODEL_NAMES = {
-    CHOSEN: "our forecast",
-    "persistence": "naive: no gain",
-    "lifetime_rate": "naive: lifetime pace",
-    "last_gain": "naive: last pace",
-}
+STRATA = ("all", "warm", "cold")
 MODE_NAMES = {"measured": "measured", "classic": "classic rules"}
 
 _CHART = re.compile(r'<svg class="chart" viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>(.*?)</svg>', re.DOTALL)
@@ -91,6 +85,7 @@ thead th{border-top:0;color:var(--muted)}
 thead th,td{overflow-wrap:normal}
 th:first-child,td:first-child{text-align:left}
 .scores tbody th{white-space:nowrap}
+.guess{opacity:.5}
 .ours td,.ours th{font-weight:600}
 .sub{color:var(--muted);font-size:13px}
 .tiles{display:grid;gap:8px;grid-template-columns:repeat(5,minmax(0,1fr));margin:12px 0}
@@ -514,68 +509,74 @@ def _revenue(day: Day) -> str:
 
 
 def _scores(day: Day) -> str:
-    forecasts, decisions = published.scorecard_days(
+    rows = published.scorecard(day)
+    _, decisions = published.scorecard_days(
         day.connection, day.as_of_date - timedelta(days=SCORED_DAYS - 1), day.as_of_date
     )
-    text = _forecast_scores([row for row in forecasts.dicts() if row["market"] == "ALL" and row["n"]])
-    text += _decision_scores([row for row in decisions.dicts() if row["market"] == "ALL"])
-    if not text:
-        return "<p>Nothing has been scored yet: a forecast is scored when a later feed shows the same video again.</p>"
-    return f"<p class=sub>What was told against what came, last {SCORED_DAYS} days, beside the naive ways.</p>{text}"
+    said = score_lines.forecast_line(score_lines.headline_row(rows))
+    text = f"<p>{html_line(said, 600)}</p>"
+    text += _forecast_scores([row for row in rows if row["kind"] == "forecast" and row["due"]])
+    text += _label_scores(rows)
+    return text + _decision_scores([row for row in decisions.dicts() if row["market"] == "ALL"])
 
 
 def _forecast_scores(rows: Sequence[Row]) -> str:
-    """Horizons side by side; one without all of the naive forecasts to compare with is left out."""
-    models = (CHOSEN, *BASELINES)
-    by_horizon: dict[int, dict[str, list[Row]]] = {}
-    for row in rows:
-        by_horizon.setdefault(row["horizon_hours"], {}).setdefault(row["model"], []).append(row)
-    complete = {horizon: by_model for horizon, by_model in sorted(by_horizon.items()) if set(models) <= set(by_model)}
-    if not complete:
-        return ""
-    errors = {
-        (horizon, model): _of_days(by_model[model], "WAPE of gain")
-        for horizon, by_model in complete.items()
-        for model in models
-    }
-    drawn = DRAWN_HORIZON if DRAWN_HORIZON in complete else min(complete)
-    values = [
-        {"label": MODEL_NAMES[model], "value": errors[drawn, model], "is_ours": model == CHOSEN}
-        for model in models
-        if not np.isnan(errors[drawn, model])
+    """Horizons and groups beside the best naive forecast; with too few scored, the population alone."""
+    shown = [
+        row
+        for record in (score_lines.TRACK_RECORD, score_lines.REPLAY)
+        for horizon in sorted({row["horizon_hours"] for row in rows})
+        for stratum in STRATA
+        for row in rows
+        if (row["record"], row["horizon_hours"], row["value"], row["market"]) == (record, horizon, stratum, "ALL")
     ]
-    chart = _figure(
-        report_charts.bar_chart(values, f"error of the {drawn} h gain, as a share of all gains", ".1f"),
-        "lower is better",
-    )
-    header = "".join(f"<th>{horizon} h error</th><th>{horizon} h top 20 found</th>" for horizon in complete)
-    body = "".join(
-        f"<tr{' class=ours' if model == CHOSEN else ''}><th>{MODEL_NAMES[model]}</th>"
-        + "".join(
-            f"<td>{_score(errors[horizon, model])}</td><td>{_score(_of_days(by_model[model], 'precision@20'))}</td>"
-            for horizon, by_model in complete.items()
+    if not shown:
+        return ""
+    drawn = score_lines.headline_row(rows)
+    chart = ""
+    if drawn is not None and drawn["is_enough"]:
+        values = [
+            {"label": "our forecast", "value": drawn["score"], "is_ours": True},
+            {"label": f"naive: {score_lines.TWINS[drawn['twin']]}", "value": drawn["twin_score"], "is_ours": False},
+        ]
+        chart = _figure(
+            report_charts.bar_chart(
+                values, f"error of the {drawn['horizon_hours']} h gain, as a share of all gains", ".2f"
+            ),
+            "lower is better",
         )
-        + "</tr>"
-        for model in models
-    )
-    counts = ", ".join(
-        f"{_number(sum(row['n'] for row in by_model[CHOSEN]))} of {horizon} h on {len(by_model[CHOSEN])} days"
-        for horizon, by_model in complete.items()
-    )
-    coverage = ", ".join(
-        f"{_score(_of_days(by_model[CHOSEN], '80 % coverage'))} ({horizon} h)" for horizon, by_model in complete.items()
+    body = "".join(
+        f"<tr{' class=ours' if row is drawn else ''}><th>{row['record']}, {row['horizon_hours']} h, {row['value']}</th>"
+        + (
+            f"<td>{_score(row['score'])}</td><td>{_score(row['twin_score'])}</td><td>{score_lines.skill(row)}</td>"
+            f"<td>{_score(row['coverage_80'])}</td>"
+            if row["is_enough"]
+            else f"<td colspan=4>{score_lines.NOT_ENOUGH}</td>"
+        )
+        + f"<td>{_number(row['scored'])} of {_number(row['due'])}</td></tr>"
+        for row in shown
     )
     return (
-        f"{chart}<table class=scores><thead><tr><th></th>{header}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p class=sub>Forecasts: {counts}. Share within the 80 % range: {coverage}; the naive ones give no range.</p>"
+        f"{chart}<table class=scores><thead><tr><th></th><th>error</th><th>best naive</th><th>skill</th>"
+        f"<th>in range</th><th>scored of due</th></tr></thead><tbody>{body}</tbody></table>"
     )
 
 
-def _of_days(rows: Sequence[Row], label: str) -> float:
-    measure = next(measure for measure in scorecard.FORECAST_MEASURES if measure.label == label)
-    days = sorted(row["as_of_date"] for row in rows)
-    # Only the value is shown here, without samples of days: its interval is in `trends scorecard`.
-    return scorecard.summary(rows, measure, days, np.empty((0, len(days)))).value
+def _label_scores(rows: Sequence[Row]) -> str:
+    """Each label by whether those that kept its promise had the better value."""
+    body = "".join(
+        f"<tr{' class=guess' if row['is_greyed'] else ''}><th>{html_line(row['label'], 40)}</th>"
+        f"<td>{score_lines.skill(row)}</td><td>{_number(row['scored'])} of {_number(row['due'])}</td>"
+        f"<td>{score_lines.verdict(row)}</td></tr>"
+        for row in score_lines.labels(rows)
+        if row["scored"]
+    )
+    if not body:
+        return ""
+    return (
+        "<h3>Labels</h3><table class=scores><thead><tr><th></th><th>skill</th><th>scored of due</th><th></th></tr>"
+        f"</thead><tbody>{body}</tbody></table>"
+    )
 
 
 def _decision_scores(rows: Sequence[Row]) -> str:
@@ -706,8 +707,8 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else np.nan
 
 
-def _score(value: float) -> str:
-    return "-" if np.isnan(value) else _number(value, ".2f")
+def _score(value: float | None) -> str:
+    return "-" if value is None or np.isnan(value) else _number(value, ".2f")
 
 
 def _number(value: float, style: str = ",") -> str:

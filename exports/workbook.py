@@ -45,6 +45,8 @@ TITLE_FONT = Font(name="Calibri", bold=True, size=16)
 ANSWER_FONT = Font(name="Calibri", size=12, bold=True, color="1F2937")
 LABEL_FONT = Font(name="Calibri", size=11, bold=True)
 GOLD, CYAN, ORANGE, LIGHT_YELLOW = fill("FFD700"), fill("B2EBF2"), fill("FFD8A8"), fill("FFFDE7")
+# Of a column whose label is not better than a guess, by its own record.
+GREY = fill("D9D9D9")
 STATUS_FILLS = {
     "🆕 NEW": fill("E3F2FD"),
     "🚀 SPIKING": fill("FFCDD2"),

@@ -453,8 +453,9 @@ def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
     with _store(settings).published_reader() as connection:
         forecasts, decisions = published.scorecard_days(connection, options.first, options.last)
         alerts = published.last_alert_scores(connection, options.last)
+        scores = published.last_scorecard(connection, options.last)
         if forecasts.rows:
-            text = scorecard.report(forecasts, decisions, alerts)
+            text = scorecard.report(forecasts, decisions, alerts, scores)
         else:
             text = scorecard.nothing_scored(*published.scored_period(connection))
             text += "".join(f"\n{line}" for line in scorecard.alert_block(alerts)) if alerts else ""

@@ -2,7 +2,9 @@
 
 {#-
     Forecasts whose target was first observed on a date, with what came true. Filled on the date of the target, from
-    readings up to that date's cut-off; re-read datasets are no readings, so they are no targets either.
+    readings up to that date's cut-off; re-read datasets are no readings, so they are no targets either. A newer dataset
+    that shows a video's count again is an outcome: what it gained is told against the base of the forecast, not against
+    the reading before.
 -#}
 
 {%- set tolerance = forecast_setting('target_tolerance_hours') | int %}
@@ -39,7 +41,8 @@ bases as (
         video_id,
         base_at,
         base_plays,
-        base_likes
+        base_likes,
+        coalesce(pace, lifetime_pace) as known_pace
     from {{ ref('int_forecast_bases') }}
     where
         as_of_date >= {{ window_start(ref('int_as_of'), longest + 1) }}
@@ -61,6 +64,7 @@ due as (
         bases.base_at,
         bases.base_plays,
         bases.base_likes,
+        bases.known_pace,
         bases.base_at + interval {{ horizon }} hour as target_at
     from scoring_dates
     inner join bases
@@ -77,13 +81,17 @@ due as (
 
 ),
 
-readings as (
+stored_readings as (
 
     select
+        market,
         video_id,
         observed_at,
-        max(plays) as plays,
-        max(likes) as likes
+        plays,
+        likes,
+        plays_resolution,
+        previous_observed_at,
+        delta_plays
     from {{ ref('int_video_readings') }}
     where
         reading_date >= {{ window_start(ref('int_as_of'), longest + 1) }}
@@ -91,7 +99,103 @@ readings as (
             select min(previous_cutoff_at) - interval {{ 2 * tolerance }} hour from scoring_dates
         )
         and plays is not null
+
+),
+
+repeated as (
+
+    -- Shown without becoming a reading: an old count, or a new one that hardly rose since the reading before.
+    select
+        staged.market,
+        staged.video_id,
+        staged.observed_at,
+        staged.plays,
+        staged.likes,
+        staged.plays_resolution
+    from {{ ref('stg_tiktok__videos') }} as staged
+    left join stored_readings
+        on
+            staged.market = stored_readings.market
+            and staged.video_id = stored_readings.video_id
+            and staged.observed_at = stored_readings.observed_at
+    where
+        staged.observed_date >= {{ window_start(ref('int_as_of'), longest + 1) }}
+        and staged.observed_at > (
+            select min(previous_cutoff_at) - interval {{ 2 * tolerance }} hour from scoring_dates
+        )
+        and staged.plays is not null
+        and stored_readings.video_id is null
+
+),
+
+movements as (
+
+    select
+        market,
+        observed_at,
+        case when delta_plays > 0 then 1 else 0 end as rose,
+        0 as stood
+    from stored_readings
+    where previous_observed_at is not null
+
+    union all
+
+    select
+        market,
+        observed_at,
+        0 as rose,
+        1 as stood
+    from repeated
+
+),
+
+newer_feeds as (
+
+    -- A dataset is newer where most of the videos that were seen before have risen in it.
+    select
+        market,
+        observed_at
+    from movements
+    group by market, observed_at
+    having sum(rose) > 0 and sum(rose) >= sum(stood)
+
+),
+
+readings as (
+
+    select
+        video_id,
+        observed_at,
+        max(plays) as plays,
+        max(likes) as likes,
+        max(plays_resolution) as plays_resolution,
+        -- Known by its id to be of another dataset than the reading before.
+        max(case when delta_plays = 0 then 1 else 0 end) = 1 as may_stand_still,
+        false as is_repeated
+    from stored_readings
     group by video_id, observed_at
+
+    union all
+
+    select
+        repeated.video_id,
+        repeated.observed_at,
+        max(repeated.plays) as plays,
+        max(repeated.likes) as likes,
+        max(repeated.plays_resolution) as plays_resolution,
+        true as may_stand_still,
+        true as is_repeated
+    from repeated
+    inner join newer_feeds
+        on
+            repeated.market = newer_feeds.market
+            and repeated.observed_at = newer_feeds.observed_at
+    left join stored_readings
+        on
+            repeated.video_id = stored_readings.video_id
+            and repeated.observed_at = stored_readings.observed_at
+    where stored_readings.video_id is null
+    group by repeated.video_id, repeated.observed_at
 
 ),
 
@@ -113,10 +217,32 @@ seen as (
             and readings.observed_at >= due.target_at - interval {{ tolerance }} hour
             and readings.observed_at <= due.target_at + interval {{ tolerance }} hour
             and readings.observed_at <= due.cutoff_at
-            -- Counts that another feed had shown before are the same reading, not a gain of zero.
             and (
-                readings.plays <> due.base_plays
-                or coalesce(readings.likes, -1) <> coalesce(due.base_likes, -1)
+                -- Counts that another feed had shown before are the same reading, not a gain of zero.
+                (
+                    not readings.is_repeated
+                    and (
+                        readings.plays <> due.base_plays
+                        or coalesce(readings.likes, -1) <> coalesce(due.base_likes, -1)
+                    )
+                )
+                or (
+                    readings.may_stand_still
+                    and readings.plays >= due.base_plays
+                    -- A count in whole thousands shows a gain of thousands, and not that there was none.
+                    and readings.plays_resolution <= greatest(
+                        {{ var('score_count_noise') }} * due.base_plays, readings.plays - due.base_plays, 1
+                    )
+                    -- A fast video that stands still is an old count out of a cache.
+                    and not coalesce(
+                        due.known_pace > 24 * {{ var('still_pace') }}
+                        and readings.plays - due.base_plays < {{ var('still_share') }} * readings.plays
+                        and readings.plays - due.base_plays
+                        < {{ var('still_pace_share') }} * due.known_pace
+                        * {{ hours_between('due.base_at', 'readings.observed_at') }} / 24,
+                        false
+                    )
+                )
             )
     window
         same_forecast as (

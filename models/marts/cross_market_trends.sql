@@ -293,8 +293,11 @@ select
     coalesce(pairs.other_creators, 0) as other_creators,
     {% for name, column in {'p50': 'expected_arrival_date', 'p25': 'expected_arrival_p25_date',
         'p75': 'expected_arrival_p75_date'}.items() -%}
+    -- Once the middle of the lags has gone by there is no date to tell: it is overdue.
     case
-        when pairs.other_onset_date is null
+        when
+            pairs.other_onset_date is null
+            and pairs.first_onset_date + cast(round(expected_lags.lag_p50) as integer) >= pairs.as_of_date
             then pairs.first_onset_date + cast(round(expected_lags.lag_{{ name }}) as integer)
     end as {{ column }},
     {% endfor -%}

@@ -689,8 +689,9 @@ def test_kpis_are_the_warehouses(home: Store) -> None:
             (select count(*) from marts.competitor_posts where as_of_date = date '{DAY}' and role = 'competitor'),
             (select count(*) from marts.my_performance where as_of_date = date '{DAY}'),
             (select count(*) from marts.my_performance where as_of_date = date '{DAY}' and urgency = '🔥 URGENT'),
-            (select avg(100 * direction_accuracy) from marts.forecast_scores
-                where market = 'ALL' and horizon_hours = 24 and model = 'chosen')
+            (select 100 * direction_accuracy from marts.scorecard
+                where as_of_date = date '{DAY}' and record = 'replay' and kind = 'forecast' and value = 'all'
+                and market = 'ALL' and horizon_hours = 24 and is_enough)
         """,
     )
     names = ("You Missed", "Competitor Posts", "Your Posts", "URGENT", "Prediction Accuracy")
@@ -745,7 +746,7 @@ def test_every_place_says_where_revenue_comes_from(home: Store) -> None:
         assert "63 rows, $33,948.09 received" in text
         assert "row 61: Received ($): 'n/a' is no amount" in text
         assert "row 67: no TikTok URL: not counted" in text
-    assert "precision@20" in told["Forecasts"]
+    assert "best naive forecast" in told["Forecasts"]
 
 
 def test_briefing_has_its_sections(home: Store) -> None:

@@ -38,7 +38,7 @@ def feeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory, feeds: Path) -> Store:
     store = Store(tmp_path_factory.mktemp("watched"))
     for command, hour in (("run", 9), ("poll", 12)):
-        done = trends(command, "--source", feeds / f"{hour}", "--date", DAY, "--home", store.home, "--no-deliver")
+        done = trends(command, "--source", feeds / f"{hour}", "--date", f"{DAY}", "--home", store.home, "--no-deliver")
         assert done.code == 0, done.err
     return store
 
@@ -64,7 +64,9 @@ def test_a_night_without_polls_is_no_silence(home: Store, feeds: Path, tmp_path:
         items = [video(str(7607000000000000000 + number), plays=1000 * hour + number) for number in range(20)]
         for market in ("us", "uk"):
             write_feed(tmp_path / f"{hour}", f"{DAY}T{hour:02}:05", items, market=market)
-        done = trends(command, "--source", tmp_path / f"{hour}", "--date", DAY, "--home", late.home, "--no-deliver")
+        done = trends(
+            command, "--source", tmp_path / f"{hour}", "--date", f"{DAY}", "--home", late.home, "--no-deliver"
+        )
         assert done.code == 0, done.err
     tomorrow = DAY + timedelta(days=1)
     assert missing(late, london(8, 50, tomorrow)) == []
@@ -95,19 +97,19 @@ def watcher(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def test_a_good_run_gives_a_sign_of_life(home: Store, feeds: Path, watcher: HTTPServer) -> None:
     watcher.expect_request("/alive/secret-id").respond_with_data("OK")
-    run = ("run", "--source", feeds / "9", "--date", DAY, "--home", home.home)
+    run = ("run", "--source", feeds / "9", "--date", f"{DAY}", "--home", home.home)
     assert trends(*run, "--no-deliver").code == 0
     assert watcher.log == [], "nothing is sent"
     assert trends(*run).code == 0
     assert len(watcher.log) == 1
     assert trends("poll", *run[1:]).code == 0
     assert len(watcher.log) == 2
-    broken = trends("run", "--source", feeds / "none", "--date", DAY, "--home", home.home)
+    broken = trends("run", "--source", feeds / "none", "--date", f"{DAY}", "--home", home.home)
     assert (broken.code, len(watcher.log)) == (1, 2)
 
 
 def test_a_watcher_that_fails_fails_no_run(home: Store, feeds: Path, watcher: HTTPServer) -> None:
     watcher.expect_request("/alive/secret-id").respond_with_data("no", status=500)
-    done = trends("run", "--source", feeds / "9", "--date", DAY, "--home", home.home)
+    done = trends("run", "--source", feeds / "9", "--date", f"{DAY}", "--home", home.home)
     assert (done.code, len(watcher.log)) == (0, 1)
     assert "secret-id" not in done.out + done.err

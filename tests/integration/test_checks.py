@@ -24,7 +24,7 @@ from warehouse.store import Store
 DAY = "2026-03-10"
 CHECKS = (
     "feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill",
-    "alert_pace", "accounts",
+    "label_order", "alert_pace", "accounts",
 )  # fmt: skip
 
 Find = Callable[[str], list[tuple[Any, ...]]]
@@ -62,6 +62,7 @@ HEALTH = (
     "as_of_date, market, kind, is_missing, is_stale, items, distinct_videos, quarantined_items,"
     " unreadable_files, message"
 )
+LABELS = "as_of_date, record, kind, label, value, place, is_enough, score, skill_low, skill_high"
 SCORES = "as_of_date, market, horizon_hours, model, is_baseline, n, absolute_error, actual_gain"
 
 
@@ -81,6 +82,14 @@ def scores(chosen_error: int, naive_error: int, days: int = 3, forecasts: int = 
         f"('{date.fromordinal(last - ago)}', 'ALL', 24, '{model}', {is_baseline}, {forecasts}, {error}, 100)"
         for ago in range(days)
         for model, is_baseline, error in (("chosen", False, chosen_error), ("last_gain", True, naive_error))
+    )
+
+
+def labels(*values: tuple[int, float, float], is_enough: bool = True) -> str:
+    """Values of a label: place, share that kept the promise, and lower end of its skill, the upper one 0.2 above."""
+    return ", ".join(
+        f"('{DAY}', 'replay', 'value', 'Status', 'v{place}', {place}, {is_enough}, {score}, {low}, {low} + 0.2)"
+        for place, score, low in values
     )
 
 
@@ -149,6 +158,16 @@ CASES = {
     "forecast_skill: too few days": ("forecast_skill", "forecast_scores", SCORES, scores(90, 40, days=2), None),
     "forecast_skill: too few forecasts": (
         "forecast_skill", "forecast_scores", SCORES, scores(90, 40, forecasts=33), None,
+    ),
+    "label_order: the better value keeps more, or may": (
+        "label_order", "scorecard", LABELS, labels((1, 0.3, 0.1), (2, 0.35, 0.2), (0, 0.9, 0.8)), None,
+    ),
+    "label_order: the better value keeps less": (
+        "label_order", "scorecard", LABELS, labels((1, 0.1, -0.2), (2, 0.4, 0.2), (3, 0.0, -0.2)),
+        "labels out of their order: Status: v1 kept 10 %, v2 40 % (replay)",
+    ),
+    "label_order: too few to tell": (
+        "label_order", "scorecard", LABELS, labels((1, 0.1, -0.2), (2, 0.4, 0.2), is_enough=False), None,
     ),
     "alert_pace: within reach": (
         "alert_pace", "poll_markets", "as_of_date, market, pace_factor_needed, held_back",

@@ -260,15 +260,15 @@ def test_revenue_is_the_published_one_and_says_its_source(home: Store, day: date
 
 def test_every_score_stands_beside_its_naive_twin(home: Store, day: date, page: Page) -> None:
     part = page.parts["scores"]
-    for horizon in (24, 48):
-        scored = rows(
-            home,
-            "select model, sum(absolute_error) / sum(actual_gain) from marts.forecast_scores"
-            f" where market = 'ALL' and horizon_hours = {horizon} and n > 0 and as_of_date > date '{day}' - 28"
-            " and model in ('chosen', 'persistence', 'lifetime_rate', 'last_gain') group by model",
-        )
-        assert len(scored) == 4
-        assert_has(part, *(wape for _, wape in scored))
+    scored = rows(
+        home,
+        "select is_enough, score, twin_score, coverage_80, scored, due from marts.scorecard where market = 'ALL'"
+        f" and kind = 'forecast' and value in ('all', 'warm', 'cold') and as_of_date = date '{day}' and due > 0",
+    )
+    assert {is_enough for is_enough, *_ in scored} == {True, False}
+    for is_enough, *numbers in scored:
+        assert_has(part, *(numbers if is_enough else numbers[-2:]))
+    assert part.text.count("not enough yet") >= sum(not is_enough for is_enough, *_ in scored)
     decided = rows(
         home,
         "select sum(correct_builds) / sum(builds) from marts.decision_scores where market = 'ALL'"
@@ -279,13 +279,13 @@ def test_every_score_stands_beside_its_naive_twin(home: Store, day: date, page: 
     assert "naive: build all" in part.text
 
 
-def test_without_a_naive_twin_no_score_is_shown(changed: Any) -> None:
+def test_a_label_without_skill_is_greyed_and_one_mode_alone_is_not_shown(changed: Any) -> None:
     part = changed(
-        "delete from marts.forecast_scores where model = 'last_gain'",
+        "update marts.scorecard set is_greyed = true where kind = 'label' and label = 'Status'",
         "delete from marts.decision_scores where decision_mode = 'classic'",
     ).parts["scores"]
-    assert "Nothing has been scored yet" in part.text
-    assert part.numbers == []
+    assert part.text.count("not better than a guess") == 1
+    assert "Build decisions" not in part.text
 
 
 def test_alerts_tell_what_came_beside_what_was_expected(home: Store, day: date, page: Page) -> None:
@@ -417,7 +417,7 @@ def test_a_day_without_rows_says_what_is_missing(home: Store, day: date, changed
     said = {
         "builds": "Nothing to build", "trends": "No trend grows", "forecasts": "No forecast was made",
         "risers": "No video gains", "markets": "No trend has started", "competitors": "No post",
-        "season": "No event", "revenue": "No revenue", "scores": "Nothing has been scored", "alerts": "No alert",
+        "season": "No event", "revenue": "No revenue", "scores": "not scored yet", "alerts": "No alert",
         "health": "none came",
     }  # fmt: skip
     for name, text in said.items():
