@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def fit(examples: Mapping[date, pa.Table], features: Sequence[str]) -> pa.Table:
         if library is None:
             break
         for name, learner in LEARNERS.items():
-            usable = known.filter(pa.compute.is_valid(known[learner.label]))
+            usable = known.filter(pc.is_valid(known[learner.label]))
             # Less is no tree: LightGBM would give one leaf.
             if usable.num_rows < 2 * SMALLEST_LEAF:
                 continue

@@ -15,16 +15,18 @@
   ridge: rows' worth of firmness with which the log-linear fit stays at its prior, the retention rule.
   shift_prior: what that prior says of a feed's shift: half of it reverts the next day.
   minimum_scored: scored forecasts of a horizon, with or without a pace, before a challenger may replace the retention
-    rule there. Also the number at which what the middle was off by counts half.
+    rule there.
   score_half_life_days: age at which a scored forecast counts half when the models are compared: what was made from a
     fit to a few days says little of the next.
   shift_days: days of scored forecasts that the shift of a middle is drawn from.
+  shift_minimum: scored forecasts before a middle may be moved.
+  shift_shrinkage: scored forecasts at which what the middle was off by counts half.
   shift_margin: share by which a moved middle has to be better than the model as it is.
-  interval_days: days of scored forecasts that intervals are drawn from: few, for days differ and a range of calm days
+  interval_days: days of scored forecasts that a range is drawn from: few, for days differ and a range of calm days
     should not remember wild ones.
-  interval_days_of_size: the same for what videos of a size differ by, which lasts, and of which there is less.
-  interval_shrinkage: scored forecasts at which what is known of a wide group counts as much as the prior. Narrower
-    groups stand against wider ones with a third of it (size) and two thirds (age).
+  interval_days_of_group: the same for wide groups, and for what videos of a size differ by: it lasts, and there is less.
+  interval_shrinkage: scored forecasts at which a group counts as much as the wider one or the prior; twice as many for
+    the narrowest.
   interval_prior: half of an 80 % interval in logs while nothing was scored, by what is known of the video: a factor of
     two either way with two intervals, of six for a video seen once. Public daily lists gave 0.6, 0.8 and 1.5, the few
     polled ones seen again 2 and more for the last.
@@ -46,10 +48,12 @@
         'minimum_scored': 30,
         'score_half_life_days': 4,
         'shift_days': 14,
+        'shift_minimum': 5,
+        'shift_shrinkage': 10,
         'shift_margin': 0.03,
         'interval_days': 5,
-        'interval_days_of_size': 14,
-        'interval_shrinkage': 30,
+        'interval_days_of_group': 14,
+        'interval_shrinkage': 10,
         'interval_prior': {'measured': 0.7, 'one_interval': 0.9, 'cold_start': 1.8},
         'tree_days': 3,
         'tree_sample': 1500,

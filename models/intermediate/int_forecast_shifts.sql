@@ -29,7 +29,7 @@ select
     {%- for model in forecast_contestants() %},
     round(
         coalesce({{ quantile('trials.log_miss_' ~ model, 0.5) }}, 0) * count(trials.log_miss_{{ model }})
-        / (count(trials.log_miss_{{ model }}) + {{ forecast_setting('minimum_scored') }}),
+        / (count(trials.log_miss_{{ model }}) + {{ forecast_setting('shift_shrinkage') }}),
         9
     ) as shift_{{ model }}
     {%- endfor %}

@@ -143,6 +143,12 @@ ranked as (
         {%- if model == 'trees' %}
         and has_trees
         {%- endif %}
+        {%- if model != 'retention' %}
+        and n >= {{ forecast_setting('minimum_scored') }}
+        {%- endif %}
+        {%- if is_moved %}
+        and n >= {{ forecast_setting('shift_minimum') }}
+        {%- endif %}
     {% if not loop.last %}
     union all
 
@@ -184,14 +190,13 @@ choices as (
         best.known_on,
         best.horizon_hours,
         best.is_cold_start,
-        best.n >= {{ forecast_setting('minimum_scored') }} as is_measured,
-        case when best.n >= {{ forecast_setting('minimum_scored') }} then best.model else 'retention' end as model,
-        best.n >= {{ forecast_setting('minimum_scored') }} and best.is_moved as is_moved,
-        case
-            when best.n < {{ forecast_setting('minimum_scored') }} then 'retention: only ' || best.n || ' {{ needed }}'
-            else
-                best.model || case when best.is_moved then ', its middle moved' else '' end
-                || ': trailing error in logs ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
+        best.is_moved,
+        best.model,
+        best.is_moved or best.n >= {{ forecast_setting('minimum_scored') }} as is_measured,
+        best.model || case when best.is_moved then ', its middle moved' else '' end
+        || case
+            when best.n < {{ forecast_setting('minimum_scored') }} then ': only ' || best.n || ' {{ needed }}'
+            else ': trailing error in logs ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
         end as chosen_because
     from placed_models as best
     inner join errors_told
@@ -219,7 +224,7 @@ misses as (
         as_of_date > known_on - {{ forecast_setting('interval_days') }} as is_late
     from trailing_trials
     where
-        as_of_date > known_on - {{ [forecast_setting('interval_days'), forecast_setting('interval_days_of_size')] | max }}
+        as_of_date > known_on - {{ [forecast_setting('interval_days'), forecast_setting('interval_days_of_group')] | max }}
         and log_miss_{{ model }} is not null
     {% if not loop.last %}
     union all
@@ -240,7 +245,6 @@ wide_intervals as (
         {{ quantile('log_miss', 0.1) }} as q10,
         {{ quantile('log_miss', 0.9) }} as q90
     from misses
-    where is_late
     group by known_on, horizon_hours, model, segment
 
 ),
@@ -323,8 +327,8 @@ ranged as (
         end as gain_model,
         {%- for q, name, prior in [('q10', 'log_low', '(-' ~ prior_width ~ ')'), ('q90', 'log_high', prior_width)] %}
         {%- set wide = shrunk('wide_intervals.' ~ q, prior, 'wide_intervals.n', strength) %}
-        {%- set of_size = shrunk('size_intervals.' ~ q, wide, 'size_intervals.n', strength / 3) %}
-        {{ shrunk('own_intervals.' ~ q, of_size, 'own_intervals.n', strength * 2 / 3) }} as {{ name }}{{ ',' if not loop.last }}
+        {%- set of_size = shrunk('size_intervals.' ~ q, wide, 'size_intervals.n', strength) %}
+        {{ shrunk('own_intervals.' ~ q, of_size, 'own_intervals.n', strength * 2) }} as {{ name }}{{ ',' if not loop.last }}
         {%- endfor %}
     from chosen
     left join wide_intervals
