@@ -339,7 +339,9 @@ ranged as (
             and chosen.segment = wide_intervals.segment
     left join size_intervals
         on
-            chosen.as_of_date = size_intervals.known_on
+            -- Where the horizon itself was scored: what another one missed is carried with its correction already.
+            chosen.is_measured
+            and chosen.as_of_date = size_intervals.known_on
             and (chosen.horizon_hours > 48) = size_intervals.is_long
             and chosen.model = size_intervals.model
             and chosen.is_cold_start = size_intervals.is_cold_start
