@@ -127,7 +127,9 @@ def _library() -> Any:
         import lightgbm
     except OSError as error:
         # Its wheel needs OpenMP of the system, which slim images leave out.
-        logger.warning("no trees are fitted, forecasts are made by the rules: %s (on Debian: apt install libgomp1)", error)
+        logger.warning(
+            "no trees are fitted, forecasts are made by the rules: %s (on Debian: apt install libgomp1)", error
+        )
         return None
     return lightgbm
 

@@ -3,7 +3,7 @@
 from forecasting import trees
 
 
-def model(dbt, session):  # noqa: ANN001, ANN201 - dbt's own signature
+def model(dbt, session):
     """Rows of `forecasting.trees.SCHEMA` for the fit dates of the batch."""
     dbt.config(materialized="incremental", incremental_strategy="as_of")
     dbt.ref("int_as_of")

@@ -1,3 +1,5 @@
+-- noqa: disable=LT02,LT05
+{#- The linter cannot place the lines that the loops below write. -#}
 -- depends_on: {{ ref('int_as_of') }}
 {{ config(materialized='incremental', incremental_strategy='as_of') }}
 

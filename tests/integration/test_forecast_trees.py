@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_sql_walks_the_trees_as_the_library_does(built: duckdb.DuckDBPyConnectio
         )  # fmt: skip
         told = built.execute(
             f"""
-            select {', '.join('inputs.' + feature for feature in features)},
+            select {", ".join("inputs." + feature for feature in features)},
                 gains.log_factor + case when gains.learner = 'cold' then inputs.log_day_retention else 0 end as told
             from intermediate.int_forecast_tree_gains as gains
             inner join intermediate.int_forecast_inputs as inputs
@@ -110,13 +111,14 @@ def test_trees_are_fitted_on_few_dates_and_to_what_was_known(built: duckdb.DuckD
     fits = built.execute(
         """
         select as_of_date, max(examples) filter (learner = 'cold'), count(distinct tree), max(node),
-            (select count(*) from intermediate.int_forecast_examples as known where known.as_of_date <= trees.as_of_date)
+            (select count(*) from intermediate.int_forecast_examples as known
+                where known.as_of_date <= trees.as_of_date)
         from intermediate.int_forecast_trees as trees group by as_of_date order by as_of_date
         """
     ).fetchall()
     assert len(fits) >= 2
     assert all(examples == known >= 1000 and count == 40 and node <= 31 for _, examples, count, node, known in fits)
-    assert all((later[0] - earlier[0]).days == 3 for earlier, later in zip(fits, fits[1:], strict=False))
+    assert all((later[0] - earlier[0]).days == 3 for earlier, later in pairwise(fits))
     late = built.execute(
         "select count(*) from intermediate.int_forecast_tree_gains where fitted_on > as_of_date"
         " or as_of_date - fitted_on > 2"
@@ -202,7 +204,9 @@ def test_a_fit_depends_on_its_examples_alone() -> None:
         assert all(((tree, child) in nodes) == (row["value"] is None) for child in (2 * node, 2 * node + 1))
 
 
-def test_without_the_library_nothing_is_fitted(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_the_library_nothing_is_fitted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Slim images have no OpenMP: the forecasts go on by the rules, and the log says what is missing."""
 
     class Missing:
