@@ -26,7 +26,7 @@ help: ## show this list
 	@$(PIP) --no-compile -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@# On both cores, which pip does on one, and not at all where PYTHONDONTWRITEBYTECODE is set: 5 s at every start.
-	@$(BIN)/python -m compileall -q -j 2 .venv/lib ingest warehouse exports orchestration >/dev/null || true
+	@$(BIN)/python -m compileall -q -j 2 .venv/lib ingest warehouse exports forecasting orchestration >/dev/null || true
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock .venv/.installed
@@ -62,7 +62,7 @@ ruff:
 	$(BIN)/ruff format --check .
 
 mypy:
-	$(BIN)/mypy ingest warehouse exports orchestration tests benchmarks examples
+	$(BIN)/mypy ingest warehouse exports forecasting orchestration tests benchmarks examples
 
 sqlfluff:
 	$(BIN)/sqlfluff lint --processes 2 models examples

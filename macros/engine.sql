@@ -86,3 +86,8 @@
 {% macro value_at_greatest(value, keys) -%}
     max_by({{ value }}, row({{ keys | join(', ') }}))
 {%- endmacro %}
+
+{# The n-th entry of a list, from 1. #}
+{% macro nth_of(values, n) -%}
+    {{ values }}[{{ n }}]
+{%- endmacro %}

@@ -14,13 +14,24 @@
   pooled_rows: rows at which a market's own log-linear fit counts as much as that of all markets.
   ridge: rows' worth of firmness with which the log-linear fit stays at its prior, the retention rule.
   shift_prior: what that prior says of a feed's shift: half of it reverts the next day.
-  minimum_scored: scored forecasts before the challenger may replace the retention rule in a market and horizon.
-  score_half_life_days: age at which a scored forecast counts half when the models are compared.
-  interval_days: days of scored forecasts that intervals are drawn from.
-  interval_shrinkage: scored forecasts at which a group's own interval counts as much as that of the wider group.
+  minimum_scored: scored forecasts of a horizon, with or without a pace, before a challenger may replace the retention
+    rule there.
+  score_half_life_days: age at which a scored forecast counts half when the models are compared: what was made from a
+    fit to a few days says little of the next.
+  shift_days: days of scored forecasts that the shift of a middle is drawn from.
+  shift_minimum: scored forecasts before a middle may be moved.
+  shift_shrinkage: scored forecasts at which what the middle was off by counts half.
+  shift_margin: share by which a moved middle has to be better than the model as it is.
+  interval_days: days of scored forecasts that a range is drawn from: few, for days differ and a range of calm days
+    should not remember wild ones.
+  interval_days_of_group: the same for wide groups, and for what videos of a size differ by: it lasts, and there is less.
+  interval_shrinkage: scored forecasts at which a group counts as much as the wider one or the prior; twice as many for
+    the narrowest.
   interval_prior: half of an 80 % interval in logs while nothing was scored, by what is known of the video: a factor of
     two either way with two intervals, of six for a video seen once. Public daily lists gave 0.6, 0.8 and 1.5, the few
     polled ones seen again 2 and more for the last.
+  tree_days: days of the calendar that share one fit of the trees.
+  tree_sample: outcomes of a date that the trees learn from; above it a stable sample is taken.
   top_gainers: gainers a day that precision is counted over; days with fewer than twice as many videos give none.
   rank_sample: videos per market and day whose order is compared pair by pair (pairs grow with the square).
 #}
@@ -34,11 +45,18 @@
         'pooled_rows': 1000,
         'ridge': 5,
         'shift_prior': -0.5,
-        'minimum_scored': 100,
-        'score_half_life_days': 7,
-        'interval_days': 14,
-        'interval_shrinkage': 100,
+        'minimum_scored': 30,
+        'score_half_life_days': 4,
+        'shift_days': 14,
+        'shift_minimum': 5,
+        'shift_shrinkage': 10,
+        'shift_margin': 0.03,
+        'interval_days': 5,
+        'interval_days_of_group': 14,
+        'interval_shrinkage': 10,
         'interval_prior': {'measured': 0.7, 'one_interval': 0.9, 'cold_start': 1.8},
+        'tree_days': 3,
+        'tree_sample': 1500,
         'top_gainers': 20,
         'rank_sample': 200,
     } -%}
@@ -60,6 +78,26 @@
     {{ return(['retention', 'log_linear']) }}
 {%- endmacro %}
 
+{# The models that a forecast is chosen from: the trees join them when they were fitted. #}
+{% macro forecast_contestants() -%}
+    {{ return(forecast_models() + ['trees']) }}
+{%- endmacro %}
+
+{# Class of a video's size: how far forecasts are off differs more by it than by market. #}
+{% macro forecast_size_class(plays) -%}
+    case
+        {%- for limit in [10000, 100000, 1000000, 10000000] %}
+        when {{ plays }} < {{ limit }} then {{ loop.index0 }}
+        {%- endfor %}
+        else 4
+    end
+{%- endmacro %}
+
+{# Class of a video's age: days are hours of guessing less. Without a pace there is one class. #}
+{% macro forecast_age_class(age_bucket) -%}
+    case when is_cold_start then 0 else greatest(least({{ age_bucket }}, 4), 1) end
+{%- endmacro %}
+
 {% macro forecast_baselines() -%}
     {{ return(['persistence', 'lifetime_rate', 'last_gain']) }}
 {%- endmacro %}
@@ -70,6 +108,49 @@
         'x_intercept', 'x_single_interval', 'x_feed_shift', 'x_age', 'x_acceleration', 'x_maturity',
         'x_maturity_single', 'x_like_ratio', 'x_level',
     ]) }}
+{%- endmacro %}
+
+{# What the trees may split on, columns of int_forecast_inputs. Their place here, from 1, is the number that trees name. #}
+{% macro forecast_tree_inputs() -%}
+    {{ return([
+        'f_retention', 'f_plays', 'f_maturity', 'f_change', 'f_previous_pace', 'f_like_ratio', 'f_comment_ratio',
+        'f_age', 'f_hour', 'f_feed_rank', 'f_markets', 'f_cold',
+    ]) }}
+{%- endmacro %}
+
+{# Levels of splits that a tree has at most (forecasting/trees.py says the same). #}
+{% macro forecast_tree_levels() -%}
+    {{ return(4) }}
+{%- endmacro %}
+
+{# The gain that the trees forecast, of a row with both rules' gains and the factor of int_forecast_tree_gains; null without. #}
+{% macro tree_gain(factor='log_factor') -%}
+    case
+        when {{ factor }} is not null
+            then
+                round(
+                    greatest(
+                        (case when is_cold_start then gain_retention else gain_log_linear end + 1)
+                        * exp({{ factor }}) - 1,
+                        0
+                    ),
+                    3
+                )
+    end
+{%- endmacro %}
+
+{#
+  The value that a tree gives a video: its nodes stand side by side in `tree` (columns feature_<n>, threshold_<n>, and
+  value_<n> at the lowest level), what is known of the video in the list `features`.
+#}
+{% macro walked_tree(tree, features, node=1) -%}
+    {%- if node >= 2 ** forecast_tree_levels() -%}
+        {{ tree }}.value_{{ node }}
+    {%- else -%}
+        case when {{ nth_of(features, tree ~ '.feature_' ~ node) }} <= {{ tree }}.threshold_{{ node }}
+            then {{ walked_tree(tree, features, 2 * node) }}
+            else {{ walked_tree(tree, features, 2 * node + 1) }} end
+    {%- endif -%}
 {%- endmacro %}
 
 {#

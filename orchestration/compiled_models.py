@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 _FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
 # What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
 _COMPUTED = "computed"
+# The rows of a Python model, while they are written.
+_FROM_PYTHON = "from_python"
 
 _BUILT_DDL = """
 create schema if not exists meta;
@@ -53,6 +55,10 @@ comment on table meta.compiled_models is
 
 class OutdatedHomeError(RuntimeError):
     """The derived files of a home were made by another version of the project; the message names the remedy."""
+
+
+class PythonModelError(RuntimeError):
+    """A model in Python failed; the message is its error."""
 
 
 class NotCompilableError(RuntimeError):
@@ -68,11 +74,12 @@ class CompiledNode:
         resource_type: `model`, `seed` or `test`.
         relation: `database.schema.name`, empty for a test.
         kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
-        sql: The select, with placeholders for the dates; empty for a seed.
+        sql: The select, with placeholders for the dates; empty for a seed; the code of a Python model.
         script: What an incremental model does with its rows, in `computed`; with placeholders too.
         is_warning: Whether a test that fails only warns.
         after: Ids of all nodes that `dbt build` runs before this one.
         tested: Ids of what a test depends on.
+        is_python: Whether it is a model in Python, `model(dbt, session)`, which gives an Arrow table.
     """
 
     unique_id: str
@@ -84,6 +91,7 @@ class CompiledNode:
     is_warning: bool
     after: list[str]
     tested: list[str]
+    is_python: bool = False
 
     @property
     def name(self) -> str:
@@ -157,14 +165,14 @@ def compiled(project_dir: Path) -> list[CompiledNode]:
 
 
 def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
-    """SQL of the models by `schema/name`, with some dates in the places of the placeholders."""
+    """SQL of the models by `schema/name`, with some dates in the places of the placeholders; Python has none."""
     some_day = date(2000, 1, 1).isoformat()
     return {
         "/".join(node.relation.replace('"', "").split(".")[1:]): node.sql.replace(_FIRST_DATE, some_day).replace(
             _OTHER_DATES, some_day
         )
         for node in nodes
-        if node.resource_type == "model"
+        if node.resource_type == "model" and not node.is_python
     }
 
 
@@ -351,7 +359,7 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
         else:
             written = _build_model(connection, node, sql, script)
             completeness.require_written(connection, {node.relation: written})
-    except (duckdb.Error, completeness.LostRowsError) as error:
+    except (duckdb.Error, completeness.LostRowsError, PythonModelError) as error:
         return _result(node, "error", time.monotonic() - started, str(error))
     seconds = time.monotonic() - started
     if failures:
@@ -369,13 +377,16 @@ def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql:
     """Writes a model in one transaction; returns how many rows its relation has by what the statements say."""
     connection.execute("begin")
     try:
+        if node.is_python:
+            connection.register(_FROM_PYTHON, _python_rows(connection, node))
+            sql = f"select * from {_FROM_PYTHON}"
         if node.kind == "table":
             rows = _changed_rows(connection, f"create or replace table {node.relation} as (\n{sql}\n)")
         else:
             rows = completeness.count(connection, node.relation)
             # Rows that a script reads once, and that don't come from what it deletes, need not be kept between.
             reads_deleted = node.relation in sql and "delete from" in script
-            kept = reads_deleted or script.count(_COMPUTED) > 1
+            kept = reads_deleted or node.is_python or script.count(_COMPUTED) > 1
             relation = "table" if kept else "view"
             connection.execute(f"create temp {relation} {_COMPUTED} as (\n{sql}\n)")
             for statement in connection.extract_statements(script):
@@ -385,10 +396,28 @@ def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql:
                     rows += {"delete": -changed, "insert": changed}[words[0]]
             connection.execute(f"drop {relation} temp.{_COMPUTED}")
         connection.execute("commit")
-    except duckdb.Error:
+    except Exception:
         connection.execute("rollback")
         raise
+    finally:
+        if node.is_python:
+            connection.unregister(_FROM_PYTHON)
     return rows
+
+
+def _python_rows(connection: duckdb.DuckDBPyConnection, node: CompiledNode) -> Any:
+    """What a Python model gives, called as dbt calls it: on the code that dbt completed, with its `dbt` object.
+
+    Raises:
+        PythonModelError: The model failed.
+    """
+    names: dict[str, Any] = {"__name__": node.name}
+    try:
+        exec(compile(node.sql, f"{node.name}.py", "exec"), names)  # noqa: S102 - the project's own file, as dbt has it
+        return names["model"](names["dbtObj"](lambda relation: connection.table(relation)), connection)
+    except Exception as error:
+        message = f"{node.name} (Python): {error}"
+        raise PythonModelError(message) from error
 
 
 def _changed_rows(connection: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> int:
@@ -490,4 +519,5 @@ def _compiled_node(node: Any, script: str, *, after: set[str], tested: set[str])
         is_warning=is_test and str(config.severity).upper() == "WARN",
         after=sorted(after),
         tested=sorted(tested) if is_test else [],
+        is_python=getattr(node, "language", "sql") == "python",
     )

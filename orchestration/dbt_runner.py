@@ -39,7 +39,8 @@ _PARSED = "partial_parse.msgpack"
 # Value of the variable `called_by` in the project's own calls; macros/by_hand.sql and profiles.yml ask for it.
 CALLER = "trends"
 
-_PARSED_FROM = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*")
+# `forecasting` is called by a model: other trees are another version of the models.
+_PARSED_FROM = ("dbt_project.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/dbt/**/*", "forecasting/*.py")
 # What parsing a project that never ran needs no database for, and what no run should send or look up.
 _QUIET = ("--no-version-check", "--quiet", "--no-use-colors", "--log-level-file", "none")
 

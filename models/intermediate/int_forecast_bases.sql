@@ -18,7 +18,10 @@ presence as (
         as_of_date,
         cutoff_at,
         market,
-        video_id
+        video_id,
+        market_count,
+        -- A video has one forecast, whichever market's it is.
+        min(feed_rank) over (partition by as_of_date, video_id) as best_feed_rank
     from {{ ref('int_feed_presence') }}
 
 ),
@@ -49,6 +52,7 @@ worldwide as (
         readings.observed_at,
         max(readings.plays) as plays,
         max(readings.likes) as likes,
+        max(readings.comments) as comments,
         min(case when not readings.age_is_lower_bound then readings.posted_at end) as posted_at,
         min(readings.posted_at) as first_seen_at
     from videos
@@ -71,7 +75,8 @@ lifted as (
         posted_at,
         first_seen_at,
         max(plays) over so_far as plays,
-        max(likes) over so_far as likes
+        max(likes) over so_far as likes,
+        max(comments) over so_far as comments
     from worldwide
     window
         so_far as (
@@ -118,6 +123,7 @@ measured as (
         base_at,
         max(plays) as base_plays,
         max(likes) as base_likes,
+        max(comments) as base_comments,
         min(posted_at) as posted_at,
         min(first_seen_at) as first_seen_at,
         coalesce(
@@ -254,9 +260,12 @@ select
     sized.cutoff_at,
     sized.market,
     sized.video_id,
+    sized.best_feed_rank,
+    sized.market_count,
     changes.base_at,
     changes.base_plays,
     changes.base_likes,
+    changes.base_comments,
     changes.age_hours,
     changes.posted_at is null as age_is_lower_bound,
     changes.age_bucket,

@@ -11,9 +11,11 @@
             end
         )
 {%- endset %}
-{%- set needed -%} scored forecasts, the challenger needs {{ forecast_setting('minimum_scored') }}{%- endset %}
-{%- set too_few = "'retention: only ' || n || ' " ~ needed ~ "'" %}
-{%- set none_yet = "'retention: only 0 " ~ needed ~ "'" %}
+{%- set contestants = forecast_contestants() %}
+{#- Each model as it is and with its middle moved by what it was off by of late. -#}
+{%- set variants = [] %}
+{%- for model in contestants %}{% do variants.append([model, false]) %}{% do variants.append([model, true]) %}{% endfor %}
+{%- set needed = 'scored forecasts, a challenger needs ' ~ forecast_setting('minimum_scored') %}
 
 with
 
@@ -25,67 +27,205 @@ batch as (
 
 candidates as (
 
-    select * from {{ ref('int_forecast_candidates') }}
-    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+    select
+        made.*,
+        tree_gains.log_factor
+    from {{ ref('int_forecast_candidates') }} as made
+    left join {{ ref('int_forecast_tree_gains') }} as tree_gains
+        on
+            made.as_of_date = tree_gains.as_of_date
+            and made.market = tree_gains.market
+            and made.video_id = tree_gains.video_id
+            and tree_gains.as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
+    where made.as_of_date in (select in_batch.as_of_date from batch as in_batch)
 
 ),
 
-outcomes as (
+said as (
 
-    select * from {{ ref('int_forecast_outcomes') }}
-    where
-        as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
-        and is_sampled
+    select
+        *,
+        {{ forecast_size_class('base_plays') }} as size_class,
+        {{ forecast_age_class('age_bucket') }} as age_class,
+        {{ tree_gain() }} as gain_trees
+    from candidates
 
 ),
 
-trailing_outcomes as (
+shifts as (
+
+    select * from {{ ref('int_forecast_shifts') }}
+    where as_of_date > {{ window_start(ref('int_as_of'), var('history_days') + (forecast_horizons() | max) // 24 + 1) }}
+
+),
+
+trailing_trials as (
 
     select
         batch.as_of_date as known_on,
+        trials.*,
         power(
-            0.5, cast(batch.as_of_date - outcomes.as_of_date as double) / {{ forecast_setting('score_half_life_days') }}
-        ) as recency,
-        outcomes.*
+            0.5, cast(batch.as_of_date - trials.as_of_date as double) / {{ forecast_setting('score_half_life_days') }}
+        ) as recency
+        {%- for model in contestants %},
+        coalesce(shifts.shift_{{ model }}, 0) as shift_{{ model }}
+        {%- endfor %}
     from batch
-    inner join outcomes
+    inner join {{ ref('int_forecast_trials') }} as trials
         on
-            outcomes.as_of_date <= batch.as_of_date
-            and outcomes.as_of_date > batch.as_of_date - {{ var('history_days') }}
+            trials.as_of_date <= batch.as_of_date
+            and trials.as_of_date > batch.as_of_date - {{ var('history_days') }}
+    left join shifts
+        on
+            trials.forecast_date = shifts.as_of_date
+            and trials.horizon_hours = shifts.horizon_hours
+            and trials.is_cold_start = shifts.is_cold_start
+    where trials.as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
 
 ),
 
-trailing_scores as (
+scores as (
 
-    -- Older forecasts count less: the challenger's first ones were made from a fit to a few days.
+    -- In logs: a mean of misses in views would be that of a few large videos. Models are compared on the same forecasts:
+    -- those since the first trees where these are enough.
+    {% for since_trees in [false, true] -%}
     select
         known_on,
-        market,
         horizon_hours,
         is_cold_start,
+        {{ since_trees }} as is_since_trees,
         count(*) as n,
-        {%- for model in forecast_models() %}
-        {{ exact_sum('recency * abs(gain_' ~ model ~ ' - actual_gain)') }}
-        / nullif({{ exact_sum('recency * actual_gain') }}, 0) as wape_{{ model }}{{ ',' if not loop.last }}
+        {{ exact_sum('recency') }} as weight
+        {%- for model, is_moved in variants %},
+        {{ exact_sum(
+            'recency * abs(log_miss_' ~ model ~ (' - shift_' ~ model if is_moved else '') ~ ')'
+        ) }} as error_{{ model }}{{ '_moved' if is_moved }}
         {%- endfor %}
-    from trailing_outcomes
-    group by known_on, market, horizon_hours, is_cold_start
+    from trailing_trials
+    {%- if since_trees %}
+    where log_miss_trees is not null
+    {%- endif %}
+    group by known_on, horizon_hours, is_cold_start
+    {% if not loop.last %}
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+counted as (
+
+    select
+        *,
+        max(case when is_since_trees then n else 0 end) over (
+            partition by known_on, horizon_hours, is_cold_start
+        ) >= {{ forecast_setting('minimum_scored') }} as has_trees
+    from scores
+
+),
+
+ranked as (
+
+    {% for model, is_moved in variants -%}
+    select
+        known_on,
+        horizon_hours,
+        is_cold_start,
+        n,
+        '{{ model }}' as model,
+        {{ is_moved }} as is_moved,
+        {{ loop.index }} as place,
+        error_{{ model }}{{ '_moved' if is_moved }} / weight as error
+    from counted
+    where
+        is_since_trees = has_trees
+        {%- if model == 'trees' %}
+        and has_trees
+        {%- endif %}
+        {%- if model != 'retention' %}
+        and n >= {{ forecast_setting('minimum_scored') }}
+        {%- endif %}
+        {%- if is_moved %}
+        and n >= {{ forecast_setting('shift_minimum') }}
+        {%- endif %}
+    {% if not loop.last %}
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+placed_models as (
+
+    -- Equal errors: the rule before its challengers. A moved middle has to win clearly: it follows single days.
+    select
+        *,
+        row_number() over (
+            partition by known_on, horizon_hours, is_cold_start
+            order by error * case when is_moved then {{ 1 + forecast_setting('shift_margin') }} else 1 end, place
+        ) as place_by_error
+    from ranked
+
+),
+
+errors_told as (
+
+    select
+        known_on,
+        horizon_hours,
+        is_cold_start,
+        string_agg(
+            model || case when is_moved then ' moved ' else ' ' end || round(error, 3), ', ' order by place
+        ) as errors
+    from ranked
+    group by known_on, horizon_hours, is_cold_start
+
+),
+
+choices as (
+
+    select
+        best.known_on,
+        best.horizon_hours,
+        best.is_cold_start,
+        best.is_moved,
+        best.model,
+        best.is_moved or best.n >= {{ forecast_setting('minimum_scored') }} as is_measured,
+        best.model || case when best.is_moved then ', its middle moved' else '' end
+        || case
+            when best.n < {{ forecast_setting('minimum_scored') }} then ': only ' || best.n || ' {{ needed }}'
+            else ': trailing error in logs ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
+        end as chosen_because
+    from placed_models as best
+    inner join errors_told
+        on
+            best.known_on = errors_told.known_on
+            and best.horizon_hours = errors_told.horizon_hours
+            and best.is_cold_start = errors_told.is_cold_start
+    where best.place_by_error = 1
 
 ),
 
 misses as (
 
-    {% for model in forecast_models() -%}
+    {% for model in contestants -%}
     select
         known_on,
-        market,
         horizon_hours,
+        horizon_hours > 48 as is_long,
         segment,
-        age_bucket,
+        is_cold_start,
+        size_class,
+        age_class,
         '{{ model }}' as model,
-        log_miss_{{ model }} as log_miss
-    from trailing_outcomes
-    where as_of_date > known_on - {{ forecast_setting('interval_days') }}
+        log_miss_{{ model }} as log_miss,
+        as_of_date > known_on - {{ forecast_setting('interval_days') }} as is_late
+    from trailing_trials
+    where
+        as_of_date > known_on - {{ [forecast_setting('interval_days'), forecast_setting('interval_days_of_group')] | max }}
+        and log_miss_{{ model }} is not null
     {% if not loop.last %}
     union all
 
@@ -109,60 +249,69 @@ wide_intervals as (
 
 ),
 
+size_intervals as (
+
+    -- Small videos are off by more than large ones, in logs, at 24 h as at 48.
+    select
+        known_on,
+        is_long,
+        model,
+        is_cold_start,
+        size_class,
+        count(*) as n,
+        {{ quantile('log_miss', 0.1) }} as q10,
+        {{ quantile('log_miss', 0.9) }} as q90
+    from misses
+    group by known_on, is_long, model, is_cold_start, size_class
+
+),
+
 own_intervals as (
 
     select
         known_on,
         horizon_hours,
         model,
-        segment,
-        market,
-        age_bucket,
+        is_cold_start,
+        size_class,
+        age_class,
         count(*) as n,
         {{ quantile('log_miss', 0.1) }} as q10,
         {{ quantile('log_miss', 0.9) }} as q90
     from misses
-    group by known_on, horizon_hours, model, segment, market, age_bucket
-
-),
-
-choices as (
-
-    select
-        known_on,
-        market,
-        horizon_hours,
-        is_cold_start,
-        n >= {{ forecast_setting('minimum_scored') }} as is_measured,
-        case
-            when n >= {{ forecast_setting('minimum_scored') }} and wape_log_linear < wape_retention then 'log_linear'
-            else 'retention'
-        end as model,
-        case
-            when n < {{ forecast_setting('minimum_scored') }} then {{ too_few }}
-            else
-                case when wape_log_linear < wape_retention then 'log_linear' else 'retention' end
-                || ': trailing error (WAPE) retention ' || round(wape_retention, 3)
-                || ', log_linear ' || round(wape_log_linear, 3) || ' over ' || n || ' scored forecasts'
-        end as chosen_because
-    from trailing_scores
+    where is_late
+    group by known_on, horizon_hours, model, is_cold_start, size_class, age_class
 
 ),
 
 chosen as (
 
     select
-        candidates.*,
+        said.*,
         coalesce(choices.model, 'retention') as model,
         coalesce(choices.is_measured, false) as is_measured,
-        case when choices.model is null then {{ none_yet }} else choices.chosen_because end as chosen_because
-    from candidates
+        case
+            when choices.is_moved
+                then
+                    case choices.model
+                        {%- for model in contestants %}
+                        when '{{ model }}' then shifts.shift_{{ model }}
+                        {%- endfor %}
+                    end
+            else 0
+        end as log_shift,
+        coalesce(choices.chosen_because, 'retention: only 0 {{ needed }}') as chosen_because
+    from said
     left join choices
         on
-            candidates.as_of_date = choices.known_on
-            and candidates.market = choices.market
-            and candidates.horizon_hours = choices.horizon_hours
-            and candidates.is_cold_start = choices.is_cold_start
+            said.as_of_date = choices.known_on
+            and said.horizon_hours = choices.horizon_hours
+            and said.is_cold_start = choices.is_cold_start
+    left join shifts
+        on
+            said.as_of_date = shifts.as_of_date
+            and said.horizon_hours = shifts.horizon_hours
+            and said.is_cold_start = shifts.is_cold_start
 
 ),
 
@@ -170,12 +319,17 @@ ranged as (
 
     select
         chosen.*,
-        case when chosen.model = 'log_linear' then (chosen.gain_log_linear + 1) / (chosen.gain_retention + 1) end
-            as correction,
-        {%- set wide_low = shrunk('wide_intervals.q10', '(-' ~ prior_width ~ ')', 'wide_intervals.n', strength) %}
-        {%- set wide_high = shrunk('wide_intervals.q90', prior_width, 'wide_intervals.n', strength) %}
-        least({{ shrunk('own_intervals.q10', wide_low, 'own_intervals.n', strength) }}, 0) as log_low,
-        greatest({{ shrunk('own_intervals.q90', wide_high, 'own_intervals.n', strength) }}, 0) as log_high
+        case
+            chosen.model
+            {%- for model in contestants %}
+            when '{{ model }}' then coalesce(chosen.gain_{{ model }}, chosen.gain_retention)
+            {%- endfor %}
+        end as gain_model,
+        {%- for q, name, prior in [('q10', 'log_low', '(-' ~ prior_width ~ ')'), ('q90', 'log_high', prior_width)] %}
+        {%- set wide = shrunk('wide_intervals.' ~ q, prior, 'wide_intervals.n', strength) %}
+        {%- set of_size = shrunk('size_intervals.' ~ q, wide, 'size_intervals.n', strength) %}
+        {{ shrunk('own_intervals.' ~ q, of_size, 'own_intervals.n', strength * 2) }} as {{ name }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from chosen
     left join wide_intervals
         on
@@ -183,14 +337,36 @@ ranged as (
             and chosen.horizon_hours = wide_intervals.horizon_hours
             and chosen.model = wide_intervals.model
             and chosen.segment = wide_intervals.segment
+    left join size_intervals
+        on
+            -- Where the horizon itself was scored: what another one missed is carried with its correction already.
+            chosen.is_measured
+            and chosen.as_of_date = size_intervals.known_on
+            and (chosen.horizon_hours > 48) = size_intervals.is_long
+            and chosen.model = size_intervals.model
+            and chosen.is_cold_start = size_intervals.is_cold_start
+            and chosen.size_class = size_intervals.size_class
     left join own_intervals
         on
             chosen.as_of_date = own_intervals.known_on
             and chosen.horizon_hours = own_intervals.horizon_hours
             and chosen.model = own_intervals.model
-            and chosen.segment = own_intervals.segment
-            and chosen.market = own_intervals.market
-            and chosen.age_bucket = own_intervals.age_bucket
+            and chosen.is_cold_start = own_intervals.is_cold_start
+            and chosen.size_class = own_intervals.size_class
+            and chosen.age_class = own_intervals.age_class
+
+),
+
+corrected as (
+
+    select
+        *,
+        -- A count over a rule's, in logs: what the chosen model and its shift learned.
+        case
+            when is_measured
+                then ln((greatest(gain_model, 0) + 1) / (greatest(gain_retention, 0) + 1)) + log_shift
+        end as log_correction
+    from ranged
 
 ),
 
@@ -200,19 +376,15 @@ carried as (
     select
         *,
         coalesce(
-            correction,
-            case
-                when not is_measured
-                    then
-                        last_value(correction ignore nulls) over (
-                            partition by as_of_date, market, video_id
-                            order by horizon_hours
-                            rows between unbounded preceding and current row
-                        )
-            end,
-            1
-        ) as factor
-    from ranged
+            log_correction,
+            last_value(log_correction ignore nulls) over (
+                partition by as_of_date, market, video_id
+                order by horizon_hours
+                rows between unbounded preceding and current row
+            ),
+            0
+        ) as log_moved
+    from corrected
 
 ),
 
@@ -220,11 +392,10 @@ drawn as (
 
     select
         *,
-        case
-            when correction is not null then gain_log_linear
-            when factor = 1 then gain_retention
-            else round((gain_retention + 1) * factor - 1, 3)
-        end as gain
+        round((greatest(gain_retention, 0) + 1) * exp(log_moved) - 1, 3) as gain,
+        -- The range belongs to the model as it is, or to what was carried from a shorter horizon.
+        case when is_measured then gain_model else (greatest(gain_retention, 0) + 1) * exp(log_moved) - 1 end
+            as gain_of_range
     from carried
 
 ),
@@ -234,9 +405,9 @@ rising as (
     -- Plays never fall: a longer horizon brings at least what a shorter one does.
     select
         *,
-        max(round(greatest((gain + 1) * exp(log_low) - 1, 0), 3)) over so_far as p10,
+        max(greatest(least(round((gain_of_range + 1) * exp(log_low) - 1, 3), gain), 0)) over so_far as p10,
         max(greatest(gain, 0)) over so_far as p50,
-        max(round((gain + 1) * exp(log_high) - 1, 3)) over so_far as p90
+        max(greatest(round((gain_of_range + 1) * exp(log_high) - 1, 3), gain, 0)) over so_far as p90
     from drawn
     window
         so_far as (
@@ -282,6 +453,7 @@ select
     told.chosen_because,
     told.gain_retention,
     told.gain_log_linear,
+    told.gain_trees,
     told.gain_persistence,
     told.gain_lifetime_rate,
     told.gain_last_gain

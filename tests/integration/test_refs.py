@@ -10,7 +10,8 @@ from orchestration import dbt_runner
 from tests.support import PROJECT
 
 COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
-REF = re.compile(r"\bref\(\s*'(?P<model>\w+)'\s*\)")
+# In Python too, where the quotes are double.
+REF = re.compile(r"""\bref\(\s*['"](?P<model>\w+)['"]\s*\)""")
 SOURCE = re.compile(r"\bsource\(\s*'(?P<schema>\w+)'\s*,\s*'(?P<table>\w+)'\s*\)")
 
 

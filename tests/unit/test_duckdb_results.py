@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("ingest", "warehouse", "exports", "orchestration", "benchmarks", "tests")
+ROOMS = ("ingest", "warehouse", "exports", "forecasting", "orchestration", "benchmarks", "tests")
 # Reading in part, and names that DuckDB 2.0 no longer has.
 UNWANTED = {"fetchone", "fetchmany", "fetch_arrow_table", "fetch_record_batch", "fetch_df_chunk"}
 
