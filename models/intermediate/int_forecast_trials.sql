@@ -53,6 +53,7 @@ select
     is_cold_start,
     {{ forecast_size_class('base_plays') }} as size_class,
     {{ forecast_age_class('age_bucket') }} as age_class,
+    {{ log_of_count('actual_gain') }} as log_actual,
     {%- for model in forecast_contestants() %}
     case
         when gain_{{ model }} is not null

@@ -86,8 +86,9 @@ trailing_trials as (
 
 scores as (
 
-    -- In logs: a mean of misses in views would be that of a few large videos. Models are compared on the same forecasts:
-    -- those since the first trees where these are enough.
+    -- In logs every forecast weighs the same, in views the few large ones do: what wins by one alone loses on other
+    -- markets (lists: by logs; simulated feeds, many of them small: by views). So both count, by their product. Models
+    -- are compared on the same forecasts: those since the first trees where these are enough.
     {% for since_trees in [false, true] -%}
     select
         known_on,
@@ -95,11 +96,14 @@ scores as (
         is_cold_start,
         {{ since_trees }} as is_since_trees,
         count(*) as n,
-        {{ exact_sum('recency') }} as weight
+        {{ exact_sum('recency') }} as weight,
+        {{ exact_sum('recency * exp(log_actual)') }} as gained
         {%- for model, is_moved in variants %},
+        {%- set miss = 'log_miss_' ~ model ~ (' - shift_' ~ model if is_moved else '') %}
+        {{ exact_sum('recency * abs(' ~ miss ~ ')') }} as error_{{ model }}{{ '_moved' if is_moved }},
         {{ exact_sum(
-            'recency * abs(log_miss_' ~ model ~ (' - shift_' ~ model if is_moved else '') ~ ')'
-        ) }} as error_{{ model }}{{ '_moved' if is_moved }}
+            'recency * least(abs(exp(log_actual) - exp(least(log_actual - (' ~ miss ~ '), 40))), 1e12)'
+        ) }} as missed_{{ model }}{{ '_moved' if is_moved }}
         {%- endfor %}
     from trailing_trials
     {%- if since_trees %}
@@ -136,7 +140,8 @@ ranked as (
         '{{ model }}' as model,
         {{ is_moved }} as is_moved,
         {{ loop.index }} as place,
-        error_{{ model }}{{ '_moved' if is_moved }} / weight as error
+        error_{{ model }}{{ '_moved' if is_moved }} / weight as error,
+        missed_{{ model }}{{ '_moved' if is_moved }} / gained as share_missed
     from counted
     where
         is_since_trees = has_trees
@@ -164,7 +169,10 @@ placed_models as (
         *,
         row_number() over (
             partition by known_on, horizon_hours, is_cold_start
-            order by error * case when is_moved then {{ 1 + forecast_setting('shift_margin') }} else 1 end, place
+            order by
+                error * coalesce(share_missed, 1)
+                * case when is_moved then {{ 1 + forecast_setting('shift_margin') }} else 1 end,
+                place
         ) as place_by_error
     from ranked
 
@@ -177,7 +185,8 @@ errors_told as (
         horizon_hours,
         is_cold_start,
         string_agg(
-            model || case when is_moved then ' moved ' else ' ' end || round(error, 3), ', ' order by place
+            model || case when is_moved then ' moved ' else ' ' end || round(error, 3)
+            || coalesce(' and ' || cast(round(100 * share_missed) as bigint) || ' %', ''), ', ' order by place
         ) as errors
     from ranked
     group by known_on, horizon_hours, is_cold_start
@@ -196,7 +205,7 @@ choices as (
         best.model || case when best.is_moved then ', its middle moved' else '' end
         || case
             when best.n < {{ forecast_setting('minimum_scored') }} then ': only ' || best.n || ' {{ needed }}'
-            else ': trailing error in logs ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
+            else ': trailing error in logs and of the gain ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
         end as chosen_because
     from placed_models as best
     inner join errors_told
