@@ -28,6 +28,8 @@ _FACTS = ("video_id", "video_url", "row_type", *COUNTS, "music_id", "error", "st
 _ROUNDED_IDS = 3
 # Seconds that clocks differ by; the staging model has the same.
 _CLOCK_DIFFERENCE = 300
+# What stands before the example in an oddity's words: of many values one is told.
+_EXAMPLE = " (such as "
 
 
 @functools.cache
@@ -124,11 +126,19 @@ def reasons(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
 
 
 def oddities(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
-    """What is odd about usable items of each file, one line each with its number of items."""
+    """What is odd about usable items of each file, one line each with its number of items and one example."""
     found: dict[int, list[str]] = {}
     for file_index, oddity, items in connection.execute(
-        "select file_index, oddity, count(*) from (select file_index, unnest(oddities) as oddity from incoming_items"
-        " where reason is null and oddities is not null) group by all order by all"
+        f"""
+        select file_index, min_by(oddity, incoming_row), count(*)
+        from (
+            select file_index, incoming_row, unnest(oddities) as oddity
+            from incoming_items
+            where reason is null and oddities is not null
+        )
+        group by file_index, split_part(oddity, '{_EXAMPLE}', 1)
+        order by file_index, split_part(oddity, '{_EXAMPLE}', 1)
+        """
     ).fetchall():
         found.setdefault(file_index, []).append(f"{items} {'item' if items == 1 else 'items'}: {oddity}")
     return found
@@ -205,7 +215,7 @@ def _odd_sql() -> str:
     numbers = ",\n".join(f"{sql.tiktok_count(f'{fact}_text', fact)} as {fact}" for fact in COUNTS)
     odd_counts = ",\n".join(
         f"case when {sql.tiktok_count_is_odd(f'{fact}_text', fact)} then '{fact} that can not be read or can not be"
-        f" true, taken as not given (such as ' || left({fact}_text, 40) || ')' end"
+        f" true, taken as not given{_EXAMPLE}' || left({fact}_text, 40) || ')' end"
         for fact in COUNTS
     )
     others = variables()["item_other_rows"]
