@@ -39,7 +39,7 @@ def test_stages_are_announced_and_bars_move_while_a_run_goes_on(tmp_path: Path) 
             items = [video(str(7590000000000000000 + n), plays=1000 + hour * n) for n in range(20)]
             write_feed(tmp_path / "feeds", f"2026-01-{day}T{hour:02}:00", items)
     code, pieces = on_a_terminal(
-        "backfill", "--source", tmp_path / "feeds", "--home", tmp_path / "home", "--from", "2026-01-05"
+        "backfill", "--source", tmp_path / "feeds", "--home", tmp_path / "home", "--files", "all"
     )
     text = "".join(pieces)
     assert code == 0, text

@@ -144,7 +144,7 @@ TRIED: dict[str, Callable[[Place, str], None]] = {
     "trends backfill --source DIR": _in_real,
     "trends poll": _in_sample,
     "trends scorecard": _in_sample,
-    "trends show '#mellowharborglow'": _in_sample,
+    "trends show @sim.slow.cabin45": _in_sample,
     "trends export --parquet DIR": _to_files,
     "trends doctor": _in_sample,
     "trends auth google": _says(2, "GOOGLE_CLIENT_ID"),
