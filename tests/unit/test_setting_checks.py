@@ -52,7 +52,7 @@ WRONG = [
     ("DISCORD_WEBHOOK", "marker-secret", "DISCORD_WEBHOOK=(not shown): is no address; expected the https address"),
     ("DISCORD_WEBHOOK", "http://chat.example/marker-secret", "DISCORD_WEBHOOK=(not shown): is no https address"),
     ("DISCORD_WEBHOOK", "https://discord.com/channels/marker-secret", "is an address of Discord, but of no webhook"),
-    ("HEARTBEAT_URL", "marker-secret", "HEARTBEAT_URL=(not shown): is no address; expected the address that the watcher"),
+    ("HEARTBEAT_URL", "marker-secret", "HEARTBEAT_URL=(not shown): is no address; expected the address that"),
     ("RETRY_WAIT_S", "0", "RETRY_WAIT_S=0: expected a number of seconds above 0"),
     ("RETRY_WAIT_S", "inf", "RETRY_WAIT_S=inf: expected a number of seconds above 0"),
     ("DELIVER", "perhaps", "DELIVER=perhaps: expected true or false"),
