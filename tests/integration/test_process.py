@@ -33,7 +33,14 @@ def start(arguments: Iterable[str | Path]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=hear_signals,
     )
+
+
+def hear_signals() -> None:
+    """What starts the tests in the background may ignore signals on their behalf; a terminal does not."""
+    for signum in ENDS:
+        signal.signal(signum, signal.SIG_DFL)
 
 
 def read_until(stream: IO[str] | None, begin: str) -> list[str]:
@@ -97,6 +104,7 @@ def test_a_signal_at_any_moment_ends_a_command_in_one_line(tmp_path: Path) -> No
         with start(arguments) as command:
             told = [] if begin is None else read_until(command.stderr, begin)
             while begin is None and not answers_signals(command.pid):
+                assert command.poll() is None, "it ended before it heard signals"
                 os.sched_yield()
             os.killpg(command.pid, signum)
             assert command.stderr is not None
