@@ -58,6 +58,22 @@
     end
 {%- endmacro %}
 
+{# A CTE with a name and an artist of each sound and date: both markets tell the same, of several texts one is enough. #}
+{% macro named_sounds(sounds, batch) -%}
+named_sounds as (
+
+    select
+        as_of_date,
+        sound_id,
+        min(sound_name) as sound_name,
+        min(artist) as artist
+    from {{ sounds }}
+    where as_of_date in (select in_batch.as_of_date from {{ batch }} as in_batch)
+    group by as_of_date, sound_id
+
+)
+{%- endmacro %}
+
 {# The page of a trend: TikTok's of a sound, a hashtag or an effect, CapCut's of a template; else the video's. #}
 {% macro trend_url(trend_key, video_url) -%}
     case {{ trend_key_type(trend_key) }}

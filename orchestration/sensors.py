@@ -189,9 +189,14 @@ def _cached_digest(path: Path) -> str | None:
         return None
 
 
-def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
+def _no_discord(settings: Settings) -> str:
+    """Why Discord hears nothing; empty where it does."""
     config = services.discord(settings)
-    missing = config if isinstance(config, str) else "" if settings.deliver else "DELIVER is off"
+    return config if isinstance(config, str) else "" if settings.deliver else "DELIVER is off"
+
+
+def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
+    missing = _no_discord(settings)
 
     @dg.run_failure_sensor(
         name="run_failure_to_discord",
@@ -230,8 +235,7 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _silence_sensor(settings: Settings) -> dg.SensorDefinition:
-    config = services.discord(settings)
-    missing = config if isinstance(config, str) else "" if settings.deliver else "DELIVER is off"
+    missing = _no_discord(settings)
 
     @dg.sensor(
         name="silence_to_discord",

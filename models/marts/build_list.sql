@@ -14,19 +14,7 @@ candidates as (
 
 ),
 
-named_sounds as (
-
-    -- Both markets tell the same name; of several texts one is enough.
-    select
-        as_of_date,
-        sound_id,
-        min(sound_name) as sound_name,
-        min(artist) as artist
-    from {{ ref('sounds_daily') }}
-    where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
-    group by as_of_date, sound_id
-
-),
+{{ named_sounds(ref('sounds_daily'), ref('int_as_of')) }},
 
 templates as (
 

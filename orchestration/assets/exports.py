@@ -32,7 +32,7 @@ from warehouse.publish import published_dates
 from warehouse.store import Store
 
 # Of which dates of a run files are made.
-ALL, LATEST, NONE = "all", "latest", "none"
+ALL, LATEST = "all", "latest"
 FILE_OPS = ("daily_files", "exports__manifest")
 
 
