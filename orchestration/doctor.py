@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exports import discord, drive, sheets
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
 from ingest import apify
 from ingest.landing import KINDS
-from ingest.retries import ServiceError
 from orchestration import feeds, services
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
+from services import discord, drive, sheets
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from services.retries import ServiceError
 from warehouse import completeness, publish, sizes
 from warehouse.store import Store, WarehouseBusyError
 

@@ -14,15 +14,15 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from exports.discord import DiscordConfig, deliver, failure_message
-from exports.drive import DriveConfig
-from exports.google_auth import GoogleConfig
-from exports.receipts import DuckDBReceipts
-from exports.sheets import SheetsConfig
 from ingest import facts
 from ingest.apify import ApifyConfig
-from ingest.retries import Policy, redact, scrub
 from orchestration.settings import Settings
+from services.discord import DiscordConfig, deliver, failure_message
+from services.drive import DriveConfig
+from services.google_auth import GoogleConfig
+from services.receipts import DuckDBReceipts
+from services.retries import Policy, redact, scrub
+from services.sheets import SheetsConfig
 from warehouse.store import Store
 
 # They log addresses, headers or bodies at INFO and DEBUG, and a webhook's address is its password.

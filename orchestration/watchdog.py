@@ -1,7 +1,7 @@
 """Silence is told: what should have come and did not, and the sign of life after each good run.
 
 Belongs here: from when on silence is one, and its words. Must not be here: when somebody looks (`sensors`), how a
-message is sent (`exports.discord`).
+message is sent (`services.discord`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from exports.discord import Field, Message, deliver
 from orchestration import services, timetable
 from orchestration.settings import Settings
+from services.discord import Field, Message, deliver
 from warehouse.publish import published_dates
 from warehouse.store import Store
 

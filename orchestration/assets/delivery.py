@@ -16,16 +16,19 @@ from typing import Any
 
 import dagster as dg
 
-from exports import dashboard, discord, drive, poll_report, published, sheets
-from exports.chart import day_chart
-from exports.daily_report import daily_report
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
-from exports.receipts import Receipts
-from ingest.retries import ServiceError
-from orchestration import progress, services
+from engine import progress
+from exports import dashboard, published
+from exports.report.chart import day_chart
+from exports.text import poll_report
+from exports.text.daily_report import daily_report
+from orchestration import services
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
+from services import discord, drive, sheets
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from services.receipts import Receipts
+from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
