@@ -342,7 +342,10 @@ def _land_batch(
     items.create_tables(connection)
     connection.executemany(
         "insert into offered_files values (?, ?, ?)",
-        [(index, items.judged_as(offered.feed.kind), _naive_utc(offered.feed.observed_at)) for index, offered in enumerate(batch)],
+        [
+            (index, items.judged_as(offered.feed.kind), _naive_utc(offered.feed.observed_at))
+            for index, offered in enumerate(batch)
+        ],
     )
     for file_index, offered in enumerate(batch):
         reading = readers.read(connection, file_index, offered.feed.path, limits)

@@ -105,7 +105,8 @@ def due(connection: duckdb.DuckDBPyConnection, at: datetime, limit: int) -> list
 def last_failure(connection: duckdb.DuckDBPyConnection) -> str | None:
     """Why the last reading of the panel failed; None where it came, or none was tried."""
     rows = connection.execute(
-        "select status, observed_at::date || ': ' || reason from raw.loads where kind = ? order by load_id desc limit 1",
+        "select status, observed_at::date || ': ' || reason from raw.loads where kind = ?"
+        " order by load_id desc limit 1",
         [PANEL],
     ).fetchall()
     return rows[0][1] if rows and rows[0][0] == "missing" else None
