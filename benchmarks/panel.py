@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from benchmarks.home import PROJECT, backfill
 from engine import rebuild
+from engine.panel_draws import drawn
 from ingest import facts, landing, panel
 from orchestration.timetable import DAILY_HOUR_UTC
 from simulator import NO_ODDITIES, SimulatorConfig, counts_at, read_again, simulate, write_export_folder
@@ -110,7 +111,7 @@ def _home(simulation: Simulation, directory: Path, size: int) -> Store:
     store = backfill(directory / "feeds", directory / f"home-{size}")
     with store.model_writer() as connection:
         dates = [day for (day,) in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
-        rows = panel.drawn(connection, dates, size)
+        rows = drawn(connection, dates, size)
     feeds = []
     with facts.writer(store) as connection:
         panel.keep(connection, rows, datetime.now(UTC))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -20,16 +20,6 @@ from warehouse.store import transaction
 
 # Market of a panel's readings: plays are one number worldwide, and one run reads the videos of all markets.
 EVERY_MARKET = "ALL"
-
-# What a date's draws are kept as: the first places of each market, with the chance that they had.
-DRAWN = """
-select
-    as_of_date, market, video_id, horizon_hours, video_url, stratum,
-    count(*) over (partition by as_of_date, market, horizon_hours, stratum) * 1.0 / videos_of_stratum as probability,
-    read_from, read_until
-from intermediate.int_panel_draws
-where place <= ? and list_contains(?::date[], as_of_date)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +35,12 @@ class Due:
     video_url: str
 
 
-def drawn(
-    connection: duckdb.DuckDBPyConnection, dates: Sequence[date], videos_per_market: int
-) -> list[tuple[object, ...]]:
-    """The panel of dates that were built, as rows for `keep`.
-
-    Args:
-        connection: A model writer.
-        dates: The dates.
-        videos_per_market: How many videos of each market.
-    """
-    return connection.execute(DRAWN, [videos_per_market, list(dates)]).fetchall()
-
-
 def keep(connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[object, ...]], at: datetime) -> int:
     """Keeps the panel of dates that have none yet; returns how many rows were added.
 
     Args:
         connection: To the facts, read-write.
-        rows: See `drawn`.
+        rows: Date, market, video, horizon, address, stratum, chance, and from when to when it is to be read.
         at: Aware: when they were chosen.
     """
     known = {day for (day,) in connection.execute("select distinct as_of_date from meta.panel_choices").fetchall()}

@@ -12,6 +12,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from engine.panel_draws import drawn
 from ingest import facts, landing, panel
 from ingest.apify import ApifyTask
 from ingest.export_folder import TIME_FORMAT
@@ -123,7 +124,7 @@ def last_failure(store: Store) -> str | None:
 
 def _keep(store: Store, dates: Sequence[date], videos_per_market: int) -> int:
     with store.model_writer() as connection:
-        rows = panel.drawn(connection, dates, videos_per_market)
+        rows = drawn(connection, dates, videos_per_market)
     with facts.writer(store) as connection:
         return panel.keep(connection, rows, datetime.now(UTC))
 

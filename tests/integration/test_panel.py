@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from engine import compiled_models, rebuild
+from engine.panel_draws import drawn
 from ingest import export_folder, facts, landing, panel
 from simulator import SimulatorConfig, read_again, simulate, write_export_folder
 from tests import support
@@ -94,7 +95,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
         build(plain, [day])
         build(lived, [day])
         with lived.model_writer() as connection:
-            rows = panel.drawn(connection, [day], SIZE)
+            rows = drawn(connection, [day], SIZE)
         with facts.writer(lived) as connection:
             assert 0 < panel.keep(connection, rows, moment(day)) == len(rows) <= 2 * SIZE * 3
     return Homes(plain, lived, dates)
@@ -155,17 +156,17 @@ def test_the_first_places_are_drawn_within_each_stratum(homes: Homes) -> None:
     """Every stratum of a date is drawn from, as often as its turn comes, and each chance is what it was."""
     rows = support.build(
         homes.lived,
-        "select as_of_date, market, stratum, any_value(videos_of_stratum), count(*) filter (place <= 12), max(place)"
+        "select as_of_date, market, stratum, any_value(videos_of_stratum), count(*) filter (place <= 12)"
         " from intermediate.int_panel_draws where horizon_hours = 24 group by all",
     )
     by_panel: dict[tuple[date, str], list[tuple[int, int]]] = {}
-    for day, market, _, videos, drawn, _ in rows:
-        by_panel.setdefault((day, market), []).append((videos, drawn))
+    for day, market, _, videos, taken in rows:
+        by_panel.setdefault((day, market), []).append((videos, taken))
     for strata in by_panel.values():
         # Of a dataset that came a second time hardly any video is of the day.
-        assert sum(drawn for _, drawn in strata) == min(SIZE, sum(videos for videos, _ in strata))
+        assert sum(taken for _, taken in strata) == min(SIZE, sum(videos for videos, _ in strata))
         turns = SIZE // len(strata)
-        assert all(drawn >= min(videos, turns) for videos, drawn in strata)
+        assert all(taken >= min(videos, turns) for videos, taken in strata)
     with facts.writer(homes.lived) as connection:
         weighed = connection.execute(
             "select as_of_date, market, sum(1 / probability) from meta.panel_choices where horizon_hours = 24"
@@ -258,7 +259,7 @@ def test_a_later_reading_changes_no_earlier_row(homes: Homes, tmp_path: Path) ->
 
 def test_what_was_chosen_is_kept_once_and_read_once_a_day(homes: Homes) -> None:
     with homes.lived.model_writer() as connection:
-        more = panel.drawn(connection, homes.dates, 2 * SIZE)
+        more = drawn(connection, homes.dates, 2 * SIZE)
     last = homes.dates[-1]
     with facts.writer(homes.lived) as connection:
         assert panel.keep(connection, more, NEVER) == 0, "another size, or version, changes no panel of before"
