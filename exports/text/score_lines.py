@@ -27,7 +27,7 @@ _FIRST = ("all", "warm", "cold")
 # Beyond ten times the gain a bound says nothing.
 _FAR = 10
 # What a panel tells of everybody; the columns of the mart have `panel_` before them.
-_BY_PANEL = ("score", "twin", "twin_score", "skill", "skill_low", "skill_high", "bias", "coverage_80")
+_BY_PANEL = ("days", "score", "twin", "twin_score", "skill", "skill_low", "skill_high", "bias", "coverage_80")
 TWINS = {
     "persistence": "no gain",
     "last_gain": "the last gain again",
@@ -88,10 +88,10 @@ def forecast_line(row: Record | None) -> str:
         f" ({TWINS.get(row['twin'], row['twin'])}) {_percent(row['twin_score'])}"
     )
     if not row["is_enough"]:
-        return f"{head}: {NOT_ENOUGH}: {population(row)}; so far {error}{_bounds(row)}"
+        return f"{head}: {NOT_ENOUGH}: {population(row)}; so far {'; '.join([error, *_bounds(row)])}"
     verdict = f"{NO_SKILL}: " if row["is_greyed"] else ""
     by_panel = "by panel: " if row.get("by_panel") else ""
-    parts = [f"{verdict}{by_panel}skill {skill(row)}", error + _bounds(row)]
+    parts = [f"{verdict}{by_panel}skill {skill(row)}", error, *_bounds(row)]
     if row["coverage_80"] is not None:
         parts.append(f"{_percent(row['coverage_80'])} within the 80 % range")
     if row["direction_accuracy"] is not None:
@@ -112,12 +112,12 @@ def _panel(row: Record) -> str:
     )
 
 
-def _bounds(row: Record) -> str:
-    """Where the error may lie with those that left, who gained what they were told to, or nothing."""
+def _bounds(row: Record) -> list[str]:
+    """Where the error may lie with those that left, who gained what they were told to, or nothing; none of a panel."""
     low, high = row.get("score_low"), row.get("score_high")
     if row.get("by_panel") or low is None or high is None or row["scored"] == row["due"]:
-        return ""
-    return f" ({_percent(low)} to {_percent(high) if high <= _FAR else 'far more'} with those that left)"
+        return []
+    return [f"{_percent(low)} to {_percent(high) if high <= _FAR else 'far more'} with those that left"]
 
 
 def population(row: Record) -> str:

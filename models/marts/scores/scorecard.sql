@@ -113,6 +113,8 @@ forecast_sums as (
         cast(max(case when scored > 0 then days_ago end) as integer) as first_days_ago,
         cast(min(case when scored > 0 then days_ago end) as integer) as last_days_ago,
         count(case when scored > 0 then 1 end) as days,
+        cast(max(case when scored + panel_read > 0 then days_ago end) as integer) as panel_first_days_ago,
+        count(case when scored + panel_read > 0 then 1 end) as panel_days,
         {%- for column in score_counts() + panel_counts() %}
         sum({{ column }}) as {{ column }},
         {%- endfor %}
@@ -221,7 +223,7 @@ forecast_draws as (
     inner join weights on days.days_ago = weights.days_ago
     where
         days.due > 0
-        and lines.days >= 2
+        and lines.panel_days >= 2
     group by days.as_of_date, days.record, days.market, days.horizon_hours, days.stratum, weights.draw
 
 ),
@@ -546,8 +548,8 @@ lines as (
         sums.twin,
         sums.error_twin / nullif(sums.actual_gain, 0) as twin_score,
         1 - sums.absolute_error / nullif(sums.error_twin, 0) as skill,
-        intervals.skill_low,
-        intervals.skill_high,
+        case when sums.days >= 2 then intervals.skill_low end as skill_low,
+        case when sums.days >= 2 then intervals.skill_high end as skill_high,
         sums.signed_error / nullif(sums.actual_gain, 0) as bias,
         sums.covered * 1.0 / nullif(sums.scored, 0) as coverage_80,
         sums.right_direction * 1.0 / nullif(sums.directed, 0) as direction_accuracy,
@@ -556,6 +558,8 @@ lines as (
         -- Those that left gained what they were told to, or nothing.
         sums.absolute_error / nullif(sums.actual_gain + sums.lost_gain, 0) as score_low,
         (sums.absolute_error + sums.lost_gain) / nullif(sums.actual_gain, 0) as score_high,
+        sums.panel_first_days_ago,
+        sums.panel_days,
         sums.panel_due,
         sums.panel_read,
         sums.panel_gone,
@@ -607,6 +611,8 @@ lines as (
         null as median_gain,
         null as score_low,
         null as score_high,
+        null as panel_first_days_ago,
+        null as panel_days,
         null as panel_due,
         null as panel_read,
         null as panel_gone,
@@ -656,6 +662,8 @@ lines as (
         sums.median_gain,
         null as score_low,
         null as score_high,
+        null as panel_first_days_ago,
+        null as panel_days,
         null as panel_due,
         null as panel_read,
         null as panel_gone,
@@ -711,6 +719,8 @@ lines as (
         null as median_gain,
         null as score_low,
         null as score_high,
+        null as panel_first_days_ago,
+        null as panel_days,
         null as panel_due,
         null as panel_read,
         null as panel_gone,
@@ -745,7 +755,8 @@ judged as (
             false
         ) as is_panel_enough,
         -- Scored from the first week of the window on: skill had the time to show.
-        coalesce(first_days_ago >= {{ window - 7 }}, false) as is_full_window
+        coalesce(first_days_ago >= {{ window - 7 }}, false) as is_full_window,
+        coalesce(panel_first_days_ago >= {{ window - 7 }}, false) as is_full_panel
     from lines
 
 )
@@ -782,6 +793,7 @@ select
     round(score_low, 9) as score_low,
     round(score_high, 9) as score_high,
     is_panel_enough,
+    cast(panel_days as integer) as panel_days,
     cast(panel_due as bigint) as panel_due,
     cast(panel_read as bigint) as panel_read,
     cast(panel_gone as bigint) as panel_gone,
@@ -798,6 +810,6 @@ select
     -- knows those that left.
     kind <> 'value'
     and (is_enough or is_panel_enough)
-    and is_full_window
+    and case when is_panel_enough then is_full_panel else is_full_window end
     and not coalesce(case when is_panel_enough then panel_skill_low else skill_low end > 0, false) as is_greyed
 from judged
