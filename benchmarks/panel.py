@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -127,7 +128,7 @@ def _home(simulation: Simulation, directory: Path, size: int) -> Store:
     return store
 
 
-def _truth(simulation: Simulation, store: Store) -> list[tuple[object, ...]]:
+def _truth(simulation: Simulation, store: Store) -> list[tuple[Any, ...]]:
     """Error, bias and coverage of every forecast whose time is over, by true counts at both of its ends."""
     with store.model_writer() as connection:
         settled = connection.execute(SETTLED).to_arrow_table()

@@ -67,8 +67,10 @@ def _between(simulation: Simulation, before: Counts, after: Counts | None, now: 
         whole = after.expected_plays - before.expected_plays
         share = np.clip(np.divide(gain, whole, out=np.zeros_like(gain), where=whole > 0), 0, 1)
         gains = [(end - start) * share for start, end in zip(starts, ends, strict=True)]
-    counts = [start + part.astype(np.int64) for start, part in zip(starts, gains, strict=True)]
-    return Counts(*counts, np.maximum(now, before.expected_plays))
+    plays, likes, shares, comments, saves = (
+        start + part.astype(np.int64) for start, part in zip(starts, gains, strict=True)
+    )
+    return Counts(plays, likes, shares, comments, saves, np.maximum(now, before.expected_plays))
 
 
 def read_again(simulation: Simulation, videos: Iterable[tuple[str, str]], moment: datetime) -> bytes:

@@ -511,7 +511,7 @@ def _revenue(day: Day) -> str:
 
 
 def _scores(day: Day) -> str:
-    rows = [score_lines.on_everybody(row) for row in published.scorecard(day)]
+    rows = [dict(score_lines.on_everybody(row)) for row in published.scorecard(day)]
     _, decisions = published.scorecard_days(
         day.connection, day.as_of_date - timedelta(days=SCORED_DAYS - 1), day.as_of_date
     )
