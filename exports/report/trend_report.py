@@ -549,7 +549,7 @@ def _forecast_scores(rows: Sequence[Row]) -> str:
         )
     body = "".join(
         f"<tr{' class=ours' if row is drawn else ''}><th>{row['record']}, {row['horizon_hours']} h, {row['value']}"
-        f"{', by panel' if row.get('by_panel') else ''}</th>"
+        f"{'<br><span class=sub>by panel</span>' if row.get('by_panel') else ''}</th>"
         + (
             f"<td>{_score(row['score'])}</td><td>{_score(row['twin_score'])}</td><td>{score_lines.skill(row)}</td>"
             f"<td>{_score(row['coverage_80'])}</td>"

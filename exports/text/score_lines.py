@@ -68,7 +68,7 @@ def on_everybody(row: Record) -> Record:
     if row.get("by_panel") or not row.get("is_panel_enough"):
         return row
     told = {name: row[f"panel_{name}"] for name in _BY_PANEL}
-    return {**row, **told, "is_enough": True, "by_panel": True, "survivors_score": row["score"]}
+    return {**row, **told, "is_enough": True, "by_panel": True, "survivors": row["score"] if row["is_enough"] else None}
 
 
 def forecast_line(row: Record | None) -> str:
@@ -107,9 +107,8 @@ def forecast_line(row: Record | None) -> str:
 def _panel(row: Record) -> str:
     """Whom the panel stands for, beside those that anybody could see."""
     gone = f", {row['panel_gone']:,} gone" if row["panel_gone"] else ""
-    return (
-        f"those still in a feed alone {_percent(row['survivors_score'])}, {row['panel_read']:,} others read again{gone}"
-    )
+    alone = "" if row["survivors"] is None else f"those still in a feed alone {_percent(row['survivors'])}, "
+    return f"{alone}{row['panel_read']:,} that left read again{gone}"
 
 
 def _bounds(row: Record) -> list[str]:

@@ -889,4 +889,4 @@ def test_the_panel_of_the_sample_reads_the_truth_and_is_the_headline(home: Store
     assert not lines[168][0]
     assert lines[168][2] < 10
     summary = (home.output / str(DAY) / f"SUMMARY_REPORT_{DAY}.txt").read_text(encoding="utf-8")
-    assert re.search(r"Forecasts: 24 h, replay of .*: by panel: skill .* others read again", summary)
+    assert re.search(r"Forecasts: 24 h, replay of .*: by panel: skill .* that left read again", summary)
