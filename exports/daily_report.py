@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from exports import build_list, published, trends
 from exports.build_today import forecast_line, headline, health_lines, sample_lines
-from exports.discord import Line, Link, Message, daily_message
+from exports.message import Line, Link, Message, daily_message
 from exports.poll_report import polling_line
 from exports.published import Day
 from exports.revenue_tabs import revenue_line
@@ -20,7 +20,13 @@ COUNTS = 8
 SECTIONS = {"ALERTS": "SEASONAL ALERTS", "UPCOMING": "UPCOMING", "ON RADAR": "ON RADAR"}
 
 
-def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart_png: bytes | None) -> Message:
+def daily_report(
+    day: Day,
+    links: Sequence[Link],
+    problems: Sequence[str],
+    chart_png: bytes | None,
+    markets: Sequence[str] = (),
+) -> Message:
     """The message of a day.
 
     Args:
@@ -28,6 +34,8 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
         links: Where the files and rows went.
         problems: Deliveries that failed before this one.
         chart_png: The day's chart.
+        markets: Whose builds, trends, outliers and events it tells; empty for all. Places and counts stay those of
+            the whole day.
     """
     events = published.seasonal(day)
     seasonal = [
@@ -36,7 +44,7 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
             [
                 f"{row['emoji']} {row['name']} - {row['event_date']:%d %b} ({row['markets']}), {row['window_text']}"
                 for row in events
-                if row["phase"] == phase
+                if row["phase"] == phase and _is_of(str(row["markets"]), markets)
             ],
         )
         for phase, title in SECTIONS.items()
@@ -51,28 +59,38 @@ def daily_report(day: Day, links: Sequence[Link], problems: Sequence[str], chart
     )
     # Above the counts: on a phone the first lines are all that is read.
     samples = (f"{label}: {text}" for label, text in sample_lines(day))
-    told = (*samples, *_builds(day), *_trends(day), f"Forecasts: {forecast_line(day)}")
+    told = (*samples, *_builds(day, markets), *_trends(day, markets), f"Forecasts: {forecast_line(day)}")
     message = replace(message, lines=(*message.lines, *told))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
 
 
-def _builds(day: Day) -> list[Line]:
+def _is_of(label: str, markets: Sequence[str]) -> bool:
+    """Whether a label such as `US, UK` or `🌐 BOTH` names one of the markets."""
+    return not markets or "BOTH" in label or any(market in label.replace(",", " ").split() for market in markets)
+
+
+def _builds(day: Day, markets: Sequence[str]) -> list[Line]:
     """The first builds, each with its link, and what changed."""
     rows = published.build_list(day)
     lines: list[Line] = [f"WHAT TO BUILD: {build_list.counted(rows)}. {build_list.changes(day)}"]
+    if markets:
+        rows = [row for row in rows if row["market"] in markets or _is_of(row["market_label"], markets)]
+        lines.append(f"Below: those of {' and '.join(markets)}, with their places in the whole list.")
     for row in rows[: build_list.TOP]:
         lines += [Link(build_list.head(row), row["video_url"] or ""), build_list.detail(row)]
     return lines
 
 
-def _trends(day: Day) -> list[Line]:
+def _trends(day: Day, markets: Sequence[str]) -> list[Line]:
     """The first trends and the post furthest above its creator's usual, each with its link."""
-    lines: list[Line] = ["TRENDS TO JOIN" if (rows := published.trend_list(day)) else trends.NO_TREND]
+    rows = [row for row in published.trend_list(day) if _is_of(row["markets"], markets)]
+    lines: list[Line] = ["TRENDS TO JOIN" if rows else trends.NO_TREND]
     for row in rows[: trends.TOP]:
         lines += [Link(trends.head(row), row["trend_url"]), trends.detail(row)]
-    for row in published.outliers(day, 1):
+    of_market = markets[0] if len(markets) == 1 else None
+    for row in published.outliers(day, 1, of_market):
         lines += [Link(f"OUTLIER {trends.outlier_head(row)}", row["video_url"] or ""), trends.outlier_detail(row)]
     return lines
 

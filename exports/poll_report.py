@@ -7,12 +7,13 @@ are alerted (models).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from exports.build_today import age_label, one_line
-from exports.discord import Field, Link, Message, alert_message
 from exports.heard import recall_line
+from exports.message import Field, Link, Message, alert_message
 from exports.published import Poll
 
 Row = Mapping[str, Any]
@@ -90,7 +91,8 @@ def _alert(alert: Row, footer: str) -> Message:
         ("Publish by", _publish_by(alert)),
         ("Build list", _place(alert)),
     ]
-    return alert_message(priority, colour, values, alert["video_url"] or "", footer)
+    message = alert_message(priority, colour, values, alert["video_url"] or "", footer)
+    return replace(message, markets=(alert["market"],))
 
 
 def happened(alert: Row) -> str:
@@ -151,7 +153,8 @@ def _trend(trend: Row, footer: str) -> Message:
         Field("Build list", (_place(trend),), is_inline=True),
         Field("Do", ("Look at the example, and build while it is young.", *_example(trend))),
     ]
-    return Message(f"🌊 TREND BURST: {name}", tuple(fields), colour=TREND_COLOUR, footer=footer)
+    title = f"🌊 TREND BURST: {name}"
+    return Message(title, tuple(fields), colour=TREND_COLOUR, footer=footer, markets=(trend["market"],))
 
 
 def _example(trend: Row) -> tuple[Link, ...]:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 # What a setting expects, in words; every field of `Settings` has its own (a test holds that).
 EXPECTED = {
     "TRENDS_HOME": "a directory that can be written",
@@ -46,6 +48,7 @@ EXPECTED = {
     "REVENUE_SHEET_ID": "the id in the sheet's address, between /d/ and the next slash",
     "REVENUE_TAB": "the name of a tab",
     "DISCORD_WEBHOOK": "the https address from the channel's settings, under Integrations, Webhooks",
+    "CHANNELS": "a line for each channel: name | address | kinds | markets (docs/channels.md)",
     "POLL_SUMMARY": "never, alerts or always",
     "HEARTBEAT_URL": "the address that the watcher gave you, such as https://hc-ping.com/<id>",
     "RETRY_WAIT_S": "a number of seconds above 0, such as 1",
@@ -193,6 +196,21 @@ def webhook(value: str) -> str:
     if parts.hostname.removeprefix("www.") in ("discord.com", "discordapp.com") and "/webhooks/" not in parts.path:
         raise ValueError("is an address of Discord, but of no webhook")
     return no_blanks(value)
+
+
+def channels(value: str, markets: Collection[str]) -> str:
+    """Places that hear messages. The library that reads addresses is imported only where some are set."""
+    from exports import channels as rooms
+
+    rooms.parse(value, markets)
+    return value
+
+
+def parts_of_channels(value: str) -> list[SecretStr]:
+    """The hidden parts of their addresses."""
+    from exports import channels as rooms
+
+    return rooms.secret_parts(value)
 
 
 def service_account(value: str) -> str:

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
         discord_webhook: Address of the webhook; whoever knows it can post.
+        channels: Further places that hear messages: `name | address | kinds | markets`, a line or ` ; ` between them.
         poll_summary: What a poll sends beside its alerts: nothing (`never`), its counts below each alert
             (`alerts`), or a message of its own, news or not (`always`).
         heartbeat_url: Called after each good run, for a watcher outside; whoever knows it can give the sign.
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     revenue_tab: str = "REVENUE_TRACKER"
 
     discord_webhook: Annotated[SecretStr, _secret(checks.webhook)] | None = None
+    channels: Annotated[SecretStr, _secret(lambda value: checks.channels(value, configured_markets()))] | None = None
     heartbeat_url: Annotated[SecretStr, _secret(checks.address)] | None = None
     retry_wait_s: Number = Field(default=1.0, gt=0)
     poll_summary: Annotated[str, AfterValidator(checks.poll_summary)] = "alerts"
@@ -134,7 +136,8 @@ class Settings(BaseSettings):
     def secrets(self) -> list[SecretStr]:
         """Every secret that is set: what no message may hold."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [value for value in values if isinstance(value, SecretStr)]
+        found = [value for value in values if isinstance(value, SecretStr)]
+        return [*found, *(checks.parts_of_channels(self.channels.get_secret_value()) if self.channels else ())]
 
     def output_of(self, as_of_date: date) -> Path:
         """Directory of a date's files."""

@@ -1,7 +1,7 @@
 """Silence is told: what should have come and did not, and the sign of life after each good run.
 
 Belongs here: from when on silence is one, and its words. Must not be here: when somebody looks (`sensors`), how a
-message is sent (`exports.discord`).
+message is sent (`services.tell`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from exports.discord import Field, Message, deliver
+from exports.message import Field, Message
 from orchestration import services, timetable
 from orchestration.settings import Settings
 from warehouse.publish import published_dates
@@ -72,15 +72,15 @@ def tell(settings: Settings, store: Store, now: datetime) -> Iterator[str]:
         store: The home.
         now: An aware time.
     """
-    config = services.discord(settings)
-    if isinstance(config, str):
+    if not services.carriers(settings):
         return
     for silence in silences(settings, store, now):
         message = Message(
             f"🔕 Silence: {silence.what}", (Field("What to do", (silence.remedy,)),), colour=_BLUE
         )  # fmt: skip
-        done = deliver(config, services.receipts(store), silence.key, now.astimezone(UTC).date(), message)
-        yield f"{silence.key}: {done.outcome}{f', {done.reason}' if done.reason else ''}"
+        told = services.tell(settings, services.receipts(store), silence.key, now.astimezone(UTC).date(), message)
+        for name, done in told:
+            yield f"{silence.key}: {name} {done.outcome}{f', {done.reason}' if done.reason else ''}"
 
 
 def give_sign_of_life(settings: Settings) -> str | None:

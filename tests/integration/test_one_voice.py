@@ -23,8 +23,8 @@ from openpyxl import load_workbook
 from exports.build_today import build_today
 from exports.daily_report import daily_report
 from exports.dashboard import payload
-from exports.discord import Line, Link
 from exports.enhanced import enhanced
+from exports.message import Line, Link
 from exports.published import Day, open_day
 from exports.summary import summary
 from exports.trend_report import trend_report

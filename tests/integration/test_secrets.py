@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from exports import discord, drive, sheets
 from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleConfig, sign_in
+from exports.message import Field, Message
 from exports.receipts import DuckDBReceipts
 from ingest import apify
 from ingest.migrations import migrate
@@ -84,7 +85,7 @@ class Everything:
         path = self.folder / "a.txt"
         path.write_text("content", encoding="utf-8")
         table = sheets.SheetTable("TAB", ("A",), [["x"]], ["1"])
-        message = discord.Message("t", (discord.Field("f", ("v",)),))
+        message = Message("t", (Field("f", ("v",)),))
         clock = self.service.apify.clock
         self._show(
             lambda: apify.fetch_runs(
