@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TRENDS := $(BIN)/trends
+ROOMS := services warehouse ingest simulator forecasting engine exports orchestration
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 # In words of any Python 3: pip would only say "No matching distribution". The range is that of pyproject.toml.
@@ -14,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills lock clean
+.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,7 +27,7 @@ help: ## show this list
 	@$(PIP) --no-compile -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@# On both cores, which pip does on one, and not at all where PYTHONDONTWRITEBYTECODE is set: 5 s at every start.
-	@$(BIN)/python -m compileall -q -j 2 .venv/lib ingest warehouse exports forecasting orchestration >/dev/null || true
+	@$(BIN)/python -m compileall -q -j 2 .venv/lib $(ROOMS) >/dev/null || true
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.lock .venv/.installed
@@ -54,15 +55,18 @@ test: .venv/.installed-dev lint ## lint, types, all tests
 test-fast: .venv/.installed-dev ## the tests of single modules: no models, no services, under a minute on two idle cores
 	$(BIN)/python -m pytest -q -n 2 tests/unit
 
-lint: .venv/.installed-dev ## ruff, mypy, sqlfluff
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target mypy sqlfluff ruff
+lint: .venv/.installed-dev ## ruff, mypy, sqlfluff, the layers of the rooms
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target mypy sqlfluff ruff layers
+
+layers:
+	$(BIN)/lint-imports --no-cache
 
 ruff:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 mypy:
-	$(BIN)/mypy ingest warehouse exports forecasting orchestration tests benchmarks examples
+	$(BIN)/mypy $(ROOMS) tests benchmarks examples
 
 sqlfluff:
 	$(BIN)/sqlfluff lint --processes 2 models examples

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import duckdb
 
+from engine import compiled_models, rebuild
 from ingest import export_folder, facts, landing
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models, dbt_specs, rebuild
+from orchestration import dbt_specs
+from simulator import SimulatorConfig, simulate, write_export_folder
 from warehouse.store import Store
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from benchmarks.home import PROJECT, backfill
-from exports import published, scorecard
+from exports import published
+from exports.text import scorecard
 
 SERIES = PROJECT.parent / "shared" / "data" / "daily_lists"
 

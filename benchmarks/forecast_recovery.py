@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.home import backfill
-from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
+from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 
 CONFIG = SimulatorConfig(days=12, videos_per_day=400, music=False, burst_share=0.15, oddities=NO_ODDITIES)
 # A lift that the product's own threshold could see, a clear one, and a strong one.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine import compiled_models, dbt_runner, rebuild
 from ingest import export_folder, facts, landing
-from orchestration import compiled_models, dbt_runner, rebuild
 from warehouse import publish
 from warehouse.store import Store
 
@@ -39,7 +39,7 @@ def backfill(folder: Path, home: Path, until: datetime | None = None) -> Store:
         rows = rebuild.rows_by_date(connection, dates)
     for batch in rebuild.batches(rows):
         results = compiled_models.build(PROJECT, store, batch)
-        rebuild.record(store, batch, results, "benchmark")
+        rebuild.record(PROJECT, store, batch, results, "benchmark")
     # With comments, as every publication has them: the measured run must not be the first to set them.
     publish.publish(
         store,

@@ -26,10 +26,10 @@ from openpyxl import Workbook, load_workbook
 
 from benchmarks import by_hand
 from benchmarks.home import MARKETS, PROJECT, backfill
+from engine import compiled_models
 from ingest import export_folder, facts, landing
-from ingest.simulator import simulate, write_export_folder
-from ingest.simulator.config import bench_config
-from orchestration import compiled_models
+from simulator import simulate, write_export_folder
+from simulator.config import bench_config
 from warehouse.store import Store
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "1000,10000").split(",") if size)

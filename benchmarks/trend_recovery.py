@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.home import backfill
-from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
+from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 
 CONFIG = SimulatorConfig(days=24, videos_per_day=600, music=False, uses_per_trend=8.0, oddities=NO_ODDITIES)
 # Days that two days of hysteresis and a mean of three days may be late.

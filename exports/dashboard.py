@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exports import published
-from exports.build_today import one_line
-from exports.enhanced import (
+from exports.published import Day
+from exports.workbooks.build_today import one_line
+from exports.workbooks.enhanced import (
     COMPETITOR_VIEW_COLUMNS,
     DATA_FEED_COLUMNS,
     OPPORTUNITY_COLUMNS,
     PREDICTION_COLUMNS,
 )
-from exports.published import Day
-from exports.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS, revenue_line
-from exports.sheets import Cell, SheetTable, row_key
-from exports.workbook import Column, Shown
+from exports.workbooks.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS, revenue_line
+from exports.workbooks.workbook import Column, Shown
 from ingest import revenue
+from services.sheets import Cell, SheetTable, row_key
 
 Rows = list[dict[str, Any]]
 

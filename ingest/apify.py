@@ -30,7 +30,8 @@ from pydantic import SecretStr
 from ingest import items
 from ingest.export_folder import TIME_FORMAT
 from ingest.landing import FeedFile
-from ingest.retries import (
+from services.receipts import RunRecord
+from services.retries import (
     Effect,
     Failure,
     Policy,
@@ -106,23 +107,6 @@ class ApifyTask:
     task_id: str
     item_floor: int = 1
     input_override: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What the ledger knows of a run.
-
-    Attributes:
-        key: Names the reading: run key, market, kind and task.
-        run_id: Apify's id; ``None`` while a start is under way.
-        intended_at: When the start was decided, aware UTC.
-        status: ``STARTING`` or the run's last known status.
-    """
-
-    key: str
-    run_id: str | None
-    intended_at: dt.datetime
-    status: str
 
 
 @dataclass(frozen=True, slots=True)

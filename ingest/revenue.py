@@ -28,9 +28,9 @@ import gspread
 from gspread.urls import SPREADSHEETS_API_V4_BASE_URL
 from gspread.utils import rowcol_to_a1
 
-from exports.google_auth import SCOPE_SHEETS_READ, GoogleConfig, GoogleSession, guarded, sign_in
-from ingest.retries import Policy, ServiceError
 from ingest.sheet_values import CellValue, Conventions, UnreadableError, conventions, count, day, is_blank, money
+from services.google_auth import SCOPE_SHEETS_READ, GoogleConfig, GoogleSession, guarded, sign_in
+from services.retries import Policy, ServiceError
 
 SHEET, CACHE, SEED = "sheet", "cache", "seed"
 

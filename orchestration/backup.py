@@ -1,7 +1,7 @@
 """`trends backup` and `trends restore`: the copy of the warehouse in Drive.
 
 Belongs here: when a copy may replace another one, and what is said. Must not be here: what a copy holds
-(`warehouse.backup`), HTTP (`exports.drive`).
+(`warehouse.backup`), HTTP (`services.drive`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exports import drive
-from exports.google_auth import SCOPE_DRIVE, GoogleSession, sign_in
-from exports.receipts import FileReceipts
 from orchestration import services
 from orchestration.settings import Settings
+from services import drive
+from services.google_auth import SCOPE_DRIVE, GoogleSession, sign_in
+from services.receipts import FileReceipts
 from warehouse import backup as copies
 from warehouse.backup import BackupError, State
 from warehouse.store import Store

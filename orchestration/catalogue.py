@@ -12,10 +12,10 @@ from typing import Any
 
 import dagster as dg
 
+from engine.columns import Column, Columns
 from orchestration import timetable
 from orchestration.assets.ingest import RAW_COLUMNS
 from orchestration.assets.publish import PUBLISHED
-from orchestration.columns import Column, Columns
 
 SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 # Sources named beside a column; all of them are in its lineage.

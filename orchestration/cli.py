@@ -162,7 +162,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         """Prints one line and ends the command."""
-        from orchestration import version
+        from engine import version
         from orchestration.settings import PROJECT_ROOT
 
         print(version.describe(PROJECT_ROOT))
@@ -177,8 +177,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     """
     import logging
 
+    from engine.progress import LogHandler
     from orchestration import settings as known
-    from orchestration.progress import LogHandler
 
     settings, problems = known.load_usable(**_given(options))
     if options.writes and not problems:
@@ -245,7 +245,8 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _poll(options: argparse.Namespace, settings: Settings) -> int:
-    from exports import poll_report, published
+    from exports import published
+    from exports.text import poll_report
     from orchestration import feeds
 
     if options.if_due and not _is_due("micro_poll", settings):
@@ -295,8 +296,8 @@ def _is_due(job_name: str, settings: Settings) -> bool:
 
 def _record_slot(job_name: str, settings: Settings, store: Store, started_at: datetime, as_of_date: date) -> None:
     """Notes that the slot a run began in was served, so that a second call of a scheduler finds nothing due."""
-    from exports.receipts import Receipt
     from orchestration import services, timetable
+    from services.receipts import Receipt
 
     slot = timetable.daily_slot(started_at) if job_name == "daily" else timetable.poll_slot(started_at)
     if job_name in ("daily", "micro_poll") and slot is not None and as_of_date == slot.date() and settings.deliver:
@@ -335,9 +336,9 @@ def _restore(options: argparse.Namespace, settings: Settings) -> int:
 
 def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[], str]) -> int:
     """Makes or puts back the copy in Drive; where that is optional, settings that are missing are no failure."""
-    from ingest.retries import ServiceError
     from orchestration import services
     from orchestration.backup import NotConfiguredError
+    from services.retries import ServiceError
     from warehouse.backup import BackupError
 
     services.guard_logs(settings)
@@ -353,8 +354,8 @@ def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[],
 
 
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
-    from orchestration import compiled_models
-    from orchestration import rebuild as rebuilding
+    from engine import compiled_models
+    from engine import rebuild as rebuilding
     from orchestration.settings import PROJECT_ROOT
 
     _check_range(options)
@@ -379,9 +380,9 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _publish(options: argparse.Namespace, settings: Settings) -> int:
-    from orchestration.dbt_runner import descriptions, ensure_manifest
+    from engine.dbt_runner import descriptions, ensure_manifest
+    from engine.version import git_sha
     from orchestration.settings import PROJECT_ROOT
-    from orchestration.version import git_sha
     from warehouse import publish
 
     store = _store(settings)
@@ -399,9 +400,9 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _resend(options: argparse.Namespace, settings: Settings) -> int:
-    from ingest.retries import ServiceError
     from orchestration import services
     from orchestration.assets import delivery
+    from services.retries import ServiceError
 
     services.guard_logs(settings)
     outcomes: list[bool] = []
@@ -435,7 +436,7 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show(options: argparse.Namespace, settings: Settings) -> int:
-    from exports import show
+    from exports.text import show
 
     try:
         asked = show.subject(options.what)
@@ -447,7 +448,8 @@ def _show(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _scorecard(options: argparse.Namespace, settings: Settings) -> int:
-    from exports import published, scorecard
+    from exports import published
+    from exports.text import scorecard
 
     _check_range(options)
     with _store(settings).published_reader() as connection:
@@ -484,8 +486,8 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _auth(options: argparse.Namespace, settings: Settings) -> int:
-    from exports.google_auth import authorize_in_browser
-    from ingest.retries import ServiceError
+    from services.google_auth import authorize_in_browser
+    from services.retries import ServiceError
 
     if not settings.google_client_id or settings.google_client_secret is None:
         message = "set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET first: an OAuth client of the type Desktop app"
@@ -604,7 +606,8 @@ def _execute(
     _check_before(dates, source, settings)
     started_at = datetime.now(UTC)
     store = _store(settings)
-    from orchestration import console, progress, troubles
+    from engine import progress
+    from orchestration import console, troubles
 
     try:
         troubles.check_room(store)

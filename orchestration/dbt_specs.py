@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from orchestration import dbt_runner
+from engine import dbt_runner
 
 if TYPE_CHECKING:
     from dagster_dbt import DbtProject

@@ -8,19 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration import (
-    catalogue,
-    dbt_runner,
-    dbt_specs,
-    former_home,
-    history,
-    jobs,
-    partitions,
-    run_launcher,
-    sensors,
-)
+from engine import dbt_runner
+from engine.columns import load as load_columns
+from orchestration import catalogue, dbt_specs, former_home, history, jobs, partitions, run_launcher, sensors
 from orchestration.assets import delivery, exports, ingest, models, publish
-from orchestration.columns import load as load_columns
 from orchestration.settings import PROJECT_ROOT, Settings, load
 from warehouse.store import Store
 

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exports import discord, drive, sheets
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
-from exports.receipts import is_message, is_not_sent, is_unclear
 from ingest import apify
 from ingest.landing import KINDS
-from ingest.retries import ServiceError
 from orchestration import feeds, services
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
+from services import discord, drive, sheets
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from services.receipts import is_message, is_not_sent, is_unclear
+from services.retries import ServiceError
 from warehouse import completeness, publish, sizes
 from warehouse.store import Store, WarehouseBusyError
 
@@ -74,7 +74,7 @@ def _channels(settings: Settings, live: bool) -> Iterator[Finding]:
     if not found:
         yield Finding("channels", "not set", "Slack, Telegram, e-mail or ntfy: set CHANNELS (docs/channels.md)")
         return
-    from exports import channels as room
+    from services import channels as room
 
     for channel in found:
         hears = f"hears {', '.join(channel.kinds)} of {', '.join(channel.markets) or 'all markets'}"

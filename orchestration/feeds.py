@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from exports.google_auth import GoogleConfig
-from exports.receipts import RunReceipts
+from engine import progress
 from ingest import export_folder
 from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_finished, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
-from orchestration import progress, services
+from orchestration import services
 from orchestration.settings import PROJECT_ROOT, Settings, configured_markets
+from services.google_auth import GoogleConfig
+from services.receipts import RunReceipts
 from warehouse.store import Store, connect, patiently
 
 logger = logging.getLogger(__name__)
@@ -241,7 +242,7 @@ def ensure_sample(store: Store) -> Path:
     directory = store.data / SAMPLE
     stamp = directory.with_suffix(".config")
     # NumPy and Arrow's functions, which nothing else needs: 0.1 s of every other start.
-    from ingest.simulator import sample_config, simulate, write_export_folder
+    from simulator import sample_config, simulate, write_export_folder
 
     config = sample_config()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != repr(config):

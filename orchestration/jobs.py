@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 
+from engine import rebuild as rebuilding
 from orchestration import feeds, timetable, watchdog
-from orchestration import rebuild as rebuilding
 from orchestration.assets import delivery, exports, ingest
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import WRITER_POOL

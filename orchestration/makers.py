@@ -19,13 +19,13 @@ from orchestration import process
 # What makes the files, and what finding the command again in a copy imports.
 _MODULES = (
     "orchestration.makers_process",
-    "exports.build_today",
+    "exports.workbooks.build_today",
     "exports.daily_files",
     "exports.dashboard",
-    "exports.enhanced",
-    "exports.full_market",
-    "exports.summary",
-    "exports.trend_report",
+    "exports.workbooks.enhanced",
+    "exports.workbooks.full_market",
+    "exports.text.summary",
+    "exports.report.trend_report",
     "orchestration.cli",
 )
 

@@ -56,7 +56,7 @@ def first_date(settings: Settings) -> date:
         return dates[0]
     if feeds.default_source(settings) == feeds.SAMPLE:
         # The simulator takes long to import: only an empty home asks it.
-        from ingest.simulator.config import sample_config
+        from simulator.config import sample_config
 
         return sample_config().start
     return datetime.now(UTC).date() - timedelta(days=DAYS_BEFORE_FIRST)

@@ -21,11 +21,11 @@ import dagster as dg
 
 from ingest import facts, landing
 from ingest.apify import FinishedRun, finished_runs
-from ingest.retries import ServiceError
 from orchestration import feeds, services, watchdog
 from orchestration.assets import delivery
 from orchestration.jobs import AnyJob
 from orchestration.settings import Settings
+from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store, WarehouseBusyError
 

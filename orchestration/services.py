@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from exports import discord as discord_room
-from exports.discord import DiscordConfig
-from exports.drive import DriveConfig
-from exports.google_auth import GoogleConfig
-from exports.message import Delivery, Message, failure_message
-from exports.receipts import DuckDBReceipts, Receipts
-from exports.sheets import SheetsConfig
 from ingest import facts
 from ingest.apify import ApifyConfig
-from ingest.retries import Policy, redact, scrub
 from orchestration.settings import Settings, configured_markets
+from services import discord as discord_room
+from services.discord import DiscordConfig
+from services.drive import DriveConfig
+from services.google_auth import GoogleConfig
+from services.message import Delivery, Message, failure_message
+from services.receipts import DuckDBReceipts, Receipts
+from services.retries import Policy, redact, scrub
+from services.sheets import SheetsConfig
 from warehouse.store import Store
 
 if TYPE_CHECKING:
-    from exports.channels import Channel
+    from services.channels import Channel
 
 DISCORD = "discord"
 NOBODY_HEARS = "nobody hears it: set DISCORD_WEBHOOK or CHANNELS"
@@ -182,7 +182,7 @@ def carriers(settings: Settings) -> list[Carrier]:
         found.append(Carrier(DISCORD, (), f"{DISCORD}:", lambda *_: True, partial(discord_room.deliver, config)))
     for channel in channels(settings):
         # Imported by `channels` already.
-        from exports import channels as room
+        from services import channels as room
 
         prefix = room.receipt_key(channel, "")
         found.append(Carrier(channel.name, channel.markets, prefix, channel.wants, partial(room.deliver, channel)))
@@ -215,7 +215,7 @@ def channels(settings: Settings) -> list[Channel]:
     """The channels beside Discord."""
     if settings.channels is None:
         return []
-    from exports import channels as room
+    from services import channels as room
 
     found = room.parse(settings.channels.get_secret_value(), configured_markets())
     return [replace(channel, policy=paced(channel.policy, settings)) for channel in found]

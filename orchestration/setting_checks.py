@@ -200,7 +200,7 @@ def webhook(value: str) -> str:
 
 def channels(value: str, markets: Collection[str]) -> str:
     """Places that hear messages. The library that reads addresses is imported only where some are set."""
-    from exports import channels as rooms
+    from services import channels as rooms
 
     rooms.parse(value, markets)
     return value
@@ -208,7 +208,7 @@ def channels(value: str, markets: Collection[str]) -> str:
 
 def parts_of_channels(value: str) -> list[SecretStr]:
     """The hidden parts of their addresses."""
-    from exports import channels as rooms
+    from services import channels as rooms
 
     return rooms.secret_parts(value)
 

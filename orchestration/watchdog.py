@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from exports.message import Field, Message
 from orchestration import services, timetable
 from orchestration.settings import Settings
+from services.message import Field, Message
 from warehouse.publish import published_dates
 from warehouse.store import Store
 

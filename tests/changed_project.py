@@ -10,7 +10,7 @@ from tests.support import PROJECT
 
 CHANGES = ("threshold", "formula", "column", "mart")
 
-_SOUNDS = "models/marts/sounds_daily"
+_SOUNDS = "models/marts/trends/sounds_daily"
 _USED_BY = "coalesce(ranked.platform_uses, ranked.videos_24h)"
 _COLUMN_YAML = """
       - name: used_by_doubled

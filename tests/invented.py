@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
+from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from tests.support import Item, write_feed, write_file
 
 # Captions that break programs: formulas, control characters, right to left, markup, SQL, 40,000 characters.

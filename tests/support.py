@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import io
 import json
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,8 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from engine import dbt_runner
 from ingest import export_folder, facts, landing
-from orchestration import cli, dbt_runner
+from orchestration import cli
 from warehouse import completeness
 from warehouse.store import Store, connect
 
@@ -27,6 +29,13 @@ PROJECT = Path(__file__).resolve().parents[1]
 REAL_DATA = PROJECT.parent / "shared" / "data"
 FIXTURES = PROJECT / "tests" / "fixtures"
 MARKETS = ("US", "UK")
+# The folders of the program, as it is packed.
+ROOMS = sorted(
+    pattern.rstrip("*")
+    for pattern in tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+        "packages"
+    ]["find"]["include"]
+)
 
 Rows = list[tuple[Any, ...]]
 Item = dict[str, Any]

@@ -16,19 +16,22 @@ from typing import Any
 
 import dagster as dg
 
-from exports import dashboard, drive, poll_report, published, sheets
-from exports import discord as discord_room
-from exports.chart import day_chart
-from exports.daily_report import daily_report
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
-from exports.message import DAILY as DAILY_MESSAGE
-from exports.message import NOT_DELIVERED, Link, Message
-from exports.receipts import Receipt, Receipts, give_up, is_not_sent, is_unclear
-from ingest.retries import ServiceError
-from orchestration import progress, services
+from engine import progress
+from exports import dashboard, published
+from exports.report.chart import day_chart
+from exports.text import poll_report
+from exports.text.daily_report import daily_report
+from orchestration import services
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
+from services import discord as discord_room
+from services import drive, sheets
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from services.message import DAILY as DAILY_MESSAGE
+from services.message import NOT_DELIVERED, Link, Message
+from services.receipts import Receipt, Receipts, give_up, is_not_sent, is_unclear
+from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store
 

@@ -14,15 +14,16 @@ from typing import Any
 
 import dagster as dg
 
-from exports.build_today import build_today
+from engine import progress
 from exports.daily_files import ExportedFile, remember, write_file, write_manifest
 from exports.dashboard import payload
-from exports.enhanced import enhanced
-from exports.full_market import full_market
 from exports.published import Day
-from exports.summary import summary
-from exports.trend_report import first_picture, trend_report
-from orchestration import makers, plots, progress
+from exports.report.trend_report import first_picture, trend_report
+from exports.text.summary import summary
+from exports.workbooks.build_today import build_today
+from exports.workbooks.enhanced import enhanced
+from exports.workbooks.full_market import full_market
+from orchestration import makers, plots
 from orchestration.assets.publish import PUBLISHED
 from orchestration.feeds import configured_markets
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates

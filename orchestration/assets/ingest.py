@@ -11,8 +11,9 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from engine import progress
 from ingest import facts, landing, readers, revenue, seasonal
-from orchestration import feeds, plots, progress, services
+from orchestration import feeds, plots, services
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
 from warehouse.store import Store

@@ -16,9 +16,10 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from engine import compiled_models, rebuild
+from engine.dbt_runner import DbtFailedError, NodeResult
 from ingest import landing
-from orchestration import compiled_models, plots, rebuild
-from orchestration.dbt_runner import DbtFailedError, NodeResult
+from orchestration import plots
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
@@ -111,7 +112,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 results = list({result.unique_id: result for result in [*results, *done]}.values())
                 is_build = not failure and not is_poll
                 try:
-                    found += rebuild.record(store, batch, done, context.run.run_id, is_build=is_build)
+                    found += rebuild.record(project_dir, store, batch, done, context.run.run_id, is_build=is_build)
                 except DbtFailedError as error:
                     failure = failure or error
             if failure:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 
+from engine import dbt_runner, progress
+from engine.version import git_sha, project_version
 from ingest import facts, told
-from orchestration import dbt_runner, progress
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import PROJECT_ROOT
-from orchestration.version import git_sha, project_version
 from warehouse import publish
 from warehouse.store import Store
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
+from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from tests.support import PROJECT, mart_checksums, trends
 from warehouse.store import Store
 

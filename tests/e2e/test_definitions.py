@@ -15,7 +15,8 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from orchestration import dbt_runner, instance
+from engine import dbt_runner
+from orchestration import instance
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.support import PROJECT, trends

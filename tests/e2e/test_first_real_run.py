@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from engine.dbt_runner import DbtFailedError
 from orchestration import feeds
 from orchestration.assets import models
-from orchestration.dbt_runner import DbtFailedError
 from tests.service.server import Service, environment
 from tests.support import build, land_folder, published, trends, video, write_feed, write_file
 from warehouse.store import Store

@@ -6,7 +6,7 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.service.faults import Fault
 from tests.service.server import Service
 from tests.ui import UI, google_and_discord, running_ui, wait_until

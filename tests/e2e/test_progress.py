@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from orchestration import progress
+from engine import progress
 from tests.support import trends, video, write_feed
 
 STAGES = ["start-up", "landing", "revenue", "models of 2026-01-05 to 2026-01-06", "publishing", "files"]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
+from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from tests.support import PROJECT, mart_checksums
 from warehouse.store import Store
 

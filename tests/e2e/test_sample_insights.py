@@ -28,11 +28,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
-from exports.enhanced import enhanced
 from exports.published import open_day
-from exports.workbook import FIRST_ROW, HEADER_ROW
+from exports.workbooks.enhanced import enhanced
+from exports.workbooks.workbook import FIRST_ROW, HEADER_ROW
 from ingest.revenue import COLUMNS, read_seed, write_cache
-from ingest.simulator import Simulation, sample_config, simulate
+from simulator import Simulation, sample_config, simulate
 from tests import reference
 from tests.support import MARKETS, PROJECT, dbt, mart_checksums, published, records, trends
 from warehouse.store import Store

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models
+from engine import compiled_models
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.browser import CHROMIUM, Page, browser
 from tests.service.server import Service
 from tests.support import PROJECT, build, published

@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 
+from engine import dbt_runner
 from ingest import facts
-from orchestration import dbt_runner
 from warehouse.store import Store
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from exports.receipts import RunReceipts
 from ingest import apify
 from ingest.apify import ApifyTask, Degraded, Fetched, FetchResult, RunRecord
-from ingest.retries import ServiceError
+from services.receipts import RunReceipts
+from services.retries import ServiceError
 from tests.service.apify import START
 from tests.service.faults import EVERY_FAULT, Fault, fault_name
 from tests.service.helpers import AS_OF, QUICK, receipts_in

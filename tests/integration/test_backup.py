@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from exports import drive
-from exports.drive import DriveConfig
-from exports.google_auth import GoogleSession
-from exports.receipts import DuckDBReceipts, FileReceipts, Receipt
 from ingest import facts
 from orchestration.backup import COPY_NAME
+from services import drive
+from services.drive import DriveConfig
+from services.google_auth import GoogleSession
+from services.receipts import DuckDBReceipts, FileReceipts, Receipt
 from tests.service.faults import Fault
 from tests.service.helpers import QUICK
 from tests.service.server import Service, environment

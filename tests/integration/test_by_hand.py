@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks import by_hand
 from benchmarks.home import backfill
+from engine import compiled_models
 from ingest import export_folder, facts, landing
-from ingest.simulator import Oddities, SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models
+from simulator import Oddities, SimulatorConfig, simulate, write_export_folder
 from tests.invented import HOSTILE_CAPTIONS
 from tests.support import MARKETS, PROJECT
 from warehouse.store import Store

@@ -13,8 +13,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import compiled_models, dbt_runner
-from orchestration.dbt_runner import DbtFailedError
+from engine import compiled_models, dbt_runner
+from engine.dbt_runner import DbtFailedError
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.integration.dbt_subset import REPOSITORY, create_subset

@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from engine import compiled_models, dbt_runner
+from engine.compiled_models import CompiledNode, OutdatedHomeError
+from engine.dbt_runner import DbtFailedError
 from ingest import export_folder, facts, landing
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models, dbt_runner
-from orchestration.compiled_models import CompiledNode, OutdatedHomeError
-from orchestration.dbt_runner import DbtFailedError
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.integration.dbt_subset import Subset, create_subset
 from tests.support import MARKETS, PROJECT
 from warehouse import completeness

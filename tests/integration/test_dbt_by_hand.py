@@ -14,9 +14,9 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from engine import compiled_models, dbt_runner
 from ingest import export_folder, facts, landing
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models, dbt_runner
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.integration.dbt_subset import create_subset
 from tests.support import MARKETS, PROJECT, build, mart_checksums
 from warehouse.store import Store

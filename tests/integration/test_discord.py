@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from exports import discord
-from exports.message import Delivery, Field, Link, Message, alert_message, daily_message, failure_message
-from exports.receipts import DuckDBReceipts, give_up, is_unclear
-from exports.text_safety import utf16_length
-from ingest.retries import ServiceError
+from services import discord
+from services.message import Delivery, Field, Link, Message, alert_message, daily_message, failure_message
+from services.receipts import DuckDBReceipts, give_up, is_unclear
+from services.retries import ServiceError
+from services.text_safety import utf16_length
 from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
 from tests.service.helpers import AS_OF, QUICK, receipts_in
 from tests.service.server import Service

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exports import drive
-from exports.google_auth import GoogleSession
-from exports.receipts import DuckDBReceipts
-from ingest.retries import ServiceError
+from services import drive
+from services.google_auth import GoogleSession
+from services.receipts import DuckDBReceipts
+from services.retries import ServiceError
 from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
 from tests.service.helpers import AS_OF, QUICK, receipts_in
 from tests.service.server import Service

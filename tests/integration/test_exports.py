@@ -14,11 +14,11 @@ import dagster as dg
 import pytest
 from openpyxl import load_workbook
 
-from exports.build_today import build_today
-from exports.full_market import full_market
 from exports.published import open_day
-from exports.summary import summary
-from exports.workbook import FIRST_ROW, HEADER_ROW
+from exports.text.summary import summary
+from exports.workbooks.build_today import build_today
+from exports.workbooks.full_market import full_market
+from exports.workbooks.workbook import FIRST_ROW, HEADER_ROW
 from orchestration.assets.exports import build_export_assets
 from orchestration.settings import Settings
 from tests import support

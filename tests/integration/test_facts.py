@@ -11,7 +11,7 @@ import pytest
 from ingest import facts, told
 from ingest.migrations import _STEPS, NewerHomeError, migrate
 from ingest.told import Teller
-from tests.support import FIXTURES, PROJECT, land_folder, moment, records, video, write_feed
+from tests.support import FIXTURES, PROJECT, ROOMS, land_folder, moment, records, video, write_feed
 from warehouse.store import FactsLostError, Store, connect
 
 EARLIER = sorted((FIXTURES / "earlier_homes").glob("*.sql"))
@@ -107,7 +107,7 @@ def test_no_statement_writes_facts_by_place() -> None:
     """A column that a step adds must not move the values of another one."""
     by_place = [
         f"{path.name}: {line.strip()}"
-        for room in ("ingest", "exports", "orchestration", "warehouse")
+        for room in ROOMS
         for path in sorted((PROJECT / room).rglob("*.py"))
         for line in path.read_text(encoding="utf-8").splitlines()
         if "insert" in line

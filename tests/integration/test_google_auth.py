@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from exports import drive, google_auth
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS_READ, GoogleConfig, authorize_in_browser, sign_in
-from exports.receipts import DuckDBReceipts
-from ingest.retries import ServiceError
+from services import drive, google_auth
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS_READ, GoogleConfig, authorize_in_browser, sign_in
+from services.receipts import DuckDBReceipts
+from services.retries import ServiceError
 from tests.service.faults import EVERY_FAULT, Fault, fault_name
 from tests.service.helpers import AS_OF, QUICK, google_config
 from tests.service.server import Service, environment

@@ -436,7 +436,7 @@ def test_data_tests_fail_on_bad_rows(empty_models: Store) -> None:
         connection.execute("insert into staging.stg_tiktok__videos (load_id, video_id) values (1, null)")
         connection.execute("commit")
     try:
-        from orchestration.dbt_runner import DbtFailedError
+        from engine.dbt_runner import DbtFailedError
 
         with pytest.raises(DbtFailedError) as failure:
             dbt(

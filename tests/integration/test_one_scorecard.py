@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from exports.build_today import build_today
-from exports.daily_report import daily_report
-from exports.enhanced import enhanced
 from exports.published import Day, open_day
-from exports.summary import summary
-from exports.trend_report import trend_report
+from exports.report.trend_report import trend_report
+from exports.text.daily_report import daily_report
+from exports.text.summary import summary
+from exports.workbooks.build_today import build_today
+from exports.workbooks.enhanced import enhanced
 from ingest import export_folder, facts
-from ingest.simulator import sample_config, simulate, write_export_folder
+from simulator import sample_config, simulate, write_export_folder
 from tests import support
 from warehouse.publish import published_dates
 from warehouse.store import Store

@@ -20,17 +20,17 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from exports.build_today import build_today
-from exports.daily_report import daily_report
 from exports.dashboard import payload
-from exports.enhanced import enhanced
-from exports.message import Line, Link
 from exports.published import Day, open_day
-from exports.summary import summary
-from exports.trend_report import trend_report
-from exports.trends import NO_TREND
+from exports.report.trend_report import trend_report
+from exports.text.daily_report import daily_report
+from exports.text.summary import summary
+from exports.text.trends import NO_TREND
+from exports.workbooks.build_today import build_today
+from exports.workbooks.enhanced import enhanced
 from ingest import export_folder
-from ingest.simulator import sample_config, simulate, write_export_folder
+from services.message import Line, Link
+from simulator import sample_config, simulate, write_export_folder
 from tests import support
 from warehouse.publish import published_dates
 from warehouse.store import Store

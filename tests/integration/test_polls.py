@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.dbt_runner import DbtFailedError
+from engine.dbt_runner import DbtFailedError
 from tests.support import build, dbt, land_folder, moment, records, video, write_feed
 from warehouse.publish import pending_polls
 from warehouse.store import Store

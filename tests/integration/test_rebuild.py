@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.home import backfill
+from engine import compiled_models, rebuild
+from engine.rebuild import Plan, RebuildNeededError
 from ingest import facts, told
-from ingest.simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models, jobs, rebuild
-from orchestration.rebuild import Plan, RebuildNeededError
+from orchestration import jobs
+from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from tests.changed_project import change, copy_models
 from tests.support import PROJECT, build, mart_checksums, published, trends
 from warehouse.store import Store
@@ -220,7 +221,7 @@ def test_a_run_rebuilds_a_home_of_another_version_by_itself(home: Store, feeds: 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from orchestration import rebuild
+from engine import rebuild
 from warehouse.store import Store
 point, home = sys.argv[1], Store(Path(sys.argv[2]))
 name, _, number = point.partition(':')

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from orchestration import dbt_runner
+from engine import dbt_runner
 from tests.support import PROJECT
 
 COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)

@@ -17,9 +17,9 @@ from queue import SimpleQueue
 import duckdb
 import pytest
 
+from engine import compiled_models
 from ingest import export_folder, facts, landing
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import compiled_models
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.integration.dbt_subset import create_subset
 from tests.support import MARKETS, PROJECT, build, real_data, trends
 from warehouse import completeness

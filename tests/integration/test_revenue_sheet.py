@@ -14,9 +14,7 @@ from typing import Any
 
 import pytest
 
-from exports.google_auth import SCOPE_SHEETS_READ
 from ingest import facts
-from ingest.retries import ServiceError
 from ingest.revenue import (
     COLUMNS,
     ENTERED_COLUMNS,
@@ -29,8 +27,10 @@ from ingest.revenue import (
     read_seed,
     read_sheet,
 )
-from ingest.simulator import sample_config, simulate
-from ingest.simulator.revenue import write_revenue_seed
+from services.google_auth import SCOPE_SHEETS_READ
+from services.retries import ServiceError
+from simulator import sample_config, simulate
+from simulator.revenue import write_revenue_seed
 from tests.service.faults import Fault
 from tests.service.helpers import QUICK, google_config
 from tests.service.server import Service

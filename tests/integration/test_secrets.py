@@ -13,12 +13,12 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
-from exports import discord, drive, sheets
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleConfig, sign_in
-from exports.message import Field, Message
-from exports.receipts import DuckDBReceipts
 from ingest import apify
 from ingest.migrations import migrate
+from services import discord, drive, sheets
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleConfig, sign_in
+from services.message import Field, Message
+from services.receipts import DuckDBReceipts
 from tests.service.faults import Fault
 from tests.service.helpers import AS_OF, QUICK
 from tests.service.server import Service

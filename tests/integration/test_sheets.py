@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from exports import sheets
-from exports.google_auth import SCOPE_SHEETS_READ, GoogleSession, sign_in
-from exports.receipts import DuckDBReceipts
-from ingest.retries import ServiceError
+from services import sheets
+from services.google_auth import SCOPE_SHEETS_READ, GoogleSession, sign_in
+from services.receipts import DuckDBReceipts
+from services.retries import ServiceError
 from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
 from tests.service.helpers import AS_OF, QUICK, google_config, receipts_in
 from tests.service.server import Service

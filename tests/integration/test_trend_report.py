@@ -22,7 +22,7 @@ import pytest
 from lxml import etree
 
 from exports.published import open_day
-from exports.trend_report import first_picture, trend_report
+from exports.report.trend_report import first_picture, trend_report
 from tests.support import PROJECT, trends
 from warehouse.store import Store
 
@@ -373,7 +373,7 @@ def test_equal_marts_give_equal_bytes_in_another_process(home: Store, day: date,
     program = (
         "import sys, pathlib, datetime\n"
         "from exports.published import open_day\n"
-        "from exports.trend_report import first_picture, trend_report\n"
+        "from exports.report.trend_report import first_picture, trend_report\n"
         "with open_day(pathlib.Path(sys.argv[1]), datetime.date.fromisoformat(sys.argv[2])) as day:\n"
         "    reports = {trend_report(day), trend_report(day)}\n"
         "(report,) = reports\n"

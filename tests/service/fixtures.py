@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from exports.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
-from exports.receipts import DuckDBReceipts
+from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from services.receipts import DuckDBReceipts
 from tests.service.helpers import google_config, receipts_in
 from tests.service.server import Service
 

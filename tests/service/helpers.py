@@ -6,10 +6,10 @@ from pathlib import Path
 import duckdb
 from pydantic import SecretStr
 
-from exports.google_auth import GoogleConfig
-from exports.receipts import DuckDBReceipts
 from ingest.migrations import migrate
-from ingest.retries import Policy
+from services.google_auth import GoogleConfig
+from services.receipts import DuckDBReceipts
+from services.retries import Policy
 from tests.service.server import Service
 
 AS_OF = dt.date(2026, 1, 5)

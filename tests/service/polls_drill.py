@@ -22,8 +22,8 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
 from orchestration import cli
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.support import MARKETS
 from warehouse.store import Store
 

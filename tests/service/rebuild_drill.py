@@ -18,8 +18,8 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.home import backfill
-from ingest.simulator import SimulatorConfig, simulate, write_export_folder
-from orchestration import rebuild
+from engine import rebuild
+from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.changed_project import CHANGES, change
 from tests.support import PROJECT, published
 from warehouse.store import Store

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingest import facts
-from ingest.simulator import sample_config, simulate, write_export_folder
+from simulator import sample_config, simulate, write_export_folder
 from tests.service.server import Service, environment
 from tests.support import mart_checksums, published
 from warehouse.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.rebuild import batches
+from engine.rebuild import batches
 from warehouse.store import quote_literal
 
 

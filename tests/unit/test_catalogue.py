@@ -9,8 +9,9 @@ from pathlib import Path
 import duckdb
 from lxml import etree
 
-from orchestration import columns, plots
-from orchestration.columns import Column
+from engine import columns
+from engine.columns import Column
+from orchestration import plots
 
 SVG = "{http://www.w3.org/2000/svg}"
 

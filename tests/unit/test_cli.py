@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import cli, version
+from engine import version
+from orchestration import cli
 from tests.support import PROJECT
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("ingest", "warehouse", "exports", "forecasting", "orchestration", "benchmarks", "tests")
+from tests.support import PROJECT, ROOMS
+
 # Reading in part, and names that DuckDB 2.0 no longer has.
 UNWANTED = {"fetchone", "fetchmany", "fetch_arrow_table", "fetch_record_batch", "fetch_df_chunk"}
 
@@ -22,7 +22,7 @@ def unwanted(source: str) -> list[str]:
 
 
 def sources() -> Iterator[Path]:
-    for room in ROOMS:
+    for room in (*ROOMS, "benchmarks", "tests"):
         yield from sorted((PROJECT / room).rglob("*.py"))
 
 

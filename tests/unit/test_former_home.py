@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from orchestration.settings import DEFAULT_HOME, PROJECT_ROOT, Settings
-from tests.support import PROJECT
+from tests.support import PROJECT, ROOMS
 from warehouse.former_home import HomeMoveError, take_up
 from warehouse.store import Store, WarehouseBusyError
 
@@ -181,7 +181,7 @@ def test_the_default_home_is_a_folder_of_its_own_and_the_project_is_refused(monk
 
 @pytest.mark.parametrize("given", [None, "elsewhere"])
 def test_a_command_takes_the_former_home_up_unless_another_is_named(tmp_path: Path, given: str | None) -> None:
-    for room in ("orchestration", "warehouse", "ingest", "exports", "seeds"):
+    for room in (*ROOMS, "seeds"):
         shutil.copytree(PROJECT / room, tmp_path / room, ignore=shutil.ignore_patterns("*.duckdb*", "build.*", "dbt"))
     lay(tmp_path, HOME)
     done = subprocess.run(

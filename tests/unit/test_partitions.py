@@ -7,10 +7,10 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
-from ingest.simulator import sample_config
 from orchestration import partitions
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
+from simulator import sample_config
 from warehouse.store import Store
 
 

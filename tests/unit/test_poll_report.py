@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exports import heard, poll_report, scorecard
 from exports.published import Poll
+from exports.text import heard, poll_report, scorecard
 
 AT = datetime(2026, 3, 1, 8, 29)
 ROW = {

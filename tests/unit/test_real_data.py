@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PROJECT
+from tests.support import PROJECT, ROOMS
 
 MODULE = "tests/integration/test_ai_category.py"
 
@@ -19,7 +19,7 @@ MODULE = "tests/integration/test_ai_category.py"
 def checkout(tmp_path: Path) -> Path:
     """What importing a test module needs, with nothing beside it."""
     checkout = tmp_path / "checkout"
-    for room in ("orchestration", "warehouse", "ingest", "exports", "tests"):
+    for room in (*ROOMS, "tests"):
         shutil.copytree(PROJECT / room, checkout / room, ignore=shutil.ignore_patterns("*.duckdb*", "__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", checkout)
     return checkout

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from pydantic import SecretStr
 
-from ingest.retries import Effect, Failure, Policy, ServiceError, call, failure_of_status, retry_after_seconds, scrub
+from services.retries import Effect, Failure, Policy, ServiceError, call, failure_of_status, retry_after_seconds, scrub
 
 QUICK = Policy(attempts=4, wait_initial=0.001, wait_max=0.002, wait_jitter=0.0, longest_wait=0.5, give_up_after=5.0)
 NOW = dt.datetime(2026, 1, 5, 9, tzinfo=dt.UTC)

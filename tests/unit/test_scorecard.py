@@ -10,7 +10,8 @@ import duckdb
 import numpy as np
 import pytest
 
-from exports import published, scorecard
+from exports import published
+from exports.text import scorecard
 from tests.support import trends
 from warehouse.store import Store, connect
 

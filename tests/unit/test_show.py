@@ -2,8 +2,8 @@
 
 import pytest
 
-from exports.show import Subject, subject
-from exports.trends import spark
+from exports.text.show import Subject, subject
+from exports.text.trends import spark
 
 
 @pytest.mark.parametrize(

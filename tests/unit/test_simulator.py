@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.simulator import (
+from simulator import (
     NO_ODDITIES,
     Oddities,
     Simulation,
@@ -25,7 +25,7 @@ from ingest.simulator import (
     simulate,
     write_export_folder,
 )
-from ingest.simulator.config import ACCOUNTS
+from simulator.config import ACCOUNTS
 from tests.invented import HOSTILE_CAPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,7 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple:
 
 def test_equal_settings_give_equal_bytes_in_another_process(folder: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from ingest.simulator import sample_config, simulate, write_export_folder;"
+        "import sys, pathlib; from simulator import sample_config, simulate, write_export_folder;"
         "write_export_folder(simulate(sample_config()), pathlib.Path(sys.argv[1]))"
     )
     subprocess.run(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.cell import WriteOnlyCell
 
-from exports import text_safety
+from services import text_safety
 
 ANY_TEXT = st.text(
     st.one_of(

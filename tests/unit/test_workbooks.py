@@ -18,11 +18,11 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from exports import daily_files
-from exports.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS, age_label, one_line
-from exports.deflate import deflate_fast
-from exports.full_market import full_market
 from exports.published import Day
-from exports.workbook import FIRST_ROW, GOLD, HEADER_ROW, Column, add_table, new_workbook, to_bytes
+from exports.workbooks.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS, age_label, one_line
+from exports.workbooks.deflate import deflate_fast
+from exports.workbooks.full_market import full_market
+from exports.workbooks.workbook import FIRST_ROW, GOLD, HEADER_ROW, Column, add_table, new_workbook, to_bytes
 
 DAY = date(2026, 1, 5)
 HOSTILE = {

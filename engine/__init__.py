@@ -1,0 +1,1 @@
+"""Engine: asks dbt for the SQL of the models and runs it."""

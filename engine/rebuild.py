@@ -1,0 +1,320 @@
+"""Making everything derived again from the facts, at the cut-offs that were stored.
+
+Belongs here: which dates, in what order, what it will take, and putting the new files in place. Must not be here: how
+models are run (`compiled_models`), what the files are (`warehouse.store`).
+
+Facts are only read: nothing is fetched or sent, no cut-off moves, and what people were told stays as it is. The new
+files come to be beside the old ones, which are read until the new ones are whole. A date whose blocking check fails is
+left out, as it was when it was built first.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from engine import compiled_models, dbt_runner
+from engine.dbt_runner import DbtFailedError, NodeResult
+from engine.version import git_sha, project_version
+from ingest import facts, landing
+from warehouse import completeness, publish
+from warehouse.completeness import IncompleteMartsError, LostRowsError
+from warehouse.publish import CheckWarning, Publication
+from warehouse.store import Store, checkpoint
+
+logger = logging.getLogger(__name__)
+
+# Readings per build of several dates: bounds memory; a day that is larger is built alone.
+ROWS_PER_BATCH = 1_000_000
+# What a run makes again by itself; a longer rebuild is the user's to start.
+OWN_ACCORD_S = 60.0
+# Measured on 2 cores (`benchmarks/RESULTS.md`): a start, a date of 100 items, an item of a large date.
+_START_S, _DATE_S, _ITEM_S = 3.0, 0.05, 0.0003
+
+
+class RebuildNeededError(RuntimeError):
+    """The home has to be rebuilt, which takes too long to be done by the way; the message says how and how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a rebuild builds.
+
+    Attributes:
+        rows_by_date: Video items of each date, ISO, oldest first.
+    """
+
+    rows_by_date: Mapping[str, int]
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes."""
+        return _START_S + _DATE_S * len(self.rows_by_date) + _ITEM_S * sum(self.rows_by_date.values())
+
+    def describe(self) -> str:
+        """Dates and time for people."""
+        dates = list(self.rows_by_date)
+        span = f"{dates[0]} to {dates[-1]}" if len(dates) > 1 else "".join(dates) or "no date"
+        seconds = self.seconds
+        return (
+            f"{len(dates)} dates ({span}), about {f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'}"
+        )
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a rebuild did.
+
+    Attributes:
+        dates: Dates that were built, ISO.
+        left_out: Why a date was not built, by date.
+        publication: The published file; None where nothing was built.
+    """
+
+    dates: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    publication: Publication | None = None
+
+
+def batches(rows_by_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> list[list[str]]:
+    """Splits dates (ISO, with their rows) into consecutive batches of at most `limit` rows, at least one date each."""
+    result: list[list[str]] = []
+    rows = 0
+    for as_of_date in sorted(rows_by_date):
+        if not result or rows + rows_by_date[as_of_date] > limit:
+            result.append([])
+            rows = 0
+        result[-1].append(as_of_date)
+        rows += rows_by_date[as_of_date]
+    return result
+
+
+def rows_by_date(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -> dict[str, int]:
+    """Video items that were landed for each of the dates, by ISO date; the connection sees `raw`."""
+    found = connection.execute(
+        "select observed_at::date::varchar, sum(item_count)::bigint from raw.loads"
+        " where kind = 'videos' and list_contains(?::date[], observed_at::date) group by 1",
+        [list(dates)],
+    ).fetchall()
+    return dict.fromkeys((day.isoformat() for day in sorted(dates)), 0) | dict(found)
+
+
+def plan(store: Store, first: date | None = None, last: date | None = None) -> Plan:
+    """What a rebuild of a range builds: the dates that anything was landed for.
+
+    Raises:
+        WarehouseBusyError: Another process is writing.
+    """
+    with facts.writer(store) as connection:
+        dates = [
+            day
+            for day in landing.landed_dates(connection)
+            if (first is None or day >= first) and (last is None or day <= last)
+        ]
+        return Plan(rows_by_date(connection, dates))
+
+
+def rebuild(
+    project_dir: Path,
+    store: Store,
+    wanted: Plan,
+    *,
+    is_part: bool = False,
+    on_result: Callable[[NodeResult], object] | None = None,
+) -> Rebuilt:
+    """Makes the derived files of a home again and puts them in place; the published file is not touched.
+
+    Args:
+        project_dir: Folder of dbt_project.yml.
+        store: The home; the writer lock is held to the end.
+        wanted: The dates.
+        is_part: Other dates stay as they are, in a home that is current; else nothing but these dates is there then.
+        on_result: Called with each node's result.
+
+    Raises:
+        OutdatedHomeError: A part was asked for, of a home that another version of the project made.
+        WarehouseBusyError: Another process is writing.
+    """
+    done = Rebuilt()
+    run_id = f"rebuild-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    compiled_models.compiled(project_dir)
+    with store.lock():
+        fresh = store.rebuilding()
+        # What a killed rebuild left is made anew: it may be of another version.
+        shutil.rmtree(fresh.build_path.parent, ignore_errors=True)
+        if is_part:
+            _copy_derived(project_dir, store, fresh)
+        with fresh.model_writer() as connection:
+            compiled_models.prepare(connection, project_dir)
+        for batch in batches(wanted.rows_by_date):
+            _build(project_dir, fresh, batch, run_id, done, on_result)
+        with fresh.model_writer() as connection:
+            checkpoint(connection)
+        store.take_over_rebuilt()
+    return done
+
+
+def rebuild_and_publish(
+    project_dir: Path,
+    store: Store,
+    wanted: Plan,
+    *,
+    is_part: bool = False,
+    on_result: Callable[[NodeResult], object] | None = None,
+) -> Rebuilt:
+    """`rebuild`, and then the published file in one step; arguments as there."""
+    with store.lock():
+        done = rebuild(project_dir, store, wanted, is_part=is_part, on_result=on_result)
+        if publish.has_builds(store):
+            done.publication = publish.publish(
+                store,
+                run_id=f"rebuild-{datetime.now(UTC):%Y%m%dT%H%M%S}",
+                git_sha=git_sha(project_dir),
+                descriptions=dbt_runner.descriptions(dbt_runner.ensure_manifest(project_dir)),
+            )
+    return done
+
+
+def ensure_current(
+    project_dir: Path,
+    store: Store,
+    wanted: Sequence[date],
+    *,
+    is_part: bool = False,
+    on_begin: Callable[[Plan], object] | None = None,
+    on_result: Callable[[NodeResult], object] | None = None,
+) -> Rebuilt | None:
+    """Rebuilds a home that another version of the project made, where that is done in under a minute.
+
+    Args:
+        project_dir: Folder of dbt_project.yml.
+        store: The home.
+        wanted: The dates that the caller builds itself afterwards.
+        is_part: The caller builds only some models of them: they are rebuilt too.
+        on_begin: Called with what will be built.
+        on_result: Called with each node's result.
+
+    Returns:
+        What was rebuilt; None where nothing had to be.
+
+    Raises:
+        RebuildNeededError: It takes longer; the message says how long, and how to start it.
+    """
+    fingerprint = dbt_runner.fingerprint(project_dir)
+    with store.model_writer() as connection:
+        is_new = compiled_models.is_new(connection)
+        if not is_new and compiled_models.is_current(connection, fingerprint):
+            return None
+        if is_new and not publish.is_published_of(store, connection):
+            return None
+    everything = plan(store)
+    others = [day for day in everything.rows_by_date if date.fromisoformat(day) not in wanted]
+    # A date that others come after is built in its place in time: they look back at it.
+    all_before = not is_part and (not others or max(others) < min(wanted).isoformat())
+    needed = Plan({day: everything.rows_by_date[day] for day in others}) if all_before else everything
+    if needed.seconds > OWN_ACCORD_S:
+        message = (
+            f"the project changed since this home was built: {needed.describe()}. Start it with `trends rebuild`, then"
+            " run this again; until then the published file stays as it is"
+        )
+        raise RebuildNeededError(message)
+    if on_begin:
+        on_begin(needed)
+    return rebuild(project_dir, store, needed, on_result=on_result)
+
+
+def record(
+    project_dir: Path,
+    store: Store,
+    batch: Sequence[str],
+    results: Sequence[NodeResult],
+    run_id: str,
+    *,
+    is_build: bool = True,
+) -> list[CheckWarning]:
+    """Notes the dates of a batch as built, with what its checks found; returns that.
+
+    Args:
+        project_dir: Folder of dbt_project.yml, whose version the dates are noted with.
+        store: The home; no connection to its derived files is open, so that their rows are read from the disk.
+        batch: ISO dates.
+        results: Of all nodes that ran.
+        run_id: The run.
+        is_build: Whether the dates count as built; False after a failure, and for a poll.
+
+    Raises:
+        DbtFailedError: A relation has other rows than were written into it; nothing is noted.
+    """
+    lost: Exception | None = None
+    with store.model_writer() as connection:
+        seen = [
+            finding
+            for result in results
+            if result.query
+            for finding in publish.findings(connection, test_name(result), result.query, result.failures or 0)
+        ]
+        try:
+            completeness.require_written(connection, {str(result.relation): result.rows for result in results})
+            if is_build:
+                checked = [test_name(result) for result in results if result.resource_type == "test"]
+                publish.record_builds(connection, batch, run_id, seen, checked, version=project_version(project_dir))
+        except (IncompleteMartsError, LostRowsError) as error:
+            lost = error
+        checkpoint(connection)
+    if lost is not None:
+        raise DbtFailedError(str(lost), results) from None
+    return seen
+
+
+def test_name(result: NodeResult) -> str:
+    """Name of the test behind a result."""
+    return result.unique_id.split(".")[2]
+
+
+def _build(
+    project_dir: Path,
+    store: Store,
+    batch: Sequence[str],
+    run_id: str,
+    done: Rebuilt,
+    on_result: Callable[[NodeResult], object] | None,
+) -> None:
+    """Builds a batch; where it fails, its halves, down to the date that fails alone, which is left out."""
+    with store.model_writer() as connection:
+        publish.forget_builds(connection, batch)
+    try:
+        results = compiled_models.build(project_dir, store, batch, on_result=on_result)
+        record(project_dir, store, batch, results, run_id)
+    except DbtFailedError as error:
+        if len(batch) == 1:
+            done.left_out[batch[0]] = str(error)
+            logger.warning("%s is left out: %s", batch[0], error)
+            return
+        half = len(batch) // 2
+        for part in (batch[:half], batch[half:]):
+            _build(project_dir, store, part, run_id, done, on_result)
+        return
+    done.dates += batch
+
+
+def _copy_derived(project_dir: Path, store: Store, fresh: Store) -> None:
+    """Copies the derived files of a home that is current."""
+    with store.model_writer() as connection:
+        if compiled_models.is_new(connection) or not compiled_models.is_current(
+            connection, dbt_runner.fingerprint(project_dir)
+        ):
+            message = (
+                "the project changed since this home was built, so that a part of its dates can't be built alone:"
+                " `trends rebuild` without --from and --to"
+            )
+            raise compiled_models.OutdatedHomeError(message)
+        checkpoint(connection)
+    fresh.build_path.parent.mkdir(parents=True)
+    shutil.copyfile(store.build_path, fresh.build_path)
+    shutil.copyfile(store.marts_path, fresh.marts_path)

@@ -1,0 +1,1 @@
+"""Workbooks: rows of the published marts as cells and bytes."""
