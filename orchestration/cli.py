@@ -402,7 +402,6 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 def _resend(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import services
     from orchestration.assets import delivery
-    from services.retries import ServiceError
 
     services.guard_logs(settings)
     outcomes: list[bool] = []
@@ -412,11 +411,8 @@ def _resend(options: argparse.Namespace, settings: Settings) -> int:
             print(told, file=sys.stdout if is_done else sys.stderr)
     except delivery.Skipped as skipped:
         raise UsageError(str(skipped)) from None
-    except ServiceError as error:
-        print(f"trends: {error}", file=sys.stderr)
-        return FAILED
     if not outcomes:
-        print(f"every message of {options.date} is in the channel: nothing to send")
+        print(f"every message of {options.date} is in its channel: nothing to send")
     return DONE if all(outcomes) else FAILED
 
 

@@ -20,10 +20,13 @@ from services.text_safety import safe_link, utf16_length, visible_line
 SLACK_TEXT, SLACK_SECTION, SLACK_BLOCKS, SLACK_TITLE = 40_000, 3_000, 50, 150
 TELEGRAM_TEXT = 4_096
 NTFY_BYTES, NTFY_TITLE = 4_096, 200
-# Above 8,000 characters of JSON, in which an emoji takes twelve, apprise would send a file instead of a text.
-NTFY_JSON = 7_500
+# Above 8,000 characters of JSON, in which an emoji takes twelve, apprise would send a file instead of a text. The topic
+# is in it too.
+NTFY_JSON = 7_700
 # Mail has no limit of its own: this keeps one slip from filling a mailbox.
 EMAIL_TEXT = 100_000
+# apprise writes a subject as one line, of which RFC 5321 allows 998 bytes: twelve for an emoji.
+EMAIL_SUBJECT = 75
 _LINE = 600
 _NAMES = 8
 
@@ -76,20 +79,25 @@ def telegram(message: Message) -> str:
 
 def ntfy(message: Message) -> tuple[str, str]:
     """Title and plain text."""
-    text = "\n".join(_fitted(_pieces(message, _PLAIN), NTFY_BYTES, _ntfy_size))
-    return visible_line(message.title, NTFY_TITLE), text or "–"
+    title = visible_line(message.title, NTFY_TITLE) or "–"
+    room = NTFY_JSON - len(json.dumps(title))
+
+    def size(text: str) -> int:
+        return max(len(text.encode()), -(-len(json.dumps(text)) * NTFY_BYTES // room))
+
+    return title, "\n".join(_fitted(_pieces(message, _PLAIN), NTFY_BYTES, size)) or "–"
 
 
 def email(message: Message) -> tuple[str, str]:
     """Subject and HTML."""
-    title = visible_line(message.title, _LINE)
+    title = visible_line(message.title, _LINE) or "–"
     lines = "\n".join(_fitted(_pieces(message, _HTML), EMAIL_TEXT, len)).replace("\n", "<br>\n")
     body = (
         '<div style="font:15px/1.5 -apple-system,Segoe UI,Roboto,sans-serif;max-width:720px">'
         f'<h2 style="border-left:6px solid #{message.colour:06X};padding-left:10px">{_escaped(title)}</h2>\n'
         f"{lines}\n</div>"
     )
-    return title, body
+    return visible_line(title, EMAIL_SUBJECT), body
 
 
 def _pieces(message: Message, markup: _Markup) -> list[_Piece]:
@@ -168,10 +176,6 @@ def _slack_text(text: str) -> str:
 def _telegram_size(text: str) -> int:
     """Apprise ends lines with two characters."""
     return utf16_length(text) + text.count("\n")
-
-
-def _ntfy_size(text: str) -> int:
-    return max(len(text.encode()), -(-len(json.dumps(text)) * NTFY_BYTES // NTFY_JSON))
 
 
 _SLACK = _Markup(

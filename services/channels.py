@@ -28,6 +28,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -120,7 +121,10 @@ def parse(text: str, markets: Collection[str]) -> list[Channel]:
 def secret_parts(text: str) -> list[SecretStr]:
     """The addresses in CHANNELS, and their long parts: tokens, passwords, topics."""
     urls = [part.split("|")[1].strip() for part in re.split(r"\n|\s;\s|;$", text) if "|" in part]
-    parts = {part for url in urls for part in _SECRET_PART.findall(url)} - {"hooks.slack.com", "services"}
+    # A host is no secret, and would be taken out of every log; without a dot it may be a topic of ntfy.
+    hosts = {urlsplit(url).netloc.rpartition("@")[2].partition(":")[0] for url in urls}
+    parts = {part for url in urls for part in _SECRET_PART.findall(url)}
+    parts -= {host for host in hosts if "." in host} | {"services"}
     return [SecretStr(found) for found in [*urls, *sorted(parts, key=len, reverse=True)]]
 
 

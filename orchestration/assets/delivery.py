@@ -28,9 +28,8 @@ from orchestration.settings import Settings
 from services import discord as discord_room
 from services import drive, sheets
 from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
-from services.message import DAILY as DAILY_MESSAGE
 from services.message import NOT_DELIVERED, Link, Message
-from services.receipts import Receipt, Receipts, give_up, is_not_sent, is_unclear
+from services.receipts import Receipt, Receipts, give_up, is_message, is_not_sent, is_unclear
 from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store
@@ -50,10 +49,6 @@ _UNCLEAR_DAYS = 7
 
 class Skipped(Exception):  # noqa: N818 - not an error
     """A delivery that is not made; the message says why."""
-
-
-class NothingToDo(Skipped):
-    """A delivery that nobody asked for: nothing to tell."""
 
 
 def _told(receipt: Receipt) -> str:
@@ -87,6 +82,7 @@ def deliver(
     services.guard_logs(settings)
     day_list = sorted(set(published_dates(store)).intersection(map(date.fromisoformat, run_dates(context))))
     failures: list[str] = []
+    notes: list[str] = []
     for day in day_list:
         delivery = _Delivery(settings, store, services.receipts(store), day)
         steps: dict[dg.AssetKey, Callable[[], Metadata]] = {
@@ -95,6 +91,9 @@ def deliver(
             CHANNELS: delivery.to_channels,
             DISCORD: delivery.to_discord,
         }
+        if not delivery.channels:
+            # Nobody has to have any: nothing to tell.
+            del steps[CHANNELS]
         for key in (key for key in steps if key in context.selected_asset_keys):
             name = key.path[-1]
             try:
@@ -103,9 +102,6 @@ def deliver(
                     raise Skipped(reason)
                 with progress.stage(f"delivery of {day}: {name}"):
                     metadata = steps[key]()
-            except NothingToDo as nothing:
-                context.log.debug(f"{name}: {nothing}")
-                continue
             except Skipped as skipped:
                 context.log.info(f"{name} skipped: {skipped}")
                 context.log_event(dg.AssetObservation(key, metadata={"date": day.isoformat(), "skipped": str(skipped)}))
@@ -121,8 +117,9 @@ def deliver(
                 )
             yield dg.MaterializeResult(asset_key=key, metadata={"date": day.isoformat(), **metadata})
         failures += delivery.problems
+        notes += delivery.notes
     if failures:
-        raise dg.Failure("; ".join(failures), allow_retries=False)
+        raise dg.Failure("; ".join([*failures, *notes]), allow_retries=False)
 
 
 @dg.multi_asset(
@@ -184,8 +181,7 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[st
         What became of each such message in words, and whether that is all that was to be done.
 
     Raises:
-        Skipped: Nothing is sent from this home, or Discord is not set up.
-        ServiceError: Discord can't be asked what is there.
+        Skipped: Nothing is sent from this home, or nobody is set up to hear it.
     """
     carriers = {carrier.name: carrier for carrier in services.carriers(settings)}
     reason = why_not(settings, store) or (None if carriers else services.NOBODY_HEARS)
@@ -193,17 +189,17 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[st
         raise Skipped(reason)
     ledger = services.receipts(store)
     config = services.discord(settings)
-    lost = [
-        receipt
-        for receipt in ledger.of_date(day)
-        if is_unclear(receipt)
-        or is_not_sent(receipt)
-        or (not isinstance(config, str) and discord_room.is_gone(config, receipt))
-    ]
     delivery: _Delivery | None = None
-    for receipt in lost:
+    for receipt in filter(is_message, ledger.of_date(day)):
         name, key = services.addressed(receipt.idempotency_key)
         told = key if name == services.DISCORD else f"{name}: {key}"
+        try:
+            is_gone = not isinstance(config, str) and discord_room.is_gone(config, receipt)
+        except ServiceError as error:
+            yield f"{told}: {error}", False
+            continue
+        if not (is_unclear(receipt) or is_not_sent(receipt) or is_gone):
+            continue
         carrier = carriers.get(name)
         if carrier is None:
             yield f"{told}: not sent, {_no_longer(name)}", True
@@ -255,8 +251,14 @@ class _Delivery:
         self._is_signed_out = False
         self._links: list[Link] = []
         self.problems: list[str] = []
+        self._key = f"daily:{day}"
+        self.channels = [
+            carrier
+            for carrier in services.carriers(settings)
+            if carrier.name != services.DISCORD and carrier.wants(self._key, Message(""))
+        ]
         # What harms no run: a channel that is down.
-        self._notes: list[str] = []
+        self.notes: list[str] = []
 
     def to_drive(self) -> Metadata:
         """Uploads what the manifest lists, and the manifest."""
@@ -308,31 +310,24 @@ class _Delivery:
 
     def to_channels(self) -> Metadata:
         """Sends the daily report to each channel that wants it. A channel that is down harms no other."""
-        key = f"daily:{self._day}"
-        wanted = [
-            carrier
-            for carrier in services.carriers(self._settings)
-            if carrier.name != services.DISCORD and carrier.wants(key, Message(DAILY_MESSAGE))
-        ]
-        if not wanted:
-            raise NothingToDo("no channel wants the daily report")
         told = []
-        for carrier in wanted:
-            done = carrier.deliver(self._receipts, key, self._day, self.message(carrier.markets))
+        for carrier in self.channels:
+            message = self.message(carrier.markets)
+            done = carrier.deliver(self._receipts, self._key, self._day, message)
             told.append(f"{carrier.name} {done.outcome}")
             if done.reason:
-                self._notes.append(f"channel {carrier.name} {done.outcome}: {done.reason}")
-        if self._notes and len(self._notes) == len(wanted):
-            raise Skipped("; ".join(self._notes))
+                self.notes.append(f"channel {carrier.name} {done.outcome}: {done.reason}")
+        if len(self.notes) == len(self.channels):
+            raise Skipped("; ".join(self.notes))
         hashes = "\n".join(f"{target} {digest}" for target, digest in self._hashes("channel_message").items())
-        return {"outcome": ", ".join(told), "sha256": hashes, "problems": "; ".join(self._notes)}
+        return {"outcome": ", ".join(told), "sha256": hashes, "problems": "; ".join(self.notes)}
 
     def to_discord(self) -> Metadata:
         """Sends or edits the daily report. Discord's failure never fails a run."""
         config = services.discord(self._settings)
         if isinstance(config, str):
             raise Skipped(config)
-        done = discord_room.deliver(config, self._receipts, f"daily:{self._day}", self._day, self.message())
+        done = discord_room.deliver(config, self._receipts, self._key, self._day, self.message())
         if done.outcome in NOT_DELIVERED:
             raise Skipped(f"{done.outcome}: {done.reason}")
         sha256 = self._hashes("discord_message").get("webhook", "")
@@ -341,7 +336,7 @@ class _Delivery:
     def message(self, markets: Sequence[str] = ()) -> Message:
         """The daily report of the day, with what became of the deliveries so far."""
         with published.open_day(self._store.published_path, self._day) as day:
-            missing = [*self.problems, *self._notes, *self._unclear()]
+            missing = [*self.problems, *self.notes, *self._unclear()]
             return daily_report(day, self._links, missing, day_chart(day), markets)
 
     def _unclear(self) -> list[str]:
@@ -352,7 +347,7 @@ class _Delivery:
         return [
             f"message {_told(receipt)} may not have arrived: look, then `trends resend --date {receipt.as_of_date}`"
             for receipt in found
-            if services.addressed(receipt.idempotency_key)[1] != f"daily:{self._day}"
+            if services.addressed(receipt.idempotency_key)[1] != self._key
         ]
 
     def _hashes(self, effect: str) -> dict[str, str]:
