@@ -219,7 +219,7 @@ def test_any_text_is_shown_as_it_is_within_the_limits(
     link = Link("a | <label> `x`", "https://www.tiktok.com/@a/video/1?x=(1)&y=<2>|3")
     for number, caption in enumerate(HOSTILE):
         long = replace(
-            message(caption, *[caption, link] * 40),
+            message(caption, *(line for _ in range(40) for line in (caption, link))),
             fields=tuple(Field(f"PART {part}", (caption, "x" * 90, link)) for part in range(30)),
         )
         done = channels.deliver(channel, receipts, f"alert:{number}", AS_OF, long)
