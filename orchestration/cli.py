@@ -523,7 +523,14 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
     command = [str(executable), "dev", "-m", "orchestration.definitions", "-h", options.host, "-p", str(options.port)]
-    os.execve(executable, command, environment)  # noqa: S606 - a fixed program of this environment
+    os.execve(sys.executable, [sys.executable, "-c", _HEARING_SIGNALS, *command], environment)  # noqa: S606 - a fixed program of this environment
+
+
+# A script starts what stands before an & with Ctrl-C ignored, and on SIGTERM Dagster does what it does then: nothing.
+# Signals are set in a main thread alone, and commands work in another.
+_HEARING_SIGNALS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 def _require_free(host: str, port: int) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import SecretStr
 
@@ -50,6 +51,8 @@ EXPECTED = {
     "DISCORD_WEBHOOK": "the https address from the channel's settings, under Integrations, Webhooks",
     "CHANNELS": "a line for each channel: name | address | kinds | markets (docs/channels.md)",
     "POLL_SUMMARY": "never, alerts or always",
+    "DISPLAY_TIMEZONE": "the name of a time zone, such as Europe/London or UTC",
+    "DISPLAY_HOURS": "24 or 12",
     "HEARTBEAT_URL": "the address that the watcher gave you, such as https://hc-ping.com/<id>",
     "RETRY_WAIT_S": "a number of seconds above 0, such as 1",
     "DELIVER": "true or false",
@@ -133,6 +136,23 @@ def poll_summary(value: str) -> str:
         message = "is no kind of summary"
         raise ValueError(message)
     return kind
+
+
+def time_zone(value: str) -> str:
+    """A zone of the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        near = difflib.get_close_matches(value.title().replace(" ", "_"), available_timezones(), 1)
+        raise ValueError("is no time zone" + (f": is {near[0]} meant?" if near else "")) from None
+    return value
+
+
+def hours(value: int) -> int:
+    """A clock of a whole or of half a day."""
+    if value not in (12, 24):
+        raise ValueError("is no clock")
+    return value
 
 
 def log_level(value: str) -> str:

@@ -60,7 +60,7 @@ def silences(settings: Settings, store: Store, now: datetime) -> list[Silence]:
                 (select max(observed_at) from marts.revenue_source where not is_simulated)
             """
         ).fetchall()
-    found = _of_day(dates[-1], now), _of_polls(last_poll, now), _of_sheet(settings, last_sheet, now)
+    found = _of_day(settings, dates[-1], now), _of_polls(settings, last_poll, now), _of_sheet(settings, last_sheet, now)
     return [silence for silence in found if silence is not None]
 
 
@@ -101,19 +101,19 @@ def give_sign_of_life(settings: Settings) -> str | None:
     return None
 
 
-def _of_day(last: Any, now: datetime) -> Silence | None:
+def _of_day(settings: Settings, last: Any, now: datetime) -> Silence | None:
     today = now.astimezone(UTC).date()
     deadline = datetime.combine(today, time(timetable.DAILY_DEADLINE_HOUR_UTC), tzinfo=UTC)
     if now < deadline or last >= today:
         return None
     return Silence(
         f"silence:daily:{today}",
-        f"no file of {today} was published by {deadline:%H:%M} UTC; the last is of {last}",
+        f"no file of {today} was published by {settings.times.clock(deadline)}; the last is of {last}",
         "look at the last run in the UI, or run `trends doctor`, then `trends run`",
     )
 
 
-def _of_polls(last: datetime | None, now: datetime) -> Silence | None:
+def _of_polls(settings: Settings, last: datetime | None, now: datetime) -> Silence | None:
     if last is None:
         # Nobody polls this home.
         return None
@@ -123,7 +123,7 @@ def _of_polls(last: datetime | None, now: datetime) -> Silence | None:
         return None
     return Silence(
         f"silence:poll:{at:%Y-%m-%dT%H:%M}",
-        f"no poll for {SILENT_SLOTS} slots; the last was at {at:%Y-%m-%d %H:%M} UTC",
+        f"no poll for {SILENT_SLOTS} slots; the last was at {settings.times.stamp(at)}",
         "look at the schedule micro_poll_2h and its last run in the UI, or run `trends poll`",
     )
 
@@ -134,6 +134,6 @@ def _of_sheet(settings: Settings, last: datetime | None, now: datetime) -> Silen
         return None
     return Silence(
         f"silence:sheet:{last:%Y-%m-%d}",
-        f"the revenue sheet was not read since {last:%Y-%m-%d %H:%M} UTC",
+        f"the revenue sheet was not read since {settings.times.stamp(last)}",
         "run `trends doctor`: it says whether the sheet can be read; if not, `trends auth google`",
     )

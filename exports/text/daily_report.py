@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from exports import published
 from exports.published import Day
-from exports.text import build_list, trends
+from exports.text import build_list, followed, trends
 from exports.text.poll_report import polling_line
 from exports.workbooks.build_today import forecast_line, headline, health_lines, sample_lines
 from exports.workbooks.revenue_tabs import revenue_line
@@ -62,6 +62,8 @@ def daily_report(
     samples = (f"{label}: {text}" for label, text in sample_lines(day))
     told = (*samples, *_builds(day, markets), *_trends(day, markets), f"Forecasts: {forecast_line(day)}")
     message = replace(message, lines=(*message.lines, *told))
+    told = tuple(_followed(day, markets))
+    message = replace(message, lines=(*message.lines, *told))
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
@@ -80,7 +82,7 @@ def _builds(day: Day, markets: Sequence[str]) -> list[Line]:
         rows = [row for row in rows if row["market"] in markets or _is_of(row["market_label"], markets)]
         lines.append(f"Below: those of {' and '.join(markets)}, with their places in the whole list.")
     for row in rows[: build_list.TOP]:
-        lines += [Link(build_list.head(row), row["video_url"] or ""), build_list.detail(row)]
+        lines += [Link(build_list.head(row), row["video_url"] or ""), build_list.detail(row, day.times)]
     return lines
 
 
@@ -96,6 +98,17 @@ def _trends(day: Day, markets: Sequence[str]) -> list[Line]:
     return lines
 
 
+def _followed(day: Day, markets: Sequence[str]) -> list[Line]:
+    """What is followed, each with the link to its best video; nothing where nothing is followed."""
+    rows = [row for row in published.followed(day) if not (markets and row["market"]) or row["market"] in markets]
+    lines: list[Line] = [f"{followed.TITLE} since yesterday"] if rows else []
+    for row in rows[: followed.TOP]:
+        lines += [Link(followed.name(row), row["best_video_url"] or ""), followed.did(row)]
+    if len(rows) > followed.TOP:
+        lines.append(f"… and {len(rows) - followed.TOP} more: see the report")
+    return lines
+
+
 def degradations(day: Day) -> list[str]:
     """What the day had to do without, one line each; empty on a good day."""
     bad = {
@@ -103,9 +116,9 @@ def degradations(day: Day) -> list[str]:
         for row in published.health(day)
         if row["kind"] == "videos" and (row["is_missing"] or row["is_stale"])
     }
-    lines = [f"{label}: {text}" for label, text in health_lines(day) if label in bad]
+    lines = [f"{label}: {text}" for label, text in health_lines(day, day.times) if label in bad]
     # Nobody has to set up a sheet; one that was and does not answer is worth a word.
     revenue = published.revenue_source(day)
     if revenue is not None and revenue["source"] != "sheet" and not revenue["is_simulated"]:
-        lines.append(f"Revenue: {revenue_line(day)}")
+        lines.append(f"Revenue: {revenue_line(day, day.times)}")
     return lines + [f"check: {warning}" for warning in published.warnings(day)]

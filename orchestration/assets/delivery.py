@@ -149,7 +149,7 @@ def send_poll(
     with store.published_reader() as connection:
         poll = published.last_poll(connection, date.fromisoformat(run_dates(context)[-1]))
     ledger = services.receipts(store)
-    messages = poll_report.messages(poll, settings.poll_summary)
+    messages = poll_report.messages(poll, settings.poll_summary, settings.times)
     told = [
         (name, done)
         for key, message in messages
@@ -215,7 +215,7 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[st
         else:
             with store.published_reader() as connection:
                 poll = published.last_poll(connection, day)
-            message = dict(poll_report.messages(poll, settings.poll_summary)).get(key)
+            message = dict(poll_report.messages(poll, settings.poll_summary, settings.times)).get(key)
         if message is None:
             yield f"{told}: not sent, it is about an earlier poll than the last of the day", True
             continue
@@ -335,7 +335,7 @@ class _Delivery:
 
     def message(self, markets: Sequence[str] = ()) -> Message:
         """The daily report of the day, with what became of the deliveries so far."""
-        with published.open_day(self._store.published_path, self._day) as day:
+        with published.open_day(self._store.published_path, self._day, self._settings.times) as day:
             missing = [*self.problems, *self.notes, *self._unclear()]
             return daily_report(day, self._links, missing, day_chart(day), markets)
 
