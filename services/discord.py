@@ -225,10 +225,23 @@ def build_payload(message: Message) -> tuple[dict[str, Any], bytes | None]:
     link = safe_link(message.url)
     if link:
         embed["url"] = link
-    payload: dict[str, Any] = {"embeds": [embed], "allowed_mentions": {"parse": []}}
+    embeds = [embed, *_pictures(message, budget)]
+    payload: dict[str, Any] = {"embeds": embeds, "allowed_mentions": {"parse": []}}
     # Named in an edit too: attachments that aren't listed are removed, so a new chart replaces the old one.
     payload["attachments"] = [{"id": 0, "filename": _CHART_NAME}] if chart else []
     return payload, chart
+
+
+def _pictures(message: Message, budget: int) -> Iterator[dict[str, Any]]:
+    """An embed for each small picture, as far as text and count allow: one embed has room for one."""
+    for picture in message.pictures[: EMBED_LIMIT - 1]:
+        link = safe_link(picture.url)
+        title = discord_text(picture.label, min(TITLE_LIMIT, max(budget, 1))) or _NOTHING
+        budget -= utf16_length(title)
+        if budget < 0:
+            return
+        shown: dict[str, Any] = {"title": title, "color": message.colour, "thumbnail": {"url": picture.image}}
+        yield {**shown, "url": link} if link else shown
 
 
 def _joined(lines: Sequence[Line], limit: int) -> str:

@@ -59,6 +59,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A small picture beside a link; services that show none leave it out.
+
+    Attributes:
+        label: Text, escaped here.
+        url: Where the label leads.
+        image: Address of the picture, at its source.
+    """
+
+    label: str
+    url: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message with one embed.
 
@@ -70,6 +85,7 @@ class Message:
         footer: Plain text.
         chart_png: Image shown in the embed.
         url: Address behind the title.
+        pictures: Small pictures, in order.
         markets: Markets that it is about; empty where it is about all.
     """
 
@@ -80,6 +96,7 @@ class Message:
     footer: str = ""
     chart_png: bytes | None = field(default=None, repr=False)
     url: str = ""
+    pictures: tuple[Picture, ...] = ()
     markets: tuple[str, ...] = ()
 
 

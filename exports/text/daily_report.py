@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from exports import published
 from exports.published import Day
@@ -14,7 +15,8 @@ from exports.text import build_list, followed, trends
 from exports.text.poll_report import polling_line
 from exports.workbooks.build_today import forecast_line, headline, health_lines, sample_lines
 from exports.workbooks.revenue_tabs import revenue_line
-from services.message import Line, Link, Message, daily_message
+from services.message import Line, Link, Message, Picture, daily_message
+from services.text_safety import live_image
 
 # The counts users know from the report, in order; the workbook's START_HERE has more.
 COUNTS = 8
@@ -67,6 +69,18 @@ def daily_report(
     # Polls without news are silent: one line a day says that they work.
     polling = published.polling(day)
     return replace(message, lines=(*message.lines, polling_line(polling))) if polling else message
+
+
+def covers(day: Day, now: datetime) -> tuple[Picture, ...]:
+    """The covers of the first builds, where the source has one that can still be loaded.
+
+    Args:
+        day: The published day.
+        now: The present, aware: the platform signs covers for hours to days.
+    """
+    rows = published.build_list(day)[: build_list.TOP]
+    found = [(row, live_image(row["cover_url"], now)) for row in rows]
+    return tuple(Picture(build_list.head(row), row["video_url"] or "", image) for row, image in found if image)
 
 
 def _is_of(label: str, markets: Sequence[str]) -> bool:

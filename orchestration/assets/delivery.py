@@ -11,7 +11,8 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -20,7 +21,7 @@ from engine import progress
 from exports import dashboard, published
 from exports.report.chart import day_chart
 from exports.text import poll_report
-from exports.text.daily_report import daily_report
+from exports.text.daily_report import covers, daily_report
 from orchestration import services
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -337,7 +338,8 @@ class _Delivery:
         """The daily report of the day, with what became of the deliveries so far."""
         with published.open_day(self._store.published_path, self._day, self._settings.times) as day:
             missing = [*self.problems, *self.notes, *self._unclear()]
-            return daily_report(day, self._links, missing, day_chart(day), markets)
+            message = daily_report(day, self._links, missing, day_chart(day), markets)
+            return replace(message, pictures=covers(day, datetime.now(UTC)))
 
     def _unclear(self) -> list[str]:
         """Messages of the last days that may not have arrived: somebody has to look."""

@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from exports import published as marts
 from exports.report.trend_report import trend_report
-from exports.text.daily_report import daily_report
+from exports.text.daily_report import covers, daily_report
 from exports.text.summary import summary
 from services.message import Link
 from tests.support import PROJECT, published, video, write_feed
@@ -21,6 +21,7 @@ from warehouse.store import Store
 
 DAY = "2026-02-20"
 QUIET, TWIN, TAGGED, SPOKEN, LOUD = (f"76088077302509500{number}" for number in range(10, 15))
+COVER = "https://p16-sign-sg.tiktokcdn.com/c.jpeg?x-expires=1771700000&x-signature=x"
 ENTRIES = [
     ["Account", "https://www.tiktok.com/@Quiet.Maker?lang=en", "Follow", ""],
     ["tag", "#SoapCut", "follow", "us"],
@@ -46,7 +47,8 @@ def items(hour: int, market: str) -> list[dict[str, object]]:
         )
     found.append(
         video(TAGGED, plays=30_000 + 9_000 * hour, shares=4_000 + 500 * hour, posted=posted,
-              hashtags=[{"name": "soapcut"}], text="soap", authorMeta={"name": "soap.maker", "id": "7"})
+              hashtags=[{"name": "soapcut"}], text="soap", authorMeta={"name": "soap.maker", "id": "7"},
+              videoMeta={"coverUrl": COVER})
     )  # fmt: skip
     found.append(video(SPOKEN, plays=5_000 + hour, posted=posted, text="My Glow-Ring!", hashtags=[]))
     return found
@@ -129,3 +131,12 @@ def test_message_summary_and_report_have_a_section_of_it(home: Store) -> None:
                if isinstance(line, str))  # fmt: skip
     assert "⭐ FOLLOWED SINCE YESTERDAY" in text and "sound 7001\n   no feed of the day shows it" in text
     assert '<section id="followed">' in page and "tag #SoapCut (US)" in page
+
+
+@pytest.mark.slow
+def test_a_build_has_its_cover_while_that_can_be_loaded(home: Store) -> None:
+    runs_out = datetime.fromtimestamp(1771700000, UTC)
+    with marts.open_day(home.published_path, date.fromisoformat(DAY)) as day:
+        (cover,) = covers(day, runs_out - timedelta(hours=2))
+        assert covers(day, runs_out - timedelta(minutes=30)) == ()
+    assert (cover.image, cover.url.rpartition("/")[2]) == (COVER, TAGGED)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from services import discord
-from services.message import Delivery, Field, Link, Message, alert_message, daily_message, failure_message
+from services.message import Delivery, Field, Link, Message, Picture, alert_message, daily_message, failure_message
 from services.receipts import DuckDBReceipts, give_up, is_unclear
 from services.retries import ServiceError
 from services.text_safety import utf16_length
@@ -247,3 +247,22 @@ def test_alert_and_failure_messages_fit(
     assert first["title"] == "🚀 TREND ALERT: BUILD NOW - URGENT"
     assert first["url"] == "https://www.tiktok.com/@a/video/1"
     assert second["title"].startswith("❌ Run failed: daily")
+
+
+def test_covers_stand_beside_their_builds_and_go_when_they_ran_out(
+    service: Service, config: discord.DiscordConfig, receipts: DuckDBReceipts
+) -> None:
+    image = "https://p16-sign-sg.tiktokcdn.com/c.jpeg?x-expires=1767700000"
+    pictures = tuple(
+        Picture(f"{number}. build *this*", f"https://www.tiktok.com/@a/video/{number}", image) for number in range(12)
+    )
+    full = replace(message(), lines=("x" * 4_000,), pictures=pictures)
+    assert discord.deliver(config, receipts, KEY, AS_OF, full).outcome == "sent"
+    ((_, stored),) = service.discord.messages.items()
+    _, *beside = stored["payload"]["embeds"]
+    assert len(beside) == 9
+    assert beside[0]["title"] == "0. build \\*this\\*"
+    assert (beside[0]["url"], beside[0]["thumbnail"]) == ("https://www.tiktok.com/@a/video/0", {"url": image})
+    assert discord.deliver(config, receipts, KEY, AS_OF, replace(full, pictures=())).outcome == "edited"
+    ((_, stored),) = service.discord.messages.items()
+    assert len(stored["payload"]["embeds"]) == 1

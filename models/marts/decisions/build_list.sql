@@ -156,5 +156,6 @@ select
     reading_count,
     made_at,
     cutoff_at,
-    followed_by
+    followed_by,
+    cover_url
 from described
