@@ -873,7 +873,9 @@ def competitor_gaps(day: Day, market: str | None) -> list[dict[str, Any]]:
 _SAID = (
     "record", "horizon_hours", "days", "made", "due", "scored", "share_scored", "share_cold", "is_enough", "is_greyed",
     "score", "twin", "twin_score", "skill", "skill_low", "skill_high", "bias", "coverage_80", "direction_accuracy",
-    "slowed_share",
+    "slowed_share", "score_low", "score_high", "is_panel_enough", "panel_days", "panel_read", "panel_gone",
+    "panel_score", "panel_twin", "panel_twin_score", "panel_skill", "panel_skill_low", "panel_skill_high", "panel_bias",
+    "panel_coverage_80",
 )  # fmt: skip
 
 

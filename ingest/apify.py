@@ -96,10 +96,13 @@ class ApifyTask:
 
     Attributes:
         market: Upper-case market code.
-        kind: ``videos`` or ``music``.
+        kind: ``videos``, ``music`` or ``panel``.
         task_id: Id, ``user~task`` or ``user/task``.
         item_floor: Fewer usable items than this count as a failed reading.
-        input_override: Single input fields that replace the task's, for example for a small poll.
+        input_override: Single input fields that replace the task's, for example the URLs to read. A run that
+            somebody else started was asked for something else: none is joined or reused then.
+        max_items: Most items that the run may bring and charge; ``None`` leaves the task's own.
+        run_timeout: As in `ApifyConfig`, where this task may be waited for less long.
     """
 
     market: str
@@ -107,6 +110,8 @@ class ApifyTask:
     task_id: str
     item_floor: int = 1
     input_override: Mapping[str, Any] | None = None
+    max_items: int | None = None
+    run_timeout: dt.timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +404,7 @@ class _Room:
             began = self._look(task, record.intended_at, known_failed)
             if began is not None:
                 return self._adopt(task, began, record.intended_at), False
-        if self._config.reuse_hours is not None:
+        if self._config.reuse_hours is not None and not task.input_override:
             last = self._last_succeeded(task)
             oldest = self._clock() - dt.timedelta(hours=self._config.reuse_hours)
             if last is not None and _time(last["finishedAt"]) >= oldest:
@@ -413,10 +418,11 @@ class _Room:
     ) -> tuple[dict[str, Any], bool]:
         listed = self._newest(task)
         active = next((run for run in listed if run["status"] in ACTIVE), None)
-        if active is not None:
+        if active is not None and not task.input_override:
             return self._adopt(task, active, intended_at), False
         before = {str(run["id"]) for run in listed}.union(known_failed)
         query = {"maxTotalChargeUsd": str(self._config.max_charge_usd)} if self._config.max_charge_usd else {}
+        query |= {"maxItems": str(task.max_items)} if task.max_items else {}
         for _ in range(_STARTS):
             try:
                 run = call(
@@ -477,13 +483,14 @@ class _Room:
 
     def _wait(self, task: ApifyTask, run: dict[str, Any]) -> dict[str, Any]:
         """Polls until the run has ended."""
-        deadline = self._clock() + self._config.run_timeout
+        patience = task.run_timeout or self._config.run_timeout
+        deadline = self._clock() + patience
         run_id = str(run["id"])
         while run["status"] in ACTIVE:
             self._tell(task, str(run["status"]))
             asked_at = self._clock()
             if asked_at >= deadline:
-                hours = self._config.run_timeout.total_seconds() / 3600
+                hours = patience.total_seconds() / 3600
                 raise _DegradedError(
                     f"{_SERVICE}: run {run_id} has not finished after {hours:g} h. It goes on, and the next "
                     "attempt reads it"

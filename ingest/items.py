@@ -57,6 +57,11 @@ def known_names() -> frozenset[str]:
     return frozenset(names | set(variables()["item_hashtag_lists"]))
 
 
+def judged_as(kind: str) -> str:
+    """By what rules the items of a kind are of use: those of a panel are videos."""
+    return "videos" if kind == "panel" else kind
+
+
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Creates the empty temporary tables that items are read into and judged in.
 
@@ -85,7 +90,7 @@ def count_usable(path: Path, kind: str) -> tuple[int, str]:
 
     Args:
         path: JSON lines as Apify gives them.
-        kind: `videos` or `music`.
+        kind: `videos`, `music` or `panel`.
 
     Returns:
         The number, and the reasons with their numbers; empty where all are of use.
@@ -93,7 +98,7 @@ def count_usable(path: Path, kind: str) -> tuple[int, str]:
     connection = duckdb.connect()
     try:
         create_tables(connection)
-        connection.execute("insert into offered_files values (0, ?, timestamp '2100-01-01')", [kind])
+        connection.execute("insert into offered_files values (0, ?, timestamp '2100-01-01')", [judged_as(kind)])
         connection.execute(
             "insert into incoming select 0, line, json_valid(line), null from"
             " (select unnest(string_split(content, chr(10))) as line from read_text(?)) where trim(line) <> ''",

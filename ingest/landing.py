@@ -25,7 +25,11 @@ from warehouse.store import transaction
 
 logger = logging.getLogger(__name__)
 
+# What feeds are of.
 KINDS = ("videos", "music")
+# Videos that were read again by URL because we asked for them: in no feed, and no list and no trend may count them.
+PANEL = "panel"
+_TABLES = (*KINDS, PANEL)
 
 # Files are checked and inserted together up to this size: one transaction for many small polls, bounded memory.
 BATCH_BYTES = 256 * 1024 * 1024
@@ -54,7 +58,7 @@ class FeedFile:
         path: A .json, .jsonl or .csv file, plain or .gz.
         source: `folder`, `sample` or `apify`.
         market: Upper-case market code, such as `US`.
-        kind: `videos` or `music`.
+        kind: `videos`, `music` or `panel`.
         observed_at: When the source saw the items (aware, UTC); for Apify the run's finish.
         run_id: Apify run id, where known.
         dataset_id: Apify dataset id, where known.
@@ -267,7 +271,7 @@ def cutoff_for(
 def last_observed(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> datetime:
     """When the last feed of a date that was landed was observed (aware UTC)."""
     rows = connection.execute(
-        "select max(observed_at) from raw.loads where observed_at::date = ?", [as_of_date]
+        "select max(observed_at) from raw.loads where observed_at::date = ? and kind <> ?", [as_of_date, PANEL]
     ).fetchall()
     return rows[0][0].replace(tzinfo=UTC)
 
@@ -282,7 +286,8 @@ def landed_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
     """Dates (UTC) that have at least one readable feed, oldest first."""
     rows = connection.execute(
         "select distinct observed_at::date as observed_date from raw.loads"
-        " where status in ('landed', 'repeat', 'empty') and observed_at is not null order by 1"
+        " where status in ('landed', 'repeat', 'empty') and observed_at is not null and kind <> ? order by 1",
+        [PANEL],
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -337,7 +342,10 @@ def _land_batch(
     items.create_tables(connection)
     connection.executemany(
         "insert into offered_files values (?, ?, ?)",
-        [(index, offered.feed.kind, _naive_utc(offered.feed.observed_at)) for index, offered in enumerate(batch)],
+        [
+            (index, items.judged_as(offered.feed.kind), _naive_utc(offered.feed.observed_at))
+            for index, offered in enumerate(batch)
+        ],
     )
     for file_index, offered in enumerate(batch):
         reading = readers.read(connection, file_index, offered.feed.path, limits)
@@ -357,7 +365,7 @@ def _land_batch(
             [offered.load_row(landed_at) for offered in batch if offered.load_id is not None],
         )
         kept = 0
-        for kind in KINDS:
+        for kind in _TABLES:
             kept += _count(
                 connection.execute(
                     f"""

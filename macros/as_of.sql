@@ -128,9 +128,10 @@
         from {{ loads }} as loads
         where
             loads.item_count > 0
+            and loads.kind <> 'panel'
             and loads.landed_at = (
                 select max(last.landed_at) from {{ loads }} as last
-                where last.item_count > 0
+                where last.item_count > 0 and last.kind <> 'panel'
             )
     )
 {%- endmacro %}

@@ -90,6 +90,28 @@ tellings as (
     ]) }}
 {%- endmacro %}
 
+{#
+  The same of dates that have a panel, where those that left the feeds are known by a sample: `kept_` sums are of all
+  that have an outcome in a feed, `left_` sums of those that have none and were read again, each as often as it stands
+  for others.
+#}
+{% macro panel_counts() -%}
+    {{ return(['panel_due', 'panel_scored', 'panel_read', 'panel_gone']) }}
+{%- endmacro %}
+
+{% macro panel_measures() -%}
+    {{ return(['actual_gain', 'absolute_error', 'signed_error', 'covered', 'error_last_gain', 'error_damped_gain']) }}
+{%- endmacro %}
+
+{% macro panel_sums() -%}
+    {%- set sums = ['lost_gain', 'left_weight', 'gone_weight'] -%}
+    {%- for measure in panel_measures() -%}
+        {%- do sums.append('kept_' ~ measure) -%}
+        {%- do sums.append('left_' ~ measure) -%}
+    {%- endfor -%}
+    {{ return(sums) }}
+{%- endmacro %}
+
 {# Naive forecasts that the chosen one is shown beside; the best of them is its twin. #}
 {% macro score_twins() -%}
     {{ return(['persistence', 'last_gain', 'damped_gain']) }}
@@ -125,7 +147,7 @@ tellings as (
             '🚀 EXPLOSIVE', '📈 STRONG', '↗️ MODERATE', '➡️ FLAT', '↘️ DECLINING', '📉 CRASHING',
         ],
         'Confidence': ['HIGH', 'MEDIUM', 'LOW'],
-        'Lifecycle': ['rising', 'emerging', 'resurged', 'peaking', 'dead'],
+        'Lifecycle': ['rising', 'resurged', 'emerging', 'peaking', 'declining', 'sparse', 'dead'],
     }) }}
 {%- endmacro %}
 
@@ -138,11 +160,10 @@ tellings as (
 {%- endmacro %}
 
 {#
-  Values that have no place in their label's order: nothing is known yet, or (a decline, which is one from a height) it
-  says nothing of how much is still to come. They have a line, at place 0.
+  Values that have no place in their label's order: nothing is known yet. They have a line, at place 0.
 #}
 {% macro unordered_values(label) -%}
-    {{ return({'Status': ['🆕 NEW'], 'Lifecycle': ['new', 'declining']}.get(label, [])) }}
+    {{ return({'Status': ['🆕 NEW'], 'Lifecycle': ['new']}.get(label, [])) }}
 {%- endmacro %}
 
 {#

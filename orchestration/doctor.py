@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest import apify
-from ingest.landing import KINDS
-from orchestration import feeds, services
+from ingest.landing import KINDS, PANEL
+from ingest.panel import EVERY_MARKET
+from orchestration import feeds, panel, services
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
@@ -55,6 +56,7 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
     yield _marts(Store(settings.trends_home))
     yield from _sizes(settings)
     yield from _apify(settings)
+    yield from _panel(settings)
     yield from _google(settings, live)
     config = services.discord(settings)
     if isinstance(config, str):
@@ -176,6 +178,26 @@ def _apify(settings: Settings) -> Iterator[Finding]:
                 continue
             task = apify.ApifyTask(market, kind, task_id)
             yield _asked(f"Apify task {market} {kind}", lambda task=task: apify.check_access(config, task))  # type: ignore[misc]
+
+
+def _panel(settings: Settings) -> Iterator[Finding]:
+    """The task that reads videos by URL, and what became of its last run."""
+    name = "Apify task panel"
+    config = services.apify(settings)
+    if isinstance(config, str) or settings.panel_task_id is None:
+        yield Finding(name, "not set", "without PANEL_TASK_ID nobody knows what became of videos that left the feeds")
+        return
+    if not panel.is_on(settings):
+        yield Finding(name, "not set", "turned off: PANEL_VIDEOS_PER_MARKET or PANEL_READS_PER_DAY is 0")
+        return
+    task = apify.ApifyTask(EVERY_MARKET, PANEL, settings.panel_task_id)
+    yield _asked(name, lambda: apify.check_access(config, task))
+    try:
+        failure = panel.last_failure(Store(settings.trends_home))
+    except WarehouseBusyError as error:
+        failure = str(error)
+    if failure is not None:
+        yield Finding("panel", "FAILED", f"the last reading failed, {failure}")
 
 
 def _google(settings: Settings, live: bool) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_finished, fe
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
 from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
 from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
-from orchestration import services
+from orchestration import panel, services
 from orchestration.settings import PROJECT_ROOT, Settings, configured_markets
 from services.google_auth import GoogleConfig
 from services.receipts import RunReceipts
@@ -50,12 +50,14 @@ class Offer:
         feeds: Feed files, oldest first.
         refusals: Paths that look like feeds but are none.
         missing: Readings that were tried and failed, with reasons.
+        notes: What else the run should say.
     """
 
     name: str
     feeds: list[FeedFile]
     refusals: list[Refusal]
     missing: list[Missing] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def default_source(settings: Settings) -> str:
@@ -153,6 +155,13 @@ def _offer_apify(
         return Offer(APIFY, [], [])
     if run_key is not None:
         config = replace(config, reuse_hours=None)
+    notes: list[str] = []
+    if run_key is None:
+        panel_task = panel.task(settings, noted_in, _now())
+        if isinstance(panel_task, str):
+            notes.append(panel_task)
+        elif panel_task is not None:
+            tasks.append(panel_task)
     ledger = RunReceipts(services.receipts(noted_in), run_for)
     with progress.stage("apify", len(tasks), "tasks") as shown:
 
@@ -173,7 +182,7 @@ def _offer_apify(
         if (market, "videos") not in configured
     ]
     feeds = sorted((item.feed for item in result.fetched), key=lambda feed: feed.observed_at)
-    return Offer(APIFY, [feed for feed in feeds if until is None or feed.observed_at <= until], [], missing)
+    return Offer(APIFY, [feed for feed in feeds if until is None or feed.observed_at <= until], [], missing, notes)
 
 
 def _apify_ready(
@@ -242,13 +251,13 @@ def ensure_sample(store: Store) -> Path:
     directory = store.data / SAMPLE
     stamp = directory.with_suffix(".config")
     # NumPy and Arrow's functions, which nothing else needs: 0.1 s of every other start.
-    from simulator import sample_config, simulate, write_export_folder
+    from simulator import sample_config, write_export_folder
 
     config = sample_config()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != repr(config):
         directory.parent.mkdir(parents=True, exist_ok=True)
         with progress.stage("making the simulated sample"):
-            write_export_folder(simulate(config), directory)
+            write_export_folder(panel.simulated(config), directory)
         stamp.write_text(repr(config), encoding="utf-8")
     return directory
 

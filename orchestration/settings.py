@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration import setting_checks as checks
@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         apify_max_charge_usd: Upper limit of the cost of each run.
         apify_run_timeout_minutes: Minutes a run is waited for; it is resumed by the next attempt.
         apify_item_floor: A run with fewer usable items counts as a failed reading.
+        panel_task_id: Apify task that reads videos by URL; without it no video is read again, and outcomes are known of
+            those alone that stay in a feed.
+        panel_videos_per_market: Videos a day and market that are chosen to be read again after 24 h, 48 h and 7 days; 0
+            turns it off.
+        panel_reads_per_day: Most videos that are read again on a day, whatever was chosen.
+        panel_input: Field of that task's input which takes the URLs.
         google_client_id: OAuth client for Drive and Sheets.
         google_client_secret: Its secret.
         google_refresh_token: From `trends auth google`.
@@ -104,6 +110,10 @@ class Settings(BaseSettings):
     apify_run_timeout_minutes: Number = Field(default=120.0, gt=0)
     apify_item_floor: int = Field(default=20, ge=0)
     task_ids: dict[str, TaskId] = Field(default_factory=dict)
+    panel_task_id: TaskId | None = None
+    panel_videos_per_market: int = Field(default=20, ge=0, le=100)
+    panel_reads_per_day: int = Field(default=120, ge=0)
+    panel_input: Annotated[str, AfterValidator(checks.no_blanks)] = "postURLs"
 
     feed_max_mb: int = Field(default=2048, gt=0)
     feed_max_expansion: int = Field(default=200, gt=0)
@@ -179,6 +189,14 @@ class Settings(BaseSettings):
         found = {name: value for name, value in known.items() if checks.TASK_NAME.fullmatch(name) and value}
         wanted = found | dict(values.get("task_ids") or {})  # type: ignore[call-overload]
         return {**values, "task_ids": {name: str(value).strip() for name, value in wanted.items() if value}}
+
+    @field_validator("panel_task_id")
+    @classmethod
+    def _task_of_its_own(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # A run of the panel would be taken for a feed: joined, used again, or landed by the sensor.
+        if value is not None and value in info.data.get("task_ids", {}).values():
+            raise ValueError("is a task that feeds are read with: the panel needs one of its own")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod

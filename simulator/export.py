@@ -112,6 +112,27 @@ class _FixedParts:
         return chunks
 
 
+def item_lines(
+    simulation: Simulation, rows: np.ndarray, counts: dict[str, np.ndarray], provenance: list[str]
+) -> list[str]:
+    """Give single videos as JSON, one text each, with counts of the caller's.
+
+    Args:
+        simulation: what ``simulate`` gave.
+        rows: places in ``simulation.videos``.
+        counts: plays, likes, shares, comments and saves of each.
+        provenance: the end of each text: who was asked how.
+    """
+    if not rows.size:
+        return []
+    head, tail = _video_text(simulation, simulation.videos.take(pa.array(rows)), _author_text(simulation.creators))
+    false = np.zeros(rows.size, dtype=bool)
+    items = pa.table({**{name: pa.array(values) for name, values in counts.items()}, "as_text": false,
+                      "without_saves": false})  # fmt: skip
+    texts = _join(head, _counts_text(items, music=False), tail, pa.array(provenance, type=TEXT))
+    return list(texts.to_pylist())
+
+
 def _encode(chunks: list[pa.LargeStringArray], suffix: str) -> bytes | pa.Buffer:
     # Strings of one array lie end to end in its data buffer: lines that carry their line end are the file already.
     buffers = [chunk.buffers()[2] for chunk in chunks]

@@ -29,6 +29,23 @@ from simulator.vocabulary import FINDERS
 
 
 @dataclass(frozen=True, slots=True)
+class Latent:
+    """What the feeds are a view of.
+
+    Attributes:
+        posts: every post, shown or not.
+        shown: indices of the posts that a feed holds, in the order of `Simulation.videos`.
+        moments: seconds since 1970 of the distinct feeds, rising.
+        last_shown: of each shown post, the moment of the last distinct feed that holds it.
+    """
+
+    posts: Posts
+    shown: Array
+    moments: list[int]
+    last_shown: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """A simulated period.
 
@@ -42,6 +59,7 @@ class Simulation:
             whole row where it isn't a video.
         provenances: JSON fragments (finder, profile or sound) that ``items.provenance`` points into.
         truth: what really happened.
+        latent: what counts at any other moment are drawn from (`panel`).
     """
 
     config: SimulatorConfig
@@ -51,6 +69,7 @@ class Simulation:
     items: pa.Table
     provenances: tuple[str, ...]
     truth: Truth
+    latent: Latent
 
 
 def simulate(config: SimulatorConfig) -> Simulation:
@@ -116,7 +135,17 @@ def simulate(config: SimulatorConfig) -> Simulation:
         items=pa.concat_tables(tables),
         provenances=tuple(provenances),
         truth=truth,
+        latent=Latent(posts, shown, moments, _last_shown(shown.size, place, shown_by_feed)),
     )
+
+
+def _last_shown(size: int, place: Array, shown_by_feed: list[Membership]) -> Array:
+    """Give the moment of the last distinct feed of each shown video."""
+    last = np.zeros(size, dtype=np.int64)
+    for membership in shown_by_feed:
+        rows = place[membership.rows]
+        last[rows] = np.maximum(last[rows], membership.feed.observed_second)
+    return last
 
 
 def _printed_post_times(

@@ -55,6 +55,7 @@ _TIMES = (
     ("raw", "loads", "landed_at"),
     ("raw", "revenue_reads", "attempted_at"),
     ("told", "tellings", "told_at"),
+    ("meta", "panel_choices", "chosen_at"),
     ("meta", "receipts", "created_at"),
 )
 

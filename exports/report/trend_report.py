@@ -530,7 +530,7 @@ def _revenue(day: Day) -> str:
 
 
 def _scores(day: Day) -> str:
-    rows = published.scorecard(day)
+    rows = [dict(score_lines.on_everybody(row)) for row in published.scorecard(day)]
     _, decisions = published.scorecard_days(
         day.connection, day.as_of_date - timedelta(days=SCORED_DAYS - 1), day.as_of_date
     )
@@ -567,7 +567,8 @@ def _forecast_scores(rows: Sequence[Row]) -> str:
             "lower is better",
         )
     body = "".join(
-        f"<tr{' class=ours' if row is drawn else ''}><th>{row['record']}, {row['horizon_hours']} h, {row['value']}</th>"
+        f"<tr{' class=ours' if row is drawn else ''}><th>{row['record']}, {row['horizon_hours']} h, {row['value']}"
+        f"{', by panel' if row.get('by_panel') else ''}</th>"
         + (
             f"<td>{_score(row['score'])}</td><td>{_score(row['twin_score'])}</td><td>{score_lines.skill(row)}</td>"
             f"<td>{_score(row['coverage_80'])}</td>"

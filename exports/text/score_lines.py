@@ -4,6 +4,10 @@ Belongs here: wording of `marts.scorecard`. Must not be here: SQL (`published`),
 
 A line names its record: the track record is what live runs told, a replay what today's models say of those days. Where
 any of a track record is due, it is the line; the two are never added up.
+
+Where a panel read enough of those that left the feeds, a forecast's score is the panel's: it stands for everybody,
+where survivors are those that went on doing well. The survivors' own score is told beside it. Without a panel the line
+says between which scores the unknown ones leave it.
 """
 
 from __future__ import annotations
@@ -20,6 +24,10 @@ NO_SKILL = "not better than a guess"
 NOT_SCORED = "not scored yet: the first forecasts are due a day after they were made"
 # Groups that are told even where too few were scored.
 _FIRST = ("all", "warm", "cold")
+# Beyond ten times the gain a bound says nothing.
+_FAR = 10
+# What a panel tells of everybody; the columns of the mart have `panel_` before them.
+_BY_PANEL = ("days", "score", "twin", "twin_score", "skill", "skill_low", "skill_high", "bias", "coverage_80")
 TWINS = {
     "persistence": "no gain",
     "last_gain": "the last gain again",
@@ -47,7 +55,20 @@ def headline_row(
         if (row["kind"], row["market"], row["horizon_hours"], row["value"]) == ("forecast", market, horizon, stratum)
         and row["due"]
     }
-    return found.get(TRACK_RECORD) or found.get(REPLAY)
+    row = found.get(TRACK_RECORD) or found.get(REPLAY)
+    return None if row is None else on_everybody(row)
+
+
+def on_everybody(row: Record) -> Record:
+    """A row of the scorecard as it is told: by the panel where that is enough, then with `by_panel`.
+
+    Args:
+        row: A row of `marts.scorecard`, or what this function gave.
+    """
+    if row.get("by_panel") or not row.get("is_panel_enough"):
+        return row
+    told = {name: row[f"panel_{name}"] for name in _BY_PANEL}
+    return {**row, **told, "is_enough": True, "by_panel": True, "survivors_score": row["score"]}
 
 
 def forecast_line(row: Record | None) -> str:
@@ -58,17 +79,19 @@ def forecast_line(row: Record | None) -> str:
     """
     if row is None:
         return NOT_SCORED
+    row = on_everybody(row)
     head = f"{row['horizon_hours']} h, {_record(row)}"
-    if not row["scored"]:
+    if not row["scored"] and not row.get("by_panel"):
         return f"{head}: {NOT_ENOUGH}: {population(row)}"
     error = (
         f"error {_percent(row['score'])} of the gain, the best naive forecast"
         f" ({TWINS.get(row['twin'], row['twin'])}) {_percent(row['twin_score'])}"
     )
     if not row["is_enough"]:
-        return f"{head}: {NOT_ENOUGH}: {population(row)}; so far {error}"
+        return f"{head}: {NOT_ENOUGH}: {population(row)}; so far {'; '.join([error, *_bounds(row)])}"
     verdict = f"{NO_SKILL}: " if row["is_greyed"] else ""
-    parts = [f"{verdict}skill {skill(row)}", error]
+    by_panel = "by panel: " if row.get("by_panel") else ""
+    parts = [f"{verdict}{by_panel}skill {skill(row)}", error, *_bounds(row)]
     if row["coverage_80"] is not None:
         parts.append(f"{_percent(row['coverage_80'])} within the 80 % range")
     if row["direction_accuracy"] is not None:
@@ -76,7 +99,25 @@ def forecast_line(row: Record | None) -> str:
             f'direction right {_percent(row["direction_accuracy"])} ("everything slows":'
             f" {_percent(row['slowed_share'])})"
         )
+    if by_panel:
+        parts.append(_panel(row))
     return f"{head}: {'; '.join(parts)}; {population(row)}"
+
+
+def _panel(row: Record) -> str:
+    """Whom the panel stands for, beside those that anybody could see."""
+    gone = f", {row['panel_gone']:,} gone" if row["panel_gone"] else ""
+    return (
+        f"those still in a feed alone {_percent(row['survivors_score'])}, {row['panel_read']:,} others read again{gone}"
+    )
+
+
+def _bounds(row: Record) -> list[str]:
+    """Where the error may lie with those that left, who gained what they were told to, or nothing; none of a panel."""
+    low, high = row.get("score_low"), row.get("score_high")
+    if row.get("by_panel") or low is None or high is None or row["scored"] == row["due"]:
+        return []
+    return [f"{_percent(low)} to {_percent(high) if high <= _FAR else 'far more'} with those that left"]
 
 
 def population(row: Record) -> str:
@@ -141,7 +182,9 @@ def scorecard_lines(rows: Sequence[Record], width: int) -> list[str]:
     grey = label_line(rows)
     lines += [f"Labels: {grey}"] if grey else []
     for record in (TRACK_RECORD, REPLAY):
-        forecasts = [row for row in rows if row["record"] == record and row["kind"] == "forecast" and row["due"]]
+        forecasts = [
+            on_everybody(row) for row in rows if (row["record"], row["kind"]) == (record, "forecast") and row["due"]
+        ]
         if not forecasts:
             lines += ["", f"{record}: {NOT_SCORED if record == REPLAY else 'none of what a live run told is due yet'}"]
             continue
@@ -180,8 +223,11 @@ def _forecast_cells(row: Record) -> str:
     if not row["is_enough"]:
         return f"{NOT_ENOUGH}: {population(row)}"
     return (
-        f"{_percent(row['score'])}, {TWINS.get(row['twin'], row['twin'])} {_percent(row['twin_score'])}, skill"
-        f" {skill(row)}, {_percent(row['coverage_80'])} in range; {population(row)}"
+        ("by panel: " if row.get("by_panel") else "")
+        + f"{_percent(row['score'])}, {TWINS.get(row['twin'], row['twin'])} {_percent(row['twin_score'])}, skill"
+        f" {skill(row)}, {_percent(row['coverage_80'])} in range"
+        + (f"; {_panel(row)}" if row.get("by_panel") else "")
+        + f"; {population(row)}"
     )
 
 

@@ -182,18 +182,25 @@ PREDICTION_COLUMNS = (
 
 def said(row: dict[str, Any], name: str) -> float | str | None:
     """A score of the scorecard in percent, as it was told on the row's day; in words where too few were scored."""
-    if not row["said_is_enough"]:
-        return score_lines.NOT_ENOUGH if row["said_record"] else None
-    value = row[f"said_{name}"]
-    return None if value is None else 100 * value
+    if not row["said_record"]:
+        return None
+    told = _told(row)
+    if not told["is_enough"]:
+        return score_lines.NOT_ENOUGH
+    return None if told[name] is None else 100 * told[name]
+
+
+def _told(row: dict[str, Any]) -> score_lines.Record:
+    """The scorecard's row of the day, as it is told."""
+    told = {name.removeprefix("said_"): value for name, value in row.items() if name.startswith("said_")}
+    return score_lines.on_everybody({**told, "kind": "forecast", "as_of_date": row["as_of_date"]})
 
 
 def said_line(row: dict[str, Any]) -> str:
     """The line that every output of the row's day has (of the row's market)."""
     if not row["said_record"] or not row["said_due"]:
         return score_lines.NOT_SCORED
-    told = {name.removeprefix("said_"): value for name, value in row.items() if name.startswith("said_")}
-    return score_lines.forecast_line({**told, "kind": "forecast", "as_of_date": row["as_of_date"]})
+    return score_lines.forecast_line(_told(row))
 
 
 DATA_FEED_COLUMNS = (

@@ -21,6 +21,7 @@ from warehouse.store import Store
 RAW_TABLES = {
     "tiktok_videos": "Video items as they came, append-only, one row per item of a feed.",
     "tiktok_music": "Items of music feeds as they came, append-only.",
+    "tiktok_panel": "Videos that were read again by URL as they came, append-only; no feed, outcomes alone read them.",
     "loads": "One row per feed file that was offered: landed, repeat, empty or unreadable, and why.",
     "seasonal_dates": "Dates of the seasonal events, resolved from seeds/seasonal_events.csv for many years.",
     "quarantine": "Items and files that could not be read, with the reason.",
@@ -36,7 +37,7 @@ RAW_COLUMNS = {
     "item_index": "Place of the item in its file, from 0.",
     "source": "Where it came from: `apify`, `folder`, or `sample` for the simulated one.",
     "market": "Market of the task that read it.",
-    "kind": "`videos` or `music`.",
+    "kind": "`videos`, `music` or `panel`.",
     "file": "Path of the file.",
     "run_id": "Apify's run.",
     "dataset_id": "Apify's dataset.",
@@ -156,7 +157,7 @@ def raw_feeds(
         report = landing.land(
             connection, offered.feeds, offered.refusals, source=offered.name, limits=limits, progress=shown.update
         )
-        report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing]
+        report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing] + offered.notes
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
         if calendar:
             seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)

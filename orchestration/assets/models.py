@@ -19,10 +19,11 @@ import duckdb
 from engine import compiled_models, rebuild
 from engine.dbt_runner import DbtFailedError, NodeResult
 from ingest import landing
-from orchestration import plots
+from orchestration import panel, plots
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
+from orchestration.settings import Settings
 from warehouse.publish import CheckWarning, built_dates, forget_builds, held_dates, pending_dates, pending_polls
 from warehouse.store import Store
 
@@ -59,7 +60,9 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         backfill_policy=SINGLE_RUN,
         pool=WRITER_POOL,
     )
-    def dbt_models(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> Iterator[Any]:
+    def dbt_models(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+    ) -> Iterator[Any]:
         """Seeds, models and data tests for the run's dates and for landed earlier dates that were never built."""
         wanted = [date.fromisoformat(key) for key in run_dates(context)]
         specs = context.assets_def.specs_by_key
@@ -106,6 +109,9 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                         done = yield from _told_meanwhile(context, by_unique_id, store, building)
                     else:
                         done = building()
+                    if everything and panel.play_sample(settings, store, [date.fromisoformat(day) for day in batch]):
+                        done = [*done, *compiled_models.build(project_dir, store, batch, [BATCH, *panel.SCORED])]
+                        done = list({result.unique_id: result for result in done}.values())
                 except DbtFailedError as error:
                     done, failure = error.results, error
                 # Of several batches the last outcome of a node counts; seeds ran in the first one only.

@@ -12,8 +12,9 @@ import dagster as dg
 from engine import dbt_runner, progress
 from engine.version import git_sha, project_version
 from ingest import facts, told
+from orchestration import panel
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse import publish
 from warehouse.store import Store
 
@@ -36,7 +37,9 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
         pool=WRITER_POOL,
         description="`warehouse/trends.duckdb`: the marts as tables, swapped in as a whole. Open it read-only.",
     )
-    def published_warehouse(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    def published_warehouse(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]
+    ) -> dg.MaterializeResult:
         with progress.stage("publishing"):
             publication = publish.publish(
                 store,
@@ -51,6 +54,8 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
             version, fingerprint = project_version(PROJECT_ROOT), dbt_runner.fingerprint(PROJECT_ROOT)
             with facts.writer(store) as connection:
                 keep(connection, publication.path, told_of, told.Teller(context.run.run_id, version, fingerprint))
+            if keep is told.keep_day:
+                panel.keep_day(settings, store, told_of)
         table = "\n".join(f"| {name} | {rows} |" for name, rows in publication.tables.items())
         return dg.MaterializeResult(
             metadata={

@@ -117,9 +117,10 @@ def test_assets_are_one_connected_graph(graph: Graph) -> None:
             reached.add(key)
             waiting.extend(neighbours[key])
     assert set(graph.get_all_asset_keys()) - reached == set(), "assets that hang on nothing"
-    # What was told is kept when a date is published, and read by the scores of later dates: no graph has such an edge.
+    # What was told and chosen is kept when a date is published, and read by the scores of later dates: no graph has
+    # such an edge.
     unmade = {key.to_user_string() for key in reached if not graph.get(key).is_materializable}
-    assert unmade == {f"told/{name}" for name in ("tellings", "forecasts", "decisions", "build_list")}
+    assert unmade == {f"told/{name}" for name in ("tellings", "forecasts", "decisions", "build_list", "panel_choices")}
 
 
 def ancestors(graph: Graph, key: dg.AssetKey) -> Iterator[dg.AssetKey]:

@@ -32,9 +32,10 @@ from exports.published import open_day
 from exports.workbooks.enhanced import enhanced
 from exports.workbooks.workbook import FIRST_ROW, HEADER_ROW
 from ingest.revenue import COLUMNS, read_seed, write_cache
-from simulator import Simulation, sample_config, simulate
+from simulator import Simulation, counts_at, sample_config, simulate
+from simulator.feeds import rounded
 from tests import reference
-from tests.support import MARKETS, PROJECT, dbt, mart_checksums, published, records, trends
+from tests.support import MARKETS, PROJECT, build, dbt, mart_checksums, published, records, trends
 from warehouse.store import Store
 
 DAY = date(2026, 3, 15)
@@ -849,3 +850,43 @@ def test_parquet_files_hold_the_marts(home: Store, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = trends("export", "--parquet", tmp_path / "file" / "x", "--home", home.home)
     assert (refused.code, "can't be written" in refused.err) == (2, True)
+
+
+# ---------- the panel
+
+
+def test_the_panel_of_the_sample_reads_the_truth_and_is_the_headline(home: Store, simulation: Simulation) -> None:
+    """Chosen on each day, read at the hour of the daily run on later ones: true counts, as a page shows them."""
+    answers = build(home, "select observed_at, video_id, plays from staging.stg_tiktok__panel where not is_gone")
+    moments = sorted({observed_at.replace(tzinfo=UTC) for observed_at, _, _ in answers})
+    assert len(moments) == simulation.config.days - 1
+    assert {moment.hour for moment in moments} == {9}
+    videos = simulation.videos.column("video_id").to_pylist()
+    true = {
+        (moment, video_id): plays
+        for moment, counts in zip(moments, counts_at(simulation, moments), strict=True)
+        for video_id, plays in zip(videos, rounded(counts.plays).tolist(), strict=True)
+    }
+    assert len(answers) > 700
+    assert {(at, video): plays for at, video, plays in answers} == {
+        (at, video): true[at.replace(tzinfo=UTC), video] for at, video, _ in answers
+    }
+    ((gone,),) = build(home, "select count(*) from staging.stg_tiktok__panel where is_gone")
+    assert gone > 5
+    lines = {
+        horizon: (enough, by_panel, scored, read)
+        for horizon, enough, by_panel, scored, read in published(
+            home,
+            f"""
+            select horizon_hours, is_enough, is_panel_enough, scored, panel_read from marts.scorecard
+            where as_of_date = date '{DAY}' and kind = 'forecast' and value = 'all' and market = 'ALL'
+                and record = 'replay'
+            """,
+        )
+    }
+    assert all(by_panel and read > 50 for _, by_panel, _, read in lines.values())
+    # Hardly a video stands in a feed for a week: without the panel no such forecast would be scored.
+    assert not lines[168][0]
+    assert lines[168][2] < 10
+    summary = (home.output / str(DAY) / f"SUMMARY_REPORT_{DAY}.txt").read_text(encoding="utf-8")
+    assert re.search(r"Forecasts: 24 h, replay of .*: by panel: skill .* others read again", summary)

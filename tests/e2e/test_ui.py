@@ -118,7 +118,7 @@ def test_the_asset_graph_is_connected_and_tells_who_what_and_how(ui: UI) -> None
     assert reached - nodes.keys() == set(), "a parent that nothing makes"
     # What was told is written by publishing and read by the models of later dates: Dagster knows it as a parent alone.
     told = {key for key in nodes if key[0] == "told"}
-    assert {key[1] for key in told} == {"tellings", "forecasts", "decisions", "build_list"}
+    assert {key[1] for key in told} == {"tellings", "forecasts", "decisions", "build_list", "panel_choices"}
     for what in ("groupName", "description", "kinds", "isPartitioned", "owners"):
         assert [key for key, node in nodes.items() if not node[what] and key not in told] == [], what
 

@@ -47,6 +47,7 @@ class Task:
         outcome: Its last status.
         message: Its status message.
         has_credit: Whether it may be started.
+        pages: What stands at each address, of an actor that reads URLs; at any other one there is no post.
     """
 
     task_id: str
@@ -55,6 +56,7 @@ class Task:
     outcome: str = "SUCCEEDED"
     message: str = "done"
     has_credit: bool = True
+    pages: dict[str, Any] | None = None
 
 
 @dataclass
@@ -192,7 +194,7 @@ class Apify:
             return _error(404, "record-not-found", "Dataset was not found")
         if request.one("format", "json") != "jsonl":
             raise OutsideContractError("formats other than jsonl")
-        items = run.task.items
+        items = run.task.items if run.task.pages is None else _read_urls(run, run.task.pages)
         if self.missing_at_end:
             items, self.missing_at_end = items[: -self.missing_at_end], 0
         offset, limit = int(request.one("offset", "0")), int(request.one("limit", "999999999999"))
@@ -221,6 +223,20 @@ class Apify:
         }  # fmt: skip
         model.model_validate(shown)
         return shown
+
+
+def _read_urls(run: Run, pages: dict[str, Any]) -> list[Any]:
+    """What a run brings that was given addresses: an item or an error row for each, as many as are paid for."""
+    asked = run.input_override.get("postURLs")
+    if not asked:
+        raise OutsideContractError("this actor needs postURLs")
+    rows = [
+        {**pages[url], "submittedVideoUrl": url}
+        if url in pages
+        else {"url": url, "input": url, "error": "Post not found or private", "errorCode": "POST_NOT_FOUND"}
+        for url in asked
+    ]
+    return rows[: int(run.query.get("maxItems", len(rows)))]
 
 
 def _dataset(run: Run) -> str:

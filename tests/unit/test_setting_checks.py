@@ -31,6 +31,10 @@ WRONG = [
     ("APIFY_MAX_CHARGE_USD", "0", "APIFY_MAX_CHARGE_USD=0: expected an amount above 0"),
     ("APIFY_RUN_TIMEOUT_MINUTES", "0", "APIFY_RUN_TIMEOUT_MINUTES=0: expected a number of minutes"),
     ("APIFY_ITEM_FLOOR", "many", "APIFY_ITEM_FLOOR=many: expected a whole number"),
+    ("PANEL_TASK_ID", "https://console.apify.com/actors/tasks/AbC123/input", "an address: the id in it is AbC123;"),
+    ("PANEL_VIDEOS_PER_MARKET", "101", "PANEL_VIDEOS_PER_MARKET=101: expected a whole number from 0 to 100"),
+    ("PANEL_READS_PER_DAY", "-1", "PANEL_READS_PER_DAY=-1: expected a whole number from 0 on"),
+    ("PANEL_INPUT", "post URLs", "PANEL_INPUT=post URLs: has a blank or a line break in it; expected the field of"),
     ("FEED_MAX_MB", "0", "FEED_MAX_MB=0: expected a whole number of megabytes above 0"),
     ("FEED_MAX_EXPANSION", "few", "FEED_MAX_EXPANSION=few: expected a whole number above 0"),
     ("US_VIDEO_TASK_ID", "https://console.apify.com/actors/tasks/AbC123/input", "an address: the id in it is AbC123;"),
@@ -100,9 +104,18 @@ def test_a_setting_that_cannot_be_used_is_named_before_anything_is_changed(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_the_panel_has_a_task_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("US_VIDEO_TASK_ID", "user~videos")
+    monkeypatch.setenv("PANEL_TASK_ID", "user~videos")
+    settings, (problem,) = load_usable()
+    assert problem.text.startswith("PANEL_TASK_ID=user~videos: is a task that feeds are read with")
+    assert settings.panel_task_id is None
+    assert settings.task_id("US", "videos") == "user~videos"
+
+
 def test_every_kind_of_setting_was_tried() -> None:
     fields = {name.upper() for name in Settings.model_fields}
-    tried = {"TASK_IDS" if name.endswith("_TASK_ID") else name for name, _, _ in WRONG}
+    tried = {"TASK_IDS" if setting_checks.TASK_NAME.fullmatch(name) else name for name, _, _ in WRONG}
     assert fields - tried == {"REVENUE_TAB"}, "any text may be the name of a tab"
     assert set(setting_checks.EXPECTED) == fields
     assert {"APIFY_TOKEN", "DISCORD_WEBHOOK", "DAGSTER_POSTGRES_URL"} <= SECRET_NAMES

@@ -113,9 +113,9 @@ seen as (
         decided.gain_p50 as decided_gain,
         horizons.made_at,
         -- What is gained while the template is being made is out of reach.
-        greatest(horizons.p10 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p10,
-        greatest(horizons.p50 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p50,
-        greatest(horizons.p90 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p90,
+        {{ at_least('horizons.p10 - horizons.gain_24h * ' ~ lost, 0) }} as gain_48h_p10,
+        {{ at_least('horizons.p50 - horizons.gain_24h * ' ~ lost, 0) }} as gain_48h_p50,
+        {{ at_least('horizons.p90 - horizons.gain_24h * ' ~ lost, 0) }} as gain_48h_p90,
         {% if mode == 'measured' -%}
         -- The window counts from the last reading, of a feed that only repeats from the cut-off.
         case when videos.is_stale then batch.cutoff_at else coalesce(horizons.made_at, videos.observed_at) end

@@ -37,6 +37,32 @@ candidates as (
 
 ),
 
+panels as (
+
+    -- What has a panel, and so a sample of those that left.
+    select distinct
+        as_of_date,
+        market,
+        horizon_hours
+    from {{ source('meta', 'panel_choices') }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), longest) }}
+
+),
+
+panel_outcomes as (
+
+    -- Read twice within its time, a video has the first of the two.
+    select
+        *,
+        row_number() over (
+            partition by forecast_date, market, video_id, horizon_hours
+            order by as_of_date
+        ) as place
+    from {{ ref('int_panel_outcomes') }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), longest) }}
+
+),
+
 compared as (
 
     select
@@ -52,6 +78,16 @@ compared as (
         settled.p50,
         settled.p90,
         settled.actual_gain,
+        panels.as_of_date is not null and not settled.is_stale as has_panel,
+        -- One that has an outcome in a feed stands for itself.
+        case when settled.actual_gain is null then 1 / panel_outcomes.probability end as panel_weight,
+        case when settled.actual_gain is null then panel_outcomes.is_gone end as is_gone,
+        case
+            when settled.actual_gain is null
+                then
+                    greatest(panel_outcomes.plays - settled.base_plays, 0) * settled.horizon_hours
+                    / {{ hours_between('settled.made_at', 'panel_outcomes.observed_at') }}
+        end as panel_gain,
         settled.pace * settled.horizon_hours / 24 as gain_so_far,
         -- Of a video without a measured pace no last gain is known: none is expected.
         coalesce(settled.gain_last_gain, 0) as gain_last_gain,
@@ -73,6 +109,20 @@ compared as (
             and settled.horizon_hours = wide.horizon_hours
             and settled.is_cold_start = wide.is_cold_start
             and wide.age_bucket = -1
+    left join panels
+        on
+            settled.forecast_date = panels.as_of_date
+            and settled.market = panels.market
+            and settled.horizon_hours = panels.horizon_hours
+    left join panel_outcomes
+        on
+            settled.as_of_date >= panel_outcomes.as_of_date
+            and settled.forecast_date = panel_outcomes.forecast_date
+            and settled.market = panel_outcomes.market
+            and settled.video_id = panel_outcomes.video_id
+            and settled.horizon_hours = panel_outcomes.horizon_hours
+            and panel_outcomes.place = 1
+            and not settled.is_stale
 
 ),
 
@@ -132,7 +182,11 @@ events as (
         actual_gain,
         gain_so_far,
         gain_last_gain,
-        gain_damped
+        gain_damped,
+        has_panel,
+        panel_weight,
+        is_gone,
+        panel_gain
     from compared
 
     union all
@@ -157,7 +211,11 @@ events as (
         null as actual_gain,
         null as gain_so_far,
         null as gain_last_gain,
-        null as gain_damped
+        null as gain_damped,
+        false as has_panel,
+        null as panel_weight,
+        null as is_gone,
+        null as panel_gain
     from made
     left join candidates
         on
@@ -204,7 +262,26 @@ cells as (
         coalesce({{ exact_sum('p50 - actual_gain') }}, 0) as signed_error,
         coalesce({{ exact_sum('actual_gain') }}, 0) as error_persistence,
         coalesce({{ exact_sum('abs(gain_last_gain - actual_gain)') }}, 0) as error_last_gain,
-        coalesce({{ exact_sum('abs(gain_damped - actual_gain)') }}, 0) as error_damped_gain
+        coalesce({{ exact_sum('abs(gain_damped - actual_gain)') }}, 0) as error_damped_gain,
+        coalesce({{ exact_sum('case when is_due = 1 and actual_gain is null then p50 end') }}, 0) as lost_gain,
+        {%- set measures = {
+            'actual_gain': 'GAIN', 'absolute_error': 'abs(p50 - GAIN)', 'signed_error': 'p50 - GAIN',
+            'covered': 'case when GAIN between p10 and p90 then 1 else 0 end',
+            'error_last_gain': 'abs(gain_last_gain - GAIN)', 'error_damped_gain': 'abs(gain_damped - GAIN)',
+        } %}
+        sum(case when has_panel then is_due else 0 end) as panel_due,
+        count(case when has_panel then actual_gain end) as panel_scored,
+        count(panel_gain) as panel_read,
+        count(case when is_gone then 1 end) as panel_gone,
+        coalesce({{ exact_sum('case when panel_gain is not null then panel_weight end') }}, 0) as left_weight,
+        coalesce({{ exact_sum('case when is_gone then panel_weight end') }}, 0) as gone_weight,
+        {%- for measure in panel_measures() %}
+        {%- set value = measures[measure] %}
+        {%- set kept = 'case when has_panel and actual_gain is not null then ' ~ value ~ ' end' %}
+        {%- set left = 'case when panel_gain is not null then panel_weight * (' ~ value ~ ') end' %}
+        coalesce({{ exact_sum(kept | replace('GAIN', 'actual_gain')) }}, 0) as kept_{{ measure }},
+        coalesce({{ exact_sum(left | replace('GAIN', 'panel_gain')) }}, 0) as left_{{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from events
     group by
         as_of_date, record, market, is_first_market, horizon_hours, is_cold_start, size_class, age_class
@@ -220,10 +297,10 @@ select
     {{ 'market' if market == 'market' else "'ALL' as market" }},
     horizon_hours,
     '{{ name }}' as stratum,
-    {%- for column in score_counts() %}
+    {%- for column in score_counts() + panel_counts() %}
     cast(sum({{ column }}) as bigint) as {{ column }},
     {%- endfor %}
-    {%- for column in score_sums() %}
+    {%- for column in score_sums() + panel_sums() %}
     {{ exact_sum(column) }} as {{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
 from cells

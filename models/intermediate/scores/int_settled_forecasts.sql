@@ -31,6 +31,7 @@ stated as (
         forecasts.p50,
         forecasts.p90,
         forecasts.is_cold_start,
+        forecasts.is_stale,
         cast(null as timestamp) as told_at
     from {{ ref('forecasts') }} as forecasts
     where forecasts.as_of_date >= {{ window_start(ref('int_as_of'), longest) }}
@@ -50,6 +51,7 @@ stated as (
         forecasts.p50,
         forecasts.p90,
         forecasts.is_cold_start,
+        forecasts.is_stale,
         tellings.told_at
     from {{ source('told', 'forecasts') }} as forecasts
     inner join tellings on forecasts.telling_id = tellings.telling_id
@@ -159,11 +161,13 @@ select
     told_by_then.market,
     told_by_then.video_id,
     told_by_then.horizon_hours,
+    told_by_then.made_at,
     told_by_then.base_plays,
     told_by_then.p10,
     told_by_then.p50,
     told_by_then.p90,
     told_by_then.is_cold_start,
+    coalesce(told_by_then.is_stale, false) as is_stale,
     candidates.age_bucket,
     {{ feed_rank_class('videos.feed_rank') }} as rank_class,
     candidates.pace,

@@ -86,7 +86,7 @@ based as (
             when is_counted and first_seen_on is not null
                 then cast(greatest(
                     received,
-                    least(cap, coalesce(estimated, case when total_installs is not null then rated end))
+                    {{ at_most('coalesce(estimated, case when total_installs is not null then rated end)', 'cap') }}
                 ) as double)
         end as earned_usd,
         {%- for name, z in quantiles.items() %}

@@ -30,7 +30,7 @@ forecast_days as (
         days.market,
         days.horizon_hours,
         days.stratum,
-        {%- for column in score_counts() + score_sums() %}
+        {%- for column in score_counts() + panel_counts() + score_sums() + panel_sums() %}
         days.{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from batch
@@ -113,10 +113,12 @@ forecast_sums as (
         cast(max(case when scored > 0 then days_ago end) as integer) as first_days_ago,
         cast(min(case when scored > 0 then days_ago end) as integer) as last_days_ago,
         count(case when scored > 0 then 1 end) as days,
-        {%- for column in score_counts() %}
+        cast(max(case when scored + panel_read > 0 then days_ago end) as integer) as panel_first_days_ago,
+        count(case when scored + panel_read > 0 then 1 end) as panel_days,
+        {%- for column in score_counts() + panel_counts() %}
         sum({{ column }}) as {{ column }},
         {%- endfor %}
-        {%- for column in score_sums() %}
+        {%- for column in score_sums() + panel_sums() %}
         {{ exact_sum(column) }} as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from forecast_days
@@ -141,6 +143,47 @@ forecast_twins as (
 
 ),
 
+panel_scales as (
+
+    -- What each of those read again stands for, so that all that left are stood for: some were not chosen, some gave no
+    -- answer.
+    select
+        *,
+        coalesce((panel_due - panel_scored) / nullif(left_weight + gone_weight, 0), 0) as left_scale
+    from forecast_twins
+
+),
+
+panel_lines as (
+
+    select
+        *,
+        {%- for measure in panel_measures() %}
+        kept_{{ measure }} + left_scale * left_{{ measure }} as panel_{{ measure }},
+        {%- endfor %}
+        kept_actual_gain + left_scale * left_actual_gain as panel_error_persistence,
+        panel_scored + left_scale * left_weight as panel_weight
+    from panel_scales
+
+),
+
+panel_twins as (
+
+    select
+        *,
+        least({% for twin in twins %}panel_error_{{ twin }}{{ ', ' if not loop.last }}{% endfor %}) as panel_error_twin,
+        case
+            {%- for twin in twins | reverse %}
+            when
+                panel_error_{{ twin }}
+                <= least({% for other in twins %}panel_error_{{ other }}{{ ', ' if not loop.last }}{% endfor %})
+                then '{{ twin }}'
+            {%- endfor %}
+        end as panel_twin
+    from panel_lines
+
+),
+
 forecast_draws as (
 
     select
@@ -158,9 +201,19 @@ forecast_draws as (
                 when '{{ twin }}' then days.error_{{ twin }}
                 {%- endfor %}
             end
-        ) as error_twin
+        ) as error_twin,
+        sum(weights.weight * (days.kept_absolute_error + lines.left_scale * days.left_absolute_error)) as panel_error,
+        sum(
+            weights.weight
+            * case lines.panel_twin
+                when 'persistence' then days.kept_actual_gain + lines.left_scale * days.left_actual_gain
+                {%- for twin in twins if twin != 'persistence' %}
+                when '{{ twin }}' then days.kept_error_{{ twin }} + lines.left_scale * days.left_error_{{ twin }}
+                {%- endfor %}
+            end
+        ) as panel_error_twin
     from forecast_days as days
-    inner join forecast_twins as lines
+    inner join panel_twins as lines
         on
             days.as_of_date = lines.as_of_date
             and days.record = lines.record
@@ -169,8 +222,8 @@ forecast_draws as (
             and days.stratum = lines.stratum
     inner join weights on days.days_ago = weights.days_ago
     where
-        days.scored > 0
-        and lines.days >= 2
+        days.due > 0
+        and lines.panel_days >= 2
     group by days.as_of_date, days.record, days.market, days.horizon_hours, days.stratum, weights.draw
 
 ),
@@ -184,7 +237,9 @@ forecast_intervals as (
         horizon_hours,
         stratum,
         {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.025) }} as skill_low,
-        {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.975) }} as skill_high
+        {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.975) }} as skill_high,
+        {{ quantile_in_group('1 - panel_error / nullif(panel_error_twin, 0)', 0.025) }} as panel_skill_low,
+        {{ quantile_in_group('1 - panel_error / nullif(panel_error_twin, 0)', 0.975) }} as panel_skill_high
     from forecast_draws
     group by as_of_date, record, market, horizon_hours, stratum
 
@@ -493,14 +548,30 @@ lines as (
         sums.twin,
         sums.error_twin / nullif(sums.actual_gain, 0) as twin_score,
         1 - sums.absolute_error / nullif(sums.error_twin, 0) as skill,
-        intervals.skill_low,
-        intervals.skill_high,
+        case when sums.days >= 2 then intervals.skill_low end as skill_low,
+        case when sums.days >= 2 then intervals.skill_high end as skill_high,
         sums.signed_error / nullif(sums.actual_gain, 0) as bias,
         sums.covered * 1.0 / nullif(sums.scored, 0) as coverage_80,
         sums.right_direction * 1.0 / nullif(sums.directed, 0) as direction_accuracy,
         sums.slowed * 1.0 / nullif(sums.directed, 0) as slowed_share,
-        null as median_gain
-    from forecast_twins as sums
+        null as median_gain,
+        -- Those that left gained what they were told to, or nothing.
+        sums.absolute_error / nullif(sums.actual_gain + sums.lost_gain, 0) as score_low,
+        (sums.absolute_error + sums.lost_gain) / nullif(sums.actual_gain, 0) as score_high,
+        sums.panel_first_days_ago,
+        sums.panel_days,
+        sums.panel_due,
+        sums.panel_read,
+        sums.panel_gone,
+        sums.panel_absolute_error / nullif(sums.panel_actual_gain, 0) as panel_score,
+        sums.panel_twin,
+        sums.panel_error_twin / nullif(sums.panel_actual_gain, 0) as panel_twin_score,
+        1 - sums.panel_absolute_error / nullif(sums.panel_error_twin, 0) as panel_skill,
+        intervals.panel_skill_low,
+        intervals.panel_skill_high,
+        sums.panel_signed_error / nullif(sums.panel_actual_gain, 0) as panel_bias,
+        sums.panel_covered / nullif(sums.panel_weight, 0) as panel_coverage_80
+    from panel_twins as sums
     left join forecast_intervals as intervals
         on
             sums.as_of_date = intervals.as_of_date
@@ -537,7 +608,22 @@ lines as (
         null as coverage_80,
         null as direction_accuracy,
         null as slowed_share,
-        null as median_gain
+        null as median_gain,
+        null as score_low,
+        null as score_high,
+        null as panel_first_days_ago,
+        null as panel_days,
+        null as panel_due,
+        null as panel_read,
+        null as panel_gone,
+        null as panel_score,
+        null as panel_twin,
+        null as panel_twin_score,
+        null as panel_skill,
+        null as panel_skill_low,
+        null as panel_skill_high,
+        null as panel_bias,
+        null as panel_coverage_80
     from label_totals as totals
     inner join label_intervals as intervals
         on
@@ -573,7 +659,22 @@ lines as (
         null as coverage_80,
         null as direction_accuracy,
         null as slowed_share,
-        sums.median_gain
+        sums.median_gain,
+        null as score_low,
+        null as score_high,
+        null as panel_first_days_ago,
+        null as panel_days,
+        null as panel_due,
+        null as panel_read,
+        null as panel_gone,
+        null as panel_score,
+        null as panel_twin,
+        null as panel_twin_score,
+        null as panel_skill,
+        null as panel_skill_low,
+        null as panel_skill_high,
+        null as panel_bias,
+        null as panel_coverage_80
     from label_sums as sums
     inner join label_totals as totals
         on
@@ -615,7 +716,22 @@ lines as (
         null as coverage_80,
         null as direction_accuracy,
         null as slowed_share,
-        null as median_gain
+        null as median_gain,
+        null as score_low,
+        null as score_high,
+        null as panel_first_days_ago,
+        null as panel_days,
+        null as panel_due,
+        null as panel_read,
+        null as panel_gone,
+        null as panel_score,
+        null as panel_twin,
+        null as panel_twin_score,
+        null as panel_skill,
+        null as panel_skill_low,
+        null as panel_skill_high,
+        null as panel_bias,
+        null as panel_coverage_80
     from outlook_sums as sums
     left join outlook_intervals as intervals
         on
@@ -633,8 +749,14 @@ judged as (
             and scored >= {{ var('scorecard_share') }} * due,
             false
         ) as is_enough,
+        coalesce(
+            panel_read >= {{ var('scorecard_minimum') }}
+            and panel_due >= {{ var('scorecard_share') }} * due,
+            false
+        ) as is_panel_enough,
         -- Scored from the first week of the window on: skill had the time to show.
-        coalesce(first_days_ago >= {{ window - 7 }}, false) as is_full_window
+        coalesce(first_days_ago >= {{ window - 7 }}, false) as is_full_window,
+        coalesce(panel_first_days_ago >= {{ window - 7 }}, false) as is_full_panel
     from lines
 
 )
@@ -668,6 +790,26 @@ select
     round(direction_accuracy, 9) as direction_accuracy,
     round(slowed_share, 9) as slowed_share,
     round(median_gain) as median_gain,
-    -- By a rule, not by hand: weeks of outcomes, and what is told is no better than its twin.
-    kind <> 'value' and is_enough and is_full_window and not coalesce(skill_low > 0, false) as is_greyed
+    round(score_low, 9) as score_low,
+    round(score_high, 9) as score_high,
+    is_panel_enough,
+    cast(panel_days as integer) as panel_days,
+    cast(panel_due as bigint) as panel_due,
+    cast(panel_read as bigint) as panel_read,
+    cast(panel_gone as bigint) as panel_gone,
+    {%- set when_known = 'case when panel_read + panel_gone > 0 then ' %}
+    {{ when_known }}round(panel_score, 9) end as panel_score,
+    {{ when_known }}panel_twin end as panel_twin,
+    {{ when_known }}round(panel_twin_score, 9) end as panel_twin_score,
+    {{ when_known }}round(panel_skill, 9) end as panel_skill,
+    {{ when_known }}round(panel_skill_low, 9) end as panel_skill_low,
+    {{ when_known }}round(panel_skill_high, 9) end as panel_skill_high,
+    {{ when_known }}round(panel_bias, 9) end as panel_bias,
+    {{ when_known }}round(panel_coverage_80, 9) end as panel_coverage_80,
+    -- By a rule, not by hand: weeks of outcomes, and what is told is no better than its twin. On everybody, where a panel
+    -- knows those that left.
+    kind <> 'value'
+    and (is_enough or is_panel_enough)
+    and case when is_panel_enough then is_full_panel else is_full_window end
+    and not coalesce(case when is_panel_enough then panel_skill_low else skill_low end > 0, false) as is_greyed
 from judged
