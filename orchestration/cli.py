@@ -402,7 +402,6 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 def _resend(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import services
     from orchestration.assets import delivery
-    from services.retries import ServiceError
 
     services.guard_logs(settings)
     outcomes: list[bool] = []
@@ -412,11 +411,8 @@ def _resend(options: argparse.Namespace, settings: Settings) -> int:
             print(told, file=sys.stdout if is_done else sys.stderr)
     except delivery.Skipped as skipped:
         raise UsageError(str(skipped)) from None
-    except ServiceError as error:
-        print(f"trends: {error}", file=sys.stderr)
-        return FAILED
     if not outcomes:
-        print(f"every message of {options.date} is in the channel: nothing to send")
+        print(f"every message of {options.date} is in its channel: nothing to send")
     return DONE if all(outcomes) else FAILED
 
 
@@ -527,7 +523,14 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
     command = [str(executable), "dev", "-m", "orchestration.definitions", "-h", options.host, "-p", str(options.port)]
-    os.execve(executable, command, environment)  # noqa: S606 - a fixed program of this environment
+    os.execve(sys.executable, [sys.executable, "-c", _HEARING_SIGNALS, *command], environment)  # noqa: S606 - a fixed program of this environment
+
+
+# A script starts what stands before an & with Ctrl-C ignored, and on SIGTERM Dagster does what it does then: nothing.
+# Signals are set in a main thread alone, and commands work in another.
+_HEARING_SIGNALS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 def _require_free(host: str, port: int) -> None:

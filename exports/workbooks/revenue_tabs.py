@@ -34,6 +34,7 @@ from exports.workbooks.workbook import (
     put,
 )
 from services.text_safety import write_text
+from services.times import IN_UTC, Times
 
 TRACKER, INSIGHTS = "REVENUE_TRACKER", "REVENUE_INSIGHTS"
 EMPTY_ROWS = 50
@@ -49,7 +50,7 @@ _ENTERED = {
 _NUMBERS = ("received", "estimated", "us_eu3_installs", "row_installs", "first_seen_on")
 
 
-def revenue_line(day: Day) -> str:
+def revenue_line(day: Day, times: Times = IN_UTC) -> str:
     """Source, age, rows and total of the day's revenue, in one line; says what is wrong with it."""
     source = published.revenue_source(day)
     if source is None:
@@ -60,7 +61,7 @@ def revenue_line(day: Day) -> str:
         "seed": "SAMPLE entries (simulated)" if source["is_simulated"] else "seed file",
     }[source["source"]]
     if source["observed_at"] is not None:
-        when = f"read {source['observed_at']:%Y-%m-%d %H:%M} UTC"
+        when = f"read {times.stamp(source['observed_at'])}"
         origin += f", {when}, {max(source['age_hours'], 0):.1f} h before the cut-off"
     text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
     if source["quarantined_rows"]:

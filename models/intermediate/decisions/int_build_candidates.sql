@@ -42,7 +42,8 @@ items as (
         item_index,
         video_id,
         is_ad,
-        is_sponsored
+        is_sponsored,
+        cover_url
     from {{ ref('stg_tiktok__videos') }}
     where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
@@ -77,6 +78,17 @@ muted as (
 
 ),
 
+followed as (
+
+    select
+        as_of_date,
+        video_id,
+        min({{ watched_as('kind', 'value') }}) as followed_by
+    from {{ ref('int_followed_videos') }}
+    group by as_of_date, video_id
+
+),
+
 trends as (
 
     select
@@ -95,6 +107,8 @@ seen as (
         videos.*,
         batch.cutoff_at,
         markets.display_order,
+        followed.followed_by,
+        items.cover_url,
         decided.window_left_hours,
         decided.gain_p50 as decided_gain,
         horizons.made_at,
@@ -148,6 +162,10 @@ seen as (
             videos.as_of_date = muted.as_of_date
             and videos.market = muted.market
             and videos.video_id = muted.video_id
+    left join followed
+        on
+            videos.as_of_date = followed.as_of_date
+            and videos.video_id = followed.video_id
     left join trends
         on
             videos.as_of_date = trends.as_of_date
