@@ -179,6 +179,10 @@ def _(get_version, published, templates, until):
                 bars(_months, "Month", "Received ($)") if _months.num_rows else mo.md("*None.*"),
                 listed(_months, "No revenue."),
             ),
+            block("By week", listed(published.table(queries.REVENUE_WEEKS, until), "No revenue.", page_size=10)),
+            block(
+                "By trend", listed(published.table(queries.REVENUE_TRENDS, until), "None under a trend.", page_size=10)
+            ),
             block("By kind", listed(published.table(queries.REVENUE_BREAKDOWN, until), "No revenue.")),
             block("Templates", templates, note="The text of above applies. Choose a row for its trend."),
         ]

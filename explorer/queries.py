@@ -312,6 +312,7 @@ REVENUE_SOURCE = """
 REVENUE_MONTHS = """
     select
         strftime(month, '%Y-%m') as "Month", templates as "Templates", round(total_revenue, 2) as "Received ($)",
+        round(100 * growth, 1) as "Growth %", round(revenue_so_far, 2) as "So far ($)",
         hits as "Hits", round(hit_rate, 2) as "Hit rate", templates_at_cap as "At cap", installs as "Installs"
     from marts.revenue_monthly
     where as_of_date = $last
@@ -338,6 +339,25 @@ REVENUE_TEMPLATES = """
         as_of_date = $last and is_counted
         and contains(lower(concat_ws(' ', trend_description, account, trend_key, url)), lower($text))
     order by received desc nulls last, url
+"""
+
+REVENUE_WEEKS = """
+    select
+        week as "Week from", posts as "Posts", received as "Received ($)", round(100 * growth, 1) as "Growth %",
+        outstanding as "Outstanding ($)", installs as "Installs", round(revenue_per_install, 2) as "per install",
+        hits as "Hits", at_cap as "At cap", case when not is_over then 'not over' end as "So far"
+    from marts.revenue_by_week
+    where as_of_date = $last
+    order by week desc
+"""
+REVENUE_TRENDS = """
+    select
+        trend_key as "Trend", trend_key_type as "Kind", templates as "Templates", received as "Received ($)",
+        installs as "Installs", round(revenue_per_install, 2) as "per install", at_cap as "At cap",
+        first_posted_on as "First post", last_posted_on as "Last post"
+    from marts.revenue_by_trend
+    where as_of_date = $last
+    order by received desc, trend_key
 """
 
 # Where it is from.

@@ -42,6 +42,7 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     ("drop_what_is_derived", drop_derived),
     ("told_trend_alerts", _script("0005_told_trend_alerts.sql")),
     ("told_build_list", _script("0006_told_build_list.sql")),
+    ("post_date", _script("0007_post_date.sql")),
 )
 
 

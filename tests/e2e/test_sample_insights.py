@@ -511,7 +511,8 @@ def test_gaps_are_the_simulators(home: Store, simulation: Simulation) -> None:
 
 TABS = [
     "DASHBOARD", "OPPORTUNITY_NOW", "REVENUE_TRACKER", "REVENUE_INSIGHTS", "COMPETITOR_VIEW", "PREDICTION_LOG",
-    "DATA_FEED", "COMPETITOR_INTEL", "TRENDS", "OUTLIERS",
+    "DATA_FEED", "COMPETITOR_INTEL", "TRENDS", "OUTLIERS", "PAYMENTS",
+    "MONTHLY_REVENUE",
 ]  # fmt: skip
 HEADERS = {
     "OPPORTUNITY_NOW": "Priority, Build Priority, Time Zone, Time Remaining, Trend, Creator, Momentum,"
@@ -696,6 +697,42 @@ def test_kpis_are_the_warehouses(home: Store) -> None:
     names = ("You Missed", "Competitor Posts", "Your Posts", "URGENT", "Prediction Accuracy")
     assert [shown[name] for name in names] == pytest.approx(list(counts))
     assert shown["Total Revenue"] > 30_000
+
+
+def test_payments_add_up_day_by_day(home: Store) -> None:
+    sheet = workbook(path_of(home, "COMBINED"), data_only=True)["PAYMENTS"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=FIRST_ROW)]
+    assert [cell.value for cell in sheet[HEADER_ROW]][:6] == [
+        "Post Date", "Account", "Trend Description", "TikTok URL", "Received ($)", "Outstanding ($)",
+    ]  # fmt: skip
+    sums = {row[0].removesuffix(", sum"): row for row in rows if str(row[0]).endswith(", sum")}
+    details = [row for row in rows if isinstance(row[0], datetime)]
+    counted = [row for row in mart(home, "template_revenue") if row["is_counted"]]
+    assert len(details) == len(counted) == 63
+    assert [row[0] for row in details] == sorted((row[0] for row in details), reverse=True)
+    for day, row in sums.items():
+        of_day = [entry["received"] or 0 for entry in counted if str(entry["posted_on"]) == day]
+        assert row[4] == pytest.approx(sum(of_day)), day
+    assert rows[-1][0] == "TOTAL"
+    assert rows[-1][4] == pytest.approx(33_948.09)
+    assert sum(row[4] for row in sums.values()) == pytest.approx(33_948.09)
+    levels = {sheet.row_dimensions[number].outlineLevel for number, row in enumerate(rows, FIRST_ROW) if row in details}
+    assert levels == {1}, "a day's details fold away"
+
+
+def test_months_grow_over_the_month_before(home: Store) -> None:
+    sheet = workbook(path_of(home, "UK"), data_only=True)["MONTHLY_REVENUE"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=FIRST_ROW)]
+    assert [cell.value for cell in sheet[HEADER_ROW]][:4] == ["Month", "Templates", "Received ($)", "Growth"]
+    months = [row[0] for row in rows]
+    assert months == sorted(months)
+    assert "2026-03" in months
+    by_month = {row[0]: row for row in rows}
+    february, march = by_month["2026-02"], by_month["2026-03"]
+    assert march[3] == pytest.approx(march[2] / february[2] - 1)
+    assert rows[-1][4] == pytest.approx(33_948.09), "so far"
+    assert by_month["2026-03"][10] == "the month is not over"
+    assert february[10] is None
 
 
 def test_prediction_log_has_a_row_per_scored_day_beside_the_naive_one(home: Store) -> None:

@@ -69,7 +69,7 @@ def create_subset(
 
     Args:
         folder: An empty folder.
-        models: Paths below `models/`, without a suffix: the `.sql` and, where there is one, the `.yml` are copied.
+        models: Layer and name, such as `marts/scorecard`: the `.sql` and, where there is one, the `.yml` are copied.
         seeds: Names of files in `seeds/`.
         parents: SQL of stand-in models by model name.
         sources: YAML of the sources that the models read.
@@ -89,10 +89,12 @@ def create_subset(
     (folder / "models").mkdir()
     shutil.copy(REPOSITORY / "models" / "groups.yml", folder / "models" / "groups.yml")
     for model in models:
-        for suffix in (".sql", ".yml"):
-            file = REPOSITORY / "models" / (model + suffix)
+        # By layer and name: the folder of its subject may change.
+        layer, name = model.split("/")[0], model.split("/")[-1]
+        (source,) = (REPOSITORY / "models" / layer).rglob(f"{name}.sql")
+        for file in (source, source.with_suffix(".yml")):
             if file.exists():
-                target = folder / "models" / (model + suffix)
+                target = folder / file.relative_to(REPOSITORY)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, target)
     for name, sql in parents.items():
