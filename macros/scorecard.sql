@@ -125,7 +125,7 @@ tellings as (
             '🚀 EXPLOSIVE', '📈 STRONG', '↗️ MODERATE', '➡️ FLAT', '↘️ DECLINING', '📉 CRASHING',
         ],
         'Confidence': ['HIGH', 'MEDIUM', 'LOW'],
-        'Lifecycle': ['rising', 'emerging', 'resurged', 'peaking', 'dead'],
+        'Lifecycle': ['rising', 'resurged', 'emerging', 'peaking', 'declining', 'sparse', 'dead'],
     }) }}
 {%- endmacro %}
 
@@ -138,11 +138,10 @@ tellings as (
 {%- endmacro %}
 
 {#
-  Values that have no place in their label's order: nothing is known yet, or (a decline, which is one from a height) it
-  says nothing of how much is still to come. They have a line, at place 0.
+  Values that have no place in their label's order: nothing is known yet. They have a line, at place 0.
 #}
 {% macro unordered_values(label) -%}
-    {{ return({'Status': ['🆕 NEW'], 'Lifecycle': ['new', 'declining']}.get(label, [])) }}
+    {{ return({'Status': ['🆕 NEW'], 'Lifecycle': ['new']}.get(label, [])) }}
 {%- endmacro %}
 
 {#

@@ -38,6 +38,7 @@ SERIES = {
     "dead": [3, 8, 12, 12, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0],
     "resurged": [4, 9, 12, 12, 8, 5, 3, 2, 1, 1, 1, 2, 4, 6, 8, 11],
     "one wild day": [5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 9],
+    "now and then": [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1],
     "just seen": [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3],
 }
 # First day with three creators (US, UK) by sound; from then on three a day.
@@ -271,10 +272,12 @@ def lifecycle(uses: Sequence[int], type_peak: float | None) -> str:
         if day - first <= 1:
             return "new"
         peak, last_means = max(means[1 : day + 1]), means[day - 2 : day + 1]
-        if day - first > 2 and (max(last_means) == 0 or max(last_means) < 0.1 * peak):
+        if day - first > 2 and (max(last_means) == 0 or (max(last_means) < 0.1 * peak and (now == 0 or now >= 0.6))):
             return "dead"
         if now < 0.85 * before and before < 0.85 * earlier:
             return "declining"
+        if max(now, before) < 0.6:
+            return "sparse"
         if now >= 1.25 * before and now < 0.5 * (type_peak or 0) and now > 0:
             return "emerging"
         if now >= 1.15 * before and now > 0:
@@ -291,7 +294,9 @@ def lifecycle(uses: Sequence[int], type_peak: float | None) -> str:
         was_down = was_down or found in ("declining", "dead")
         before = held
         held = found or held
-        if held is not None and (found in ("declining", "dead") or before in (None, "new", held)):
+        if held is not None and (
+            found in ("declining", "sparse", "dead") or before in (None, "new", "sparse", "dead", held)
+        ):
             stage = held
     if stage is None:
         stage = "peaking" if means[-1] >= 0.5 * max(means[1:]) else "declining"
@@ -325,6 +330,7 @@ def test_lifecycle_follows_the_means_of_three_days(home: Store, feeds: Feeds, la
             "dead": "dead",
             "resurged": "resurged",
             "one wild day": "peaking",
+            "now and then": "sparse",
             "just seen": "new",
         }
 

@@ -11,6 +11,7 @@
 {%- set counted = var('trend_lifecycle_counts', 'new_uses') %}
 {%- set days = var('history_days') %}
 {%- set days_back = var('trend_memory_days', 10) %}
+{%- set sparse = var('trend_sparse_uses') %}
 {%- set names = {'mean': [], 'stage': [], 'raw': [], 'held': []} %}
 {%- for day in range(days) %}
 {%- do names.mean.append('mean_' ~ day) %}
@@ -203,12 +204,15 @@ staged as (
                     greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }}) = 0
                     or greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }})
                     < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
+                    and (mean_{{ day }} = 0 or mean_{{ day }} >= {{ sparse }})
                 )
                 then 'dead'
             when
                 mean_{{ day }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
                 and mean_{{ day + 1 }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 2 }}
                 then 'declining'
+            -- A use here and there: neither its rise nor its fall says anything of what comes.
+            when greatest(mean_{{ day }}, mean_{{ day + 1 }}) < {{ sparse }} then 'sparse'
             when
                 mean_{{ day }} >= {{ var('trend_emerging_ratio', 1.25) }} * mean_{{ day + 1 }}
                 and mean_{{ day }} < {{ var('trend_emerging_share', 0.5) }} * type_peak
@@ -262,7 +266,8 @@ held as (
 
 settled as (
 
-    -- A stage holds from its second day on. Declining and dead have had their days already, new gives way at once.
+    -- A stage holds from its second day on. Declining, sparse and dead have had their days already; new, sparse and dead
+    -- give way at once.
     -- Until a stage holds, the first one that was seen; a level that no rule ever named is told by its height.
     select
         *
@@ -271,8 +276,8 @@ settled as (
             case
                 {%- for day in range(newest, days_back) %}
                 when
-                    raw_{{ day }} in ('declining', 'dead')
-                    or held_{{ day + 1 }} in ('new', held_{{ day }})
+                    raw_{{ day }} in ('declining', 'sparse', 'dead')
+                    or held_{{ day + 1 }} in ('new', 'sparse', 'dead', held_{{ day }})
                     then held_{{ day }}
                 {%- endfor %}
             end,

@@ -6,6 +6,12 @@ decided as (
 
 ),
 
+reasons as (
+
+    select * from {{ ref('int_decision_reasons') }}
+
+),
+
 cutoffs as (
 
     select * from {{ ref('int_as_of') }}
@@ -30,9 +36,14 @@ select
     decided.gain_p10,
     decided.gain_expected,
     decided.window_left_hours,
-    decided.{{ mode }}_reasons as decision_reasons,
-    decided.{{ mode }}_would_change_if as would_change_if
+    reasons.{{ mode }}_reasons as decision_reasons,
+    reasons.{{ mode }}_would_change_if as would_change_if
 from decided
+inner join reasons
+    on
+        decided.as_of_date = reasons.as_of_date
+        and decided.market = reasons.market
+        and decided.video_id = reasons.video_id
 inner join cutoffs
     on decided.as_of_date = cutoffs.as_of_date
 {% if not loop.last %}

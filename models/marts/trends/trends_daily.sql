@@ -4,7 +4,7 @@
     watched. A decline begins before it can be called: its delay is taken off.
 -#}
 
-{%- set living = "('new', 'emerging', 'rising', 'peaking', 'resurged')" %}
+{%- set living = "('new', 'emerging', 'rising', 'peaking', 'sparse', 'resurged')" %}
 {%- set call_delay_h = 24 * var('trend_call_delay_days', 2) %}
 {#- Share that ends in a day even where none was seen to: trends do not live for ever. -#}
 {%- set floor_rate = var('trend_ending_minimum', 0.02) %}

@@ -39,6 +39,12 @@ decisions as (
 
 ),
 
+reasons as (
+
+    select * from {{ ref('int_decision_reasons') }}
+
+),
+
 scores as (
 
     select * from {{ ref('int_video_scores') }}
@@ -122,8 +128,8 @@ select
     decisions.{{ mode }}_recommended_variants as recommended_variants,
     decisions.{{ mode }}_stop_reason is not null as stop_building,
     decisions.{{ mode }}_stop_reason as stop_reason,
-    decisions.{{ mode }}_reasons as decision_reasons,
-    decisions.{{ mode }}_would_change_if as would_change_if,
+    reasons.{{ mode }}_reasons as decision_reasons,
+    reasons.{{ mode }}_would_change_if as would_change_if,
     metrics.opportunity_score,
     metrics.confidence,
     categories.ai_category,
@@ -172,6 +178,11 @@ inner join decisions
         metrics.as_of_date = decisions.as_of_date
         and metrics.market = decisions.market
         and metrics.video_id = decisions.video_id
+inner join reasons
+    on
+        metrics.as_of_date = reasons.as_of_date
+        and metrics.market = reasons.market
+        and metrics.video_id = reasons.video_id
 left join scores
     on
         metrics.as_of_date = scores.as_of_date
