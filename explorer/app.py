@@ -106,8 +106,9 @@ def _(day, get_version, kind, market, published, set_page, set_what, text, windo
     videos = listed(published.table(queries.VIDEOS, until, **chosen), NONE, page_size=50, **to_look_up("Video"))
     outliers = listed(published.table(queries.OUTLIERS, until, **chosen), NONE, page_size=10, **to_look_up("Video"))
     gaps = listed(published.table(queries.GAPS, until, **chosen), NONE, **to_look_up("Video"))
+    missed = listed(published.table(queries.MISSED, until, **chosen), NONE, **to_look_up("Video"))
     templates = listed(published.table(queries.REVENUE_TEMPLATES, until, **chosen), NONE, **to_look_up("Trend"))
-    return builds, gaps, outliers, templates, trends, until, videos
+    return builds, gaps, missed, outliers, templates, trends, until, videos
 
 
 @app.cell(hide_code=True)
@@ -124,7 +125,7 @@ def _(get_version, get_what, published, until, what):
 
 
 @app.cell(hide_code=True)
-def _(get_version, published, until):
+def _(get_version, missed, published, until):
     get_version()
     _days = published.table(queries.FORECAST_DAYS, until)
     forecasts = mo.vstack(
@@ -142,7 +143,8 @@ def _(get_version, published, until):
             block(
                 "Scorecard", listed(published.table(queries.SCORECARD, until), "Nothing was scored yet.", page_size=50)
             ),
-            block("Decisions, a day later", listed(published.table(queries.DECISIONS, until), "None was scored yet.")),
+            block("Decisions, two days later", listed(published.table(queries.DECISIONS, until), "None scored yet.")),
+            block("Missed: among the best gains, and not built", missed, note="Market and text of above apply."),
         ]
     )
     return (forecasts,)

@@ -173,11 +173,7 @@ VIDEO_FORECASTS = f"""
         base_plays as "Views then", cast(base_plays + p50 as bigint) as "Views told",
         cast(base_plays + p10 as bigint) as "At least", cast(base_plays + p90 as bigint) as "At most",
         cast(base_plays + came as bigint) as "Views that came",
-        case
-            when came is null then 'not read yet'
-            when came between p10 and p90 then 'in range'
-            else 'out of range'
-        end as "Outcome",
+        outcome as "Outcome", no_outcome_because as "No outcome because",
         model as "Model", chosen_because as "Why this model"
     from ({questions.FORECASTS}) as told
     order by "Made for" desc, "Market", "Hours"
@@ -218,6 +214,20 @@ TREND_REVENUE = """
 """
 
 # How good it all is.
+MISSED = f"""
+    select
+        decision_date as "Date", market as "Market", {_CAPTION.format("caption")} as "Caption",
+        '@' || author_handle as "Creator", cast(actual_gain as bigint) as "Gained", gain_rank as "Place",
+        videos as "of", cast(gain_p50 as bigint) as "Told", coalesce(stop_reason, decision_reasons) as "Why not built",
+        decision_mode as "By", case when is_ad then 'ad' end as "Ad", video_url as "Link", video_id as "Video"
+    from marts.missed_videos
+    where
+        as_of_date <= $last
+        and $market in ('{ALL}', market)
+        and contains(lower(concat_ws(' ', caption, author_handle, trend_key, video_id)), lower($text))
+    qualify as_of_date = max(as_of_date) over (partition by decision_date, market, decision_mode)
+    order by decision_date desc, actual_gain desc, market
+"""
 SCORECARD = """
     select
         record as "Record", kind as "Kind", label as "What", value as "Stratum", market as "Market", n as "n",

@@ -24,13 +24,19 @@ READINGS, POSTS = 200, 50
 
 _DAY_MS = 24 * 3600 * 1000
 _PALETTE = ["#2563eb", "#e11d48", "#059669", "#d97706", "#7c3aed", "#0891b2", "#4b5563", "#be185d"]
-_OUTCOMES = {"in range": "#059669", "out of range": "#e11d48", "not read yet": "#9ca3af"}
+_OUTCOMES = {
+    "in range": "#059669",
+    "below the range": "#d97706",
+    "above the range": "#e11d48",
+    "no reading": "#9ca3af",
+    "not due yet": "#cbd5e1",
+}
 _FORECAST_NOTE = (
     "Line: views as they were read. Diamond and bar: what a forecast told for that time, its middle and the range that"
     " 8 of 10 should fall into."
 )
 # Sentences wrap; all else stays on its line.
-_SENTENCES = ("Caption", "Why", "Despite", "Says", "Template", "Why this model")
+_SENTENCES = ("Caption", "Why", "Despite", "Says", "Template", "Why this model", "Why not built")
 
 
 def listed(rows: pa.Table, none: str, **options: Any) -> Any:
@@ -199,7 +205,8 @@ def _why(now: Row, places: list[Row], decisions: list[Row]) -> Any:
         for row in places
     ]
     told += [
-        f"- Decision in {row['market']}: **{'build' if row['is_build'] else 'no build'}**"
+        f"- {row['decision_mode'].capitalize()} decision in {row['market']}:"
+        f" **{'build' if row['is_build'] else 'no build'}**"
         f" ({safe(row['decision_reasons'])}{'; ' + safe(row['stop_reason']) if row['stop_reason'] else ''})."
         f" Would change: {safe(row['would_change_if'])}"
         for row in decisions

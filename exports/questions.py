@@ -126,20 +126,21 @@ READINGS = """
     limit $most
 """
 
-# Forecasts with the first reading after their target, if it came within six hours of it.
+# Forecasts with what came of them; those whose time is not over have no outcome yet.
 FORECASTS = """
     select
         told.as_of_date, told.market, told.horizon_hours, told.target_at, told.base_plays, told.p10, told.p50, told.p90,
-        told.model, told.chosen_because,
-        (
-            select min_by(met.plays, met.observed_at)
-            from marts.video_readings as met
-            where
-                met.video_id = told.video_id
-                and met.observed_at between told.target_at and told.target_at + interval 6 hour
-                and cast(met.observed_at as date) <= $last
-        ) - told.base_plays as came
+        told.model, told.chosen_because, settled.actual_gain as came,
+        coalesce(settled.outcome, 'not due yet') as outcome, settled.no_outcome_because
     from marts.forecasts as told
+    left join marts.forecast_outcomes as settled
+        on
+            settled.record = 'replay'
+            and told.as_of_date = settled.forecast_date
+            and told.market = settled.market
+            and told.video_id = settled.video_id
+            and told.horizon_hours = settled.horizon_hours
+            and settled.as_of_date <= $last
     where told.video_id = $video and told.as_of_date <= $last and told.horizon_hours in (24, 48)
     order by told.as_of_date desc, told.market, told.horizon_hours
     limit $most
@@ -156,8 +157,10 @@ BUILD_PLACES = """
 
 # What was decided of it on the date.
 DECISIONS = """
-    select market, is_build, decision_reasons, stop_reason, would_change_if
-    from marts.decisions where video_id = $video and as_of_date = $last order by market
+    select market, decision_mode, is_build, decision_reasons, stop_reason, would_change_if
+    from marts.decisions
+    where video_id = $video and as_of_date = $last
+    order by market, decision_mode desc
 """
 
 # Alerts about it.

@@ -103,7 +103,7 @@ def _video(lookup: Lookup, asked: Subject) -> list[str] | None:
 
 
 def _forecasts(lookup: Lookup, video_id: str) -> list[Row]:
-    """Forecasts with the first reading after their target, if it came within six hours of it."""
+    """Forecasts, and what came of them."""
     found = lookup.rows(
         questions.FORECASTS,
         video=video_id,
@@ -117,17 +117,11 @@ def _forecasts(lookup: Lookup, video_id: str) -> list[Row]:
             "views then": _count(row["base_plays"]),
             "gain told": _range(row, ""),
             "came": _count(row["came"], "+"),
-            "": _verdict(row),
+            "": row["no_outcome_because"] or row["outcome"],
             "by": row["model"],
         }
         for row in found
     ]
-
-
-def _verdict(row: Row) -> str:
-    if row["came"] is None:
-        return "not read yet"
-    return "in range" if row["p10"] <= row["came"] <= row["p90"] else "out of range"
 
 
 def _where_it_stands(lookup: Lookup, video_id: str) -> list[str]:
@@ -149,7 +143,8 @@ def _where_it_stands(lookup: Lookup, video_id: str) -> list[str]:
             video=video_id,
         ):
             lines += [
-                f"in no build list; decision in {row['market']}: {'build' if row['is_build'] else 'no build'}"
+                f"in no build list; {row['decision_mode']} decision in {row['market']}:"
+                f" {'build' if row['is_build'] else 'no build'}"
                 f" ({_both(row['decision_reasons'], row['stop_reason'])})",
                 f"  would change: {row['would_change_if']}",
             ]

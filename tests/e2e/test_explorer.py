@@ -40,7 +40,7 @@ PAGES = {
     "Trends": "Posts far above their creator's usual",
     "Videos": "All videos of the day's feeds",
     "Look up": "Or choose a row in one of the lists",
-    "Forecasts": "Decisions, a day later",
+    "Forecasts": "Missed: among the best gains, and not built",
     "Competitors": "Seven days, you and them",
     "Revenue": "By month",
     "Sources": "Checks that found something",

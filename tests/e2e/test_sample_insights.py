@@ -822,6 +822,57 @@ def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     assert sum(rows > 0 for rows, _ in batch.values()) > 30
 
 
+# ---------- marts of single rows
+
+
+def test_missed_videos_are_those_that_the_scores_count(home: Store) -> None:
+    counted = published(
+        home,
+        """
+        select as_of_date, decision_date, market, decision_mode, missed from marts.decision_scores
+        where market <> 'ALL' and decision_mode in ('classic', 'measured') and missed > 0 order by all
+        """,
+    )
+    listed = published(
+        home,
+        """
+        select as_of_date, decision_date, market, decision_mode, count(*) from marts.missed_videos
+        group by all order by all
+        """,
+    )
+    assert len(counted) > 10
+    assert listed == counted
+
+
+def test_outcomes_row_by_row_give_the_scores_of_the_day(home: Store) -> None:
+    """How many 24 h gains had an outcome, and how many lay in the range: two ways to the same numbers."""
+    days = published(
+        home,
+        """
+        select as_of_date, count(*) filter (where outcome <> 'no reading'), count(*) filter (where is_in_range)
+        from marts.forecast_outcomes
+        where record = 'replay' and horizon_hours = 24
+        group by as_of_date order by as_of_date
+        """,
+    )
+    scored = published(
+        home,
+        """
+        select as_of_date, sum(n + n_cold_start), round(sum(coverage_80_with_cold_start * (n + n_cold_start)))
+        from marts.forecast_scores
+        where horizon_hours = 24 and model = 'chosen' and market <> 'ALL'
+        group by as_of_date order by as_of_date
+        """,
+    )
+    assert len(scored) > 8
+    assert [row for row in days if row[1]] == scored
+    ((unexplained,),) = published(
+        home,
+        "select count(*) from marts.forecast_outcomes where (actual_gain is null) <> (no_outcome_because is not null)",
+    )
+    assert unexplained == 0
+
+
 # ---------- trends show
 
 

@@ -17,5 +17,5 @@ select
     max(posted_on) as last_posted_on,
     {{ revenue_sums() }}
 from counted
-where trend_key is not null
+where trend_key_type <> 'video'
 group by as_of_date, trend_key
