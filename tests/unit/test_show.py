@@ -2,7 +2,7 @@
 
 import pytest
 
-from exports.text.show import Subject, subject
+from exports.questions import Subject, subject
 from exports.text.trends import spark
 
 
