@@ -847,6 +847,38 @@ def revenue_months(day: Day) -> list[dict[str, Any]]:
     return day.table("select * from marts.revenue_monthly where as_of_date = $as_of_date order by month").dicts()
 
 
+def revenue_days(day: Day) -> list[dict[str, Any]]:
+    """Revenue by the day that it is for, the newest first."""
+    return day.table(
+        "select * from marts.revenue_by_day where as_of_date = $as_of_date order by posted_on desc nulls last"
+    ).dicts()
+
+
+def payments(day: Day) -> list[dict[str, Any]]:
+    """Rows that count, by the day that they are for, the newest first."""
+    return day.table(
+        """
+        select *, total_installs as installs from marts.template_revenue
+        where as_of_date = $as_of_date and is_counted
+        order by posted_on desc nulls last, received desc nulls last, sheet_row
+        """
+    ).dicts()
+
+
+def revenue_total(day: Day) -> dict[str, Any]:
+    """What all days come to."""
+    (total,) = day.table(
+        """
+        select
+            sum(received) as received, sum(outstanding) as outstanding, cast(sum(installs) as bigint) as installs,
+            sum(received) / nullif(sum(installs), 0) as revenue_per_install
+        from marts.revenue_by_day
+        where as_of_date = $as_of_date
+        """
+    ).dicts()
+    return total
+
+
 def revenue_installs(day: Day) -> dict[str, Any] | None:
     """What installs are worth; None without a readable row."""
     rows = day.table("select * from marts.revenue_installs where as_of_date = $as_of_date").dicts()

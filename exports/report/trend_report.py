@@ -299,13 +299,14 @@ def _trends(day: Day) -> str:
         f" <span class=chip>{html_line(trends.stage(row))}</span><br>"
         f"{_compact(row['gained_views_24h'], '+')} views in 24 h, {_counted(row['creators'], 'creator')}<br>"
         f"<span class=sub>{html_line(trends.markets(row))} · {html_line(trends.days_left(row))} ·"
-        f" {_link(row['video_url'], 'best example', 20)} {_creator(row)}</span></div>{_uses(row['uses_by_day'])}</li>"
+        f" {_link(row['video_url'], 'best example', 20)} {_creator(row)}</span></div>"
+        f"{_gains(row['gained_by_day'])}</li>"
         for row in rows[:TRENDS]
     )
     shown = f" The first {TRENDS} of {_number(len(rows))}; all are in the TRENDS tab." if len(rows) > TRENDS else ""
     listed = (
         f"<p class=sub>Sounds, templates and tags that can still be joined, by what their videos gained.{shown}"
-        f" Line: videos in the feeds by day.</p><ol>{items}</ol>"
+        f" Line: views gained, day by day.</p><ol>{items}</ol>"
         if rows
         else f"<p>{html_line(trends.NO_TREND)}</p>"
     )
@@ -334,8 +335,9 @@ def _followed(day: Day) -> str:
     return f"<p class=sub>What seeds/watchlist.csv follows, by the views gained.</p><ul>{items}</ul>" if items else ""
 
 
-def _uses(values: Sequence[int]) -> str:
-    return report_charts.sparkline(values, f"videos a day over {len(values)} days") if len(values) > 1 else ""
+def _gains(values: Sequence[int | None]) -> str:
+    known = [value for value in values if value is not None]
+    return report_charts.sparkline(known, f"views gained in 24 h over {len(known)} days") if len(known) > 1 else ""
 
 
 def _markets(day: Day) -> str:
@@ -568,7 +570,7 @@ def _forecast_scores(rows: Sequence[Row]) -> str:
         )
     body = "".join(
         f"<tr{' class=ours' if row is drawn else ''}><th>{row['record']}, {row['horizon_hours']} h, {row['value']}"
-        f"{', by panel' if row.get('by_panel') else ''}</th>"
+        f"{'<br><span class=sub>by panel</span>' if row.get('by_panel') else ''}</th>"
         + (
             f"<td>{_score(row['score'])}</td><td>{_score(row['twin_score'])}</td><td>{score_lines.skill(row)}</td>"
             f"<td>{_score(row['coverage_80'])}</td>"

@@ -68,7 +68,7 @@ def on_everybody(row: Record) -> Record:
     if row.get("by_panel") or not row.get("is_panel_enough"):
         return row
     told = {name: row[f"panel_{name}"] for name in _BY_PANEL}
-    return {**row, **told, "is_enough": True, "by_panel": True, "survivors_score": row["score"]}
+    return {**row, **told, "is_enough": True, "by_panel": True, "survivors": row["score"] if row["is_enough"] else None}
 
 
 def forecast_line(row: Record | None) -> str:
@@ -107,9 +107,8 @@ def forecast_line(row: Record | None) -> str:
 def _panel(row: Record) -> str:
     """Whom the panel stands for, beside those that anybody could see."""
     gone = f", {row['panel_gone']:,} gone" if row["panel_gone"] else ""
-    return (
-        f"those still in a feed alone {_percent(row['survivors_score'])}, {row['panel_read']:,} others read again{gone}"
-    )
+    alone = "" if row["survivors"] is None else f"those still in a feed alone {_percent(row['survivors'])}, "
+    return f"{alone}{row['panel_read']:,} that left read again{gone}"
 
 
 def _bounds(row: Record) -> list[str]:
@@ -215,6 +214,16 @@ def scorecard_lines(rows: Sequence[Record], width: int) -> list[str]:
         f"  {row['label'].ljust(width)} error {_error(row, 'score')}, {row['twin']} {_error(row, 'twin_score')}, skill"
         f" {skill(row)}; {population(row)}" + (f"; {verdict(row)}" if verdict(row) else "")
         for row in sorted(outlooks, key=lambda row: str(row["label"]))
+    ]
+    ranges = [row for row in rows if row["kind"] == "range" and row["due"]]
+    if ranges:
+        lines += ["", "Ranges of money, replay: how many outcomes lay within what is told as 8 of 10"]
+    lines += [
+        f"  {row['label'].ljust(width)} "
+        + ("" if row["is_enough"] else f"{NOT_ENOUGH}: ")
+        + (f"{_percent(row['score'])} within; " if row["scored"] else "")
+        + population(row)
+        for row in sorted(ranges, key=lambda row: str(row["label"]))
     ]
     return lines
 

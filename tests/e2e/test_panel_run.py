@@ -138,6 +138,7 @@ def test_a_failed_reading_harms_no_run_and_is_named(
     outcome = trends("run", "--source", "apify", "--home", home.home)
     assert outcome.code == 0, outcome.err
     assert published(home, "select count(*) from marts.videos_daily where market = 'US'") == [(17,)]
+    assert "out of credit" in outcome.out + outcome.err, "in the run's notes"
     [(status, reason)] = build(home, "select status, reason from raw.loads where kind = 'panel'")
     assert status == "missing"
     assert "out of credit" in reason

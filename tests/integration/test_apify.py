@@ -1,5 +1,6 @@
 """Apify source with the real httpx against the local service, in simulated time."""
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable
@@ -384,6 +385,28 @@ def test_input_override_and_slashed_task_ids(service: Service, fetch: Callable[.
     (run,) = service.apify.runs.values()
     assert run.input_override == {"resultsPerPage": 3}
     assert run.started_at == START
+
+
+def test_a_reading_of_urls_is_a_run_of_its_own(service: Service, fetch: Callable[..., FetchResult]) -> None:
+    """No other run of the task is joined or used again; it costs and takes at most what the task says."""
+    found = items(3)
+    task = service.apify.add_task("pages", [], seconds=60, pages={"https://p.example/1": found[0]})
+    first = service.apify.start("pages", input_override={"postURLs": ["https://p.example/9"]})
+    urls = ["https://p.example/1", "https://p.example/2"]
+    panel = ApifyTask(
+        "ALL", "panel", "pages", item_floor=0, input_override={"postURLs": urls}, max_items=2,
+        run_timeout=dt.timedelta(minutes=5),
+    )  # fmt: skip
+    (fetched,) = fetch(panel, reuse_hours=24).fetched
+    (ours,) = [run for run in service.apify.runs.values() if run is not first]
+    assert (ours.input_override, ours.query["maxItems"]) == ({"postURLs": urls}, "2")
+    assert (fetched.was_started, fetched.item_count, fetched.usable_count) == (True, 2, 1)
+    assert fetched.feed.path.parts[-3:-1] == ("all", "panel")
+    task.seconds = 3600
+    began = service.apify.clock.now()
+    (degraded,) = fetch(panel, key="another day").degraded
+    assert "has not finished after 0.08" in degraded.reason
+    assert service.apify.clock.now() - began < dt.timedelta(minutes=7)
 
 
 def test_results_say_what_they_are(service: Service, fetch: Callable[..., FetchResult]) -> None:

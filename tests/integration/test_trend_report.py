@@ -262,11 +262,16 @@ def test_every_score_stands_beside_its_naive_twin(home: Store, day: date, page: 
     part = page.parts["scores"]
     scored = rows(
         home,
-        "select is_enough, score, twin_score, coverage_80, scored, due from marts.scorecard where market = 'ALL'"
+        # On everybody, where the panel read enough of those that left.
+        "select is_enough or is_panel_enough, case when is_panel_enough then panel_score else score end,"
+        " case when is_panel_enough then panel_twin_score else twin_score end,"
+        " case when is_panel_enough then panel_coverage_80 else coverage_80 end, scored, due, is_panel_enough"
+        " from marts.scorecard where market = 'ALL'"
         f" and kind = 'forecast' and value in ('all', 'warm', 'cold') and as_of_date = date '{day}' and due > 0",
     )
     assert {is_enough for is_enough, *_ in scored} == {True, False}
-    for is_enough, *numbers in scored:
+    assert part.text.count("by panel") >= sum(by_panel for *_, by_panel in scored) > 0
+    for is_enough, *numbers, _ in scored:
         assert_has(part, *(numbers if is_enough else numbers[-2:]))
     assert part.text.count("not enough yet") >= sum(not is_enough for is_enough, *_ in scored)
     decided = rows(
