@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TRENDS := $(BIN)/trends
-ROOMS := services warehouse ingest simulator forecasting engine exports orchestration
+ROOMS := services warehouse ingest simulator forecasting engine exports explorer orchestration
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 # In words of any Python 3: pip would only say "No matching distribution". The range is that of pyproject.toml.
@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills lock clean
+.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,14 @@ mypy:
 sqlfluff:
 	$(BIN)/sqlfluff lint --processes 2 models examples
 
+.venv/.installed-explore: requirements-explore.lock .venv/.installed
+	@echo "installing the explorer's packages into .venv"
+	@$(PIP) --no-compile -r requirements-explore.lock
+	@touch $@
+
+explore: .venv/.installed-explore ## the published marts in the browser: lists, histories, forecasts against actual
+	$(TRENDS) explore
+
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui
 
@@ -105,7 +113,8 @@ drill-kills: .venv/.installed-dev ## kill -9 at 200 random moments of run, backf
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-explore.in -o requirements-explore.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock -c requirements-explore.lock requirements-dev.in -o requirements-dev.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay

@@ -23,6 +23,7 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from exports import published
 from exports.published import Day
+from services.times import IN_UTC, Times
 
 _ROW = b"<row "
 # Rows per tab by the workbook's hash: the manifest asks for what was counted when it was written.
@@ -56,7 +57,12 @@ class ExportedFile:
 
 
 def write_file(
-    published_path: Path, as_of_date: date, directory: Path, pattern: str, make: Callable[[Day], bytes]
+    published_path: Path,
+    as_of_date: date,
+    directory: Path,
+    pattern: str,
+    make: Callable[[Day], bytes],
+    times: Times = IN_UTC,
 ) -> ExportedFile:
     """Makes one file of a date and puts it in place at once.
 
@@ -64,7 +70,7 @@ def write_file(
         LookupError: The date is not published.
     """
     started = time.monotonic()
-    with published.open_day(published_path, as_of_date) as day:
+    with published.open_day(published_path, as_of_date, times) as day:
         content = make(day)
     path = directory / pattern.replace("<date>", as_of_date.isoformat())
     digest = hashlib.sha256(content).hexdigest()

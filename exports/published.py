@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from services.times import IN_UTC, Times
 from warehouse.store import connect
 
 Row = tuple[Any, ...]
@@ -44,12 +45,14 @@ class Day:
         as_of_date: The date.
         cutoff_at: Its cut-off (naive UTC).
         markets: Market codes that have rows on the date, in the order of the seed.
+        times: How the reader wants moments shown, where a person reads them.
     """
 
     connection: duckdb.DuckDBPyConnection
     as_of_date: date
     cutoff_at: datetime
     markets: tuple[str, ...]
+    times: Times = IN_UTC
 
     def table(self, sql: str, **parameters: Any) -> Table:
         """Runs a query; `$as_of_date` is always there."""
@@ -81,7 +84,7 @@ def _table(cursor: duckdb.DuckDBPyConnection) -> Table:
 
 
 @contextmanager
-def open_day(published: Path, as_of_date: date) -> Iterator[Day]:
+def open_day(published: Path, as_of_date: date, times: Times = IN_UTC) -> Iterator[Day]:
     """Opens the published file for a date.
 
     Raises:
@@ -98,7 +101,7 @@ def open_day(published: Path, as_of_date: date) -> Iterator[Day]:
             "select market from marts.source_health where as_of_date = ? group by market order by min(market_order)",
             [as_of_date],
         ).fetchall()
-        yield Day(connection, as_of_date, built[0][0], tuple(market for (market,) in markets))
+        yield Day(connection, as_of_date, built[0][0], tuple(market for (market,) in markets), times)
     finally:
         connection.close()
 
@@ -320,6 +323,11 @@ def trend_list(day: Day, market: str | None = None) -> list[dict[str, Any]]:
         """,
         market=market,
     ).dicts()
+
+
+def followed(day: Day) -> list[dict[str, Any]]:
+    """What each followed entry of the watch list did in a day, what gained most first."""
+    return day.table("select * from marts.followed where as_of_date = $as_of_date order by place").dicts()
 
 
 def outliers(day: Day, limit: int, market: str | None = None) -> list[dict[str, Any]]:
@@ -837,6 +845,38 @@ def revenue_breakdown(day: Day) -> list[dict[str, Any]]:
 def revenue_months(day: Day) -> list[dict[str, Any]]:
     """Revenue by month, oldest first."""
     return day.table("select * from marts.revenue_monthly where as_of_date = $as_of_date order by month").dicts()
+
+
+def revenue_days(day: Day) -> list[dict[str, Any]]:
+    """Revenue by the day that it is for, the newest first."""
+    return day.table(
+        "select * from marts.revenue_by_day where as_of_date = $as_of_date order by posted_on desc nulls last"
+    ).dicts()
+
+
+def payments(day: Day) -> list[dict[str, Any]]:
+    """Rows that count, by the day that they are for, the newest first."""
+    return day.table(
+        """
+        select *, total_installs as installs from marts.template_revenue
+        where as_of_date = $as_of_date and is_counted
+        order by posted_on desc nulls last, received desc nulls last, sheet_row
+        """
+    ).dicts()
+
+
+def revenue_total(day: Day) -> dict[str, Any]:
+    """What all days come to."""
+    (total,) = day.table(
+        """
+        select
+            sum(received) as received, sum(outstanding) as outstanding, cast(sum(installs) as bigint) as installs,
+            sum(received) / nullif(sum(installs), 0) as revenue_per_install
+        from marts.revenue_by_day
+        where as_of_date = $as_of_date
+        """
+    ).dicts()
+    return total
 
 
 def revenue_installs(day: Day) -> dict[str, Any] | None:

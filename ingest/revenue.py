@@ -58,6 +58,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 # Not one of the tab's columns, but read where a user added it: MY_PERFORMANCE shows it.
 TUTORIAL_LINK = "Tutorial Link"
+# Read where a user added it: the day that money is for.
+POST_DATE = "Post Date"
 # Computed from the others: never read, so that a broken formula breaks nothing here.
 FORMULA_COLUMNS = ("Total Installs", "Rev/Install", "At Cap?")
 REQUIRED_COLUMNS = ("TikTok URL", "Received ($)")
@@ -123,6 +125,7 @@ class RevenueRow:
         first_seen_on: Date the template was first seen.
         notes: Free text.
         tutorial_link: Link to the tutorial, from a column that the user added.
+        post_date: Day of the post, from a column that the user added.
         problem: Why the row can't be counted; None if it can.
     """
 
@@ -145,6 +148,7 @@ class RevenueRow:
     first_seen_on: date | None = None
     notes: str | None = None
     tutorial_link: str | None = None
+    post_date: date | None = None
     problem: str | None = None
 
 
@@ -523,7 +527,7 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
 _ROW_COLUMNS = (
     "read_id, sheet_row, url, video_id, account, template_link, received, estimated, us_eu3_installs, row_installs,"
     " trend_description, momentum_at_detection, trigger_level, action_window, market, ai_category,"
-    " age_at_detection_hours, first_seen_on, notes, tutorial_link, entered"
+    " age_at_detection_hours, first_seen_on, notes, tutorial_link, post_date, entered"
 )
 
 
@@ -533,7 +537,8 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
             read_id, row.sheet_row, row.url, _video_id(row.url), row.account, row.template_link, row.received,
             row.estimated, row.us_eu3_installs, row.row_installs, row.trend_description, row.momentum_at_detection,
             row.trigger_level, row.action_window, row.market, row.ai_category, row.age_at_detection_hours,
-            row.first_seen_on, row.notes, row.tutorial_link, json.dumps(row.entered, ensure_ascii=False),
+            row.first_seen_on, row.notes, row.tutorial_link, row.post_date,
+            json.dumps(row.entered, ensure_ascii=False),
         )
         for row in reading.readable
     ]  # fmt: skip
@@ -643,6 +648,7 @@ def _row(
         first_seen_on=side("Date First Seen", day),
         notes=text("Notes"),
         tutorial_link=text(TUTORIAL_LINK),
+        post_date=side(POST_DATE, day),
     )
     if not _POST_LINK.search(row.url or ""):
         # Its money may be the sum of the rows above.
@@ -688,9 +694,14 @@ def _normal(name: object) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
 
 
-_EXACT = {_normal(name): name for name in (*COLUMNS, TUTORIAL_LINK)}
+_EXACT = {_normal(name): name for name in (*COLUMNS, TUTORIAL_LINK, POST_DATE)}
 _NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
-    _normal(name): TUTORIAL_LINK for name in (TUTORIAL_LINK, "tutorial")
+    _normal(name): column
+    for column, names in (
+        (TUTORIAL_LINK, (TUTORIAL_LINK, "tutorial")),
+        (POST_DATE, (POST_DATE, "date posted", "posted on")),
+    )
+    for name in names
 }
 
 
@@ -712,6 +723,7 @@ def _from_json(values: Mapping[str, Any]) -> RevenueRow:
     for name in ("received", "estimated"):
         if name in typed:
             typed[name] = Decimal(typed[name])
-    if "first_seen_on" in typed:
-        typed["first_seen_on"] = date.fromisoformat(typed["first_seen_on"])
+    for name in ("first_seen_on", "post_date"):
+        if name in typed:
+            typed[name] = date.fromisoformat(typed[name])
     return RevenueRow(**typed)

@@ -91,3 +91,15 @@
 {% macro nth_of(values, n) -%}
     {{ values }}[{{ n }}]
 {%- endmacro %}
+
+{#
+  A value no lower or no higher than a bound; of nothing, nothing. `greatest` and `least` pass over nulls on some engines:
+  the lesser of an unknown sum and the cap would be the cap.
+#}
+{% macro at_least(value, bound) -%}
+    case when ({{ value }}) is not null then greatest({{ value }}, {{ bound }}) end
+{%- endmacro %}
+
+{% macro at_most(value, bound) -%}
+    case when ({{ value }}) is not null then least({{ value }}, {{ bound }}) end
+{%- endmacro %}

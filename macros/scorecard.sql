@@ -174,3 +174,67 @@ tellings as (
 {% macro label_hit(label) -%}
     {{ return({'Confidence': 'is_near', 'Trajectory': 'goes_on'}.get(label, 'is_top')) }}
 {%- endmacro %}
+
+{#
+  CTEs that draw samples of a window's days: `weights` has how often each day came up in each draw, of a Poisson bootstrap
+  (Hanley and MacGibbon, 2006); the same samples for all lines, and in every run.
+#}
+{% macro day_weights() -%}
+{%- set window = var('scorecard_days') | int %}
+{%- set draws = var('scorecard_draws') | int %}
+{#- Chances of 0, 1, 2 ... of a Poisson number with mean 1, added up, in millionths. -#}
+{%- set poisson = [367879, 735759, 919699, 981012, 996340, 999406] -%}
+draw_numbers as (
+
+    select {{ explode_list('range(' ~ draws ~ ')') }} as draw
+
+),
+
+day_numbers as (
+
+    select {{ explode_list('range(' ~ window ~ ')') }} as days_ago
+
+),
+
+chances as (
+
+    select
+        draw_numbers.draw,
+        day_numbers.days_ago,
+        {{ stable_bucket("'draw ' || draw_numbers.draw || ' day ' || day_numbers.days_ago", 1000000) }} as chance
+    from draw_numbers
+    cross join day_numbers
+
+),
+
+weights as (
+
+    select
+        draw,
+        days_ago,
+        case
+            {%- for below in poisson %}
+            when chance < {{ below }} then {{ loop.index0 }}
+            {%- endfor %}
+            else {{ poisson | length }}
+        end as weight
+    from chances
+
+)
+{%- endmacro %}
+
+{#
+  Kinds of lines that the scorecard puts together: where they are computed, and which of its columns only they have.
+#}
+{% macro scorecard_parts() -%}
+    {{ return({
+        'int_scorecard_forecasts': [
+            'share_cold', 'bias', 'coverage_80', 'direction_accuracy', 'slowed_share', 'score_low', 'score_high',
+            'panel_first_days_ago', 'panel_days', 'panel_due', 'panel_read', 'panel_gone', 'panel_score',
+            'panel_twin', 'panel_twin_score', 'panel_skill', 'panel_skill_low', 'panel_skill_high', 'panel_bias',
+            'panel_coverage_80',
+        ],
+        'int_scorecard_labels': ['median_gain'],
+        'int_scorecard_outlooks': [],
+    }) }}
+{%- endmacro %}

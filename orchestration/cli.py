@@ -148,6 +148,10 @@ def _parser() -> argparse.ArgumentParser:
 
     resend = command("resend", _resend, "Send a date's messages again that may not have arrived, or were deleted.")
     resend.add_argument("--date", type=_date, required=True, help="as-of date of the messages")
+    explore = command("explore", _explore, "Open the published marts in the browser.", writes=False)
+    explore.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
+    explore.add_argument("--port", type=int, default=3001)
+    explore.add_argument("--no-browser", action="store_true", help="only serve the page")
     ui = command("ui", _ui, "Start the Dagster UI and its daemon.")
     ui.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     ui.add_argument("--port", type=int, default=3000)
@@ -402,7 +406,6 @@ def _publish(options: argparse.Namespace, settings: Settings) -> int:
 def _resend(options: argparse.Namespace, settings: Settings) -> int:
     from orchestration import services
     from orchestration.assets import delivery
-    from services.retries import ServiceError
 
     services.guard_logs(settings)
     outcomes: list[bool] = []
@@ -412,11 +415,8 @@ def _resend(options: argparse.Namespace, settings: Settings) -> int:
             print(told, file=sys.stdout if is_done else sys.stderr)
     except delivery.Skipped as skipped:
         raise UsageError(str(skipped)) from None
-    except ServiceError as error:
-        print(f"trends: {error}", file=sys.stderr)
-        return FAILED
     if not outcomes:
-        print(f"every message of {options.date} is in the channel: nothing to send")
+        print(f"every message of {options.date} is in its channel: nothing to send")
     return DONE if all(outcomes) else FAILED
 
 
@@ -436,10 +436,11 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show(options: argparse.Namespace, settings: Settings) -> int:
+    from exports import questions
     from exports.text import show
 
     try:
-        asked = show.subject(options.what)
+        asked = questions.subject(options.what)
     except ValueError as error:
         raise UsageError(str(error)) from None
     with _store(settings).published_reader() as connection:
@@ -527,10 +528,42 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
     executable = Path(sys.executable).with_name("dagster")
     os.chdir(PROJECT_ROOT)
     command = [str(executable), "dev", "-m", "orchestration.definitions", "-h", options.host, "-p", str(options.port)]
-    os.execve(executable, command, environment)  # noqa: S606 - a fixed program of this environment
+    os.execve(sys.executable, [sys.executable, "-c", _HEARING_SIGNALS, *command], environment)  # noqa: S606 - a fixed program of this environment
 
 
-def _require_free(host: str, port: int) -> None:
+# A script starts what stands before an & with Ctrl-C ignored, and on SIGTERM Dagster does what it does then: nothing.
+# Signals are set in a main thread alone, and commands work in another.
+_HEARING_SIGNALS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def _explore(options: argparse.Namespace, settings: Settings) -> int:
+    import importlib.util
+
+    from orchestration.settings import PROJECT_ROOT
+
+    if importlib.util.find_spec("marimo") is None:
+        message = "the explorer's packages are not installed: `make explore` installs them and opens it"
+        raise UsageError(message)
+    with _store(settings).published_reader():
+        pass
+    _require_free(options.host, options.port, "the explorer")
+    if not _is_loopback(options.host):
+        _complain(
+            f"the explorer has no sign-in: whoever reaches {options.host}:{options.port} sees your numbers, and can"
+            " change none. Put a proxy before it that asks who comes: docs/ui_for_others.md"
+        )
+    page = PROJECT_ROOT / "explorer" / "app.py"
+    command = [sys.executable, "-m", "marimo", "run", str(page), "--host", options.host, "--port", str(options.port)]
+    command += ["--headless"] if options.no_browser else []
+    # Nothing is looked up elsewhere, not even whether there is a newer version.
+    environment = os.environ | {"MARIMO_SKIP_UPDATE_CHECK": "1"}
+    os.chdir(PROJECT_ROOT)
+    os.execve(sys.executable, [*command, "--", "--home", str(settings.trends_home.resolve())], environment)  # noqa: S606 - as above
+
+
+def _require_free(host: str, port: int, what: str = "the UI") -> None:
     """Says that an address can't be listened on before the daemon starts beside nothing."""
     import socket
 
@@ -542,7 +575,7 @@ def _require_free(host: str, port: int) -> None:
             trial.bind((address[0], port, *address[2:]))
             trial.listen()
     except (OSError, OverflowError) as error:
-        message = f"the UI can't listen on {host}:{port} ({error}): stop what does, or take another with --port, --host"
+        message = f"{what} can't listen on {host}:{port} ({error}): stop what does, or take another with --port, --host"
         raise UsageError(message) from None
 
 

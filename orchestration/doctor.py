@@ -18,6 +18,7 @@ from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
 from services import discord, drive, sheets
 from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
+from services.receipts import is_message, is_not_sent, is_unclear
 from services.retries import ServiceError
 from warehouse import completeness, publish, sizes
 from warehouse.store import Store, WarehouseBusyError
@@ -62,36 +63,55 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
         yield Finding("Discord webhook", "not set", config)
     else:
         yield _asked("Discord webhook", lambda: discord.check_access(config))
-        yield from _messages(config, Store(settings.trends_home))
         if live:
             yield _asked("Discord message", lambda: discord.check_write(config))
+    yield from _channels(settings, live)
+    if services.carriers(settings):
+        yield from _messages(config, Store(settings.trends_home))
 
 
-def _messages(config: discord.DiscordConfig, store: Store) -> Iterator[Finding]:
+def _channels(settings: Settings, live: bool) -> Iterator[Finding]:
+    """Whether each channel answers; a test message can't be taken away again, so only `live` sends one."""
+    found = services.channels(settings)
+    if not found:
+        yield Finding("channels", "not set", "Slack, Telegram, e-mail or ntfy: set CHANNELS (docs/channels.md)")
+        return
+    from services import channels as room
+
+    for channel in found:
+        hears = f"hears {', '.join(channel.kinds)} of {', '.join(channel.markets) or 'all markets'}"
+        asked = _asked(channel.title, lambda channel=channel: room.check_access(channel))  # type: ignore[misc]
+        yield Finding(asked.name, asked.state, f"{asked.text}; {hears}" if asked.state == "ok" else asked.text)
+        if live:
+            yield _asked(f"{channel.title}: test message", lambda channel=channel: room.check_write(channel))  # type: ignore[misc]
+
+
+def _messages(config: discord.DiscordConfig | str, store: Store) -> Iterator[Finding]:
     """Messages of the last days that may not have arrived, were refused, or that somebody deleted."""
     if not (store.has_facts and store.published_path.exists()):
         return
     ledger, found = services.receipts(store), 0
     try:
         days = publish.published_dates(store)[-_MESSAGE_DAYS:]
-        sent = [receipt for day in days for receipt in ledger.of_date(day) if receipt.effect == discord.EFFECT]
+        sent = [receipt for day in days for receipt in ledger.of_date(day) if is_message(receipt)]
         for receipt in sent:
-            name = receipt.idempotency_key.removeprefix("discord:")
+            carrier, key = services.addressed(receipt.idempotency_key)
+            name = key if carrier == services.DISCORD else f"{key} in {carrier}"
             remedy = f"`trends resend --date {receipt.as_of_date}`"
-            if discord.is_unclear(receipt):
+            if is_unclear(receipt):
                 found += 1
-                yield Finding("Discord messages", "FAILED", f"{name} may not have arrived: look, then {remedy}")
-            elif discord.is_not_sent(receipt):
+                yield Finding("messages", "FAILED", f"{name} may not have arrived: look, then {remedy}")
+            elif is_not_sent(receipt):
                 found += 1
-                yield Finding("Discord messages", "FAILED", f"{name} was not sent: {remedy}")
-            elif name.startswith("daily:") and discord.is_gone(config, receipt):
+                yield Finding("messages", "FAILED", f"{name} was not sent: {remedy}")
+            elif not isinstance(config, str) and key.startswith("daily:") and discord.is_gone(config, receipt):
                 found += 1
-                yield Finding("Discord messages", "FAILED", f"{name} was deleted in the channel: look, then {remedy}")
+                yield Finding("messages", "FAILED", f"{name} was deleted in the channel: look, then {remedy}")
     except (ServiceError, WarehouseBusyError) as error:
-        yield Finding("Discord messages", "FAILED", str(error))
+        yield Finding("messages", "FAILED", str(error))
         return
     if sent and not found:
-        yield Finding("Discord messages", "ok", f"{len(sent)} of the last {_MESSAGE_DAYS} days, each with its id")
+        yield Finding("messages", "ok", f"{len(sent)} of the last {_MESSAGE_DAYS} days, each taken by its service")
 
 
 def _settings(settings: Settings, problems: Sequence[Problem]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Sensors: what happens outside that makes a run worth while, and the word to Discord when a run failed.
+"""Sensors: what happens outside that makes a run worth while, and the word to people when a run failed.
 
 Belongs here: when a sensor looks, what it asks for, and which settings it needs. Must not be here: HTTP (the clients),
 what a job does (`jobs`).
@@ -189,22 +189,23 @@ def _cached_digest(path: Path) -> str | None:
         return None
 
 
-def _no_discord(settings: Settings) -> str:
-    """Why Discord hears nothing; empty where it does."""
-    config = services.discord(settings)
-    return config if isinstance(config, str) else "" if settings.deliver else "DELIVER is off"
+def _nobody_hears(settings: Settings) -> str:
+    """Why nobody is told anything; empty where somebody is."""
+    if not services.carriers(settings):
+        return services.NOBODY_HEARS
+    return "" if settings.deliver else "DELIVER is off"
 
 
 def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    missing = _no_discord(settings)
+    missing = _nobody_hears(settings)
 
     @dg.run_failure_sensor(
         name="run_failure_to_discord",
         minimum_interval_seconds=30,
         **_default(
             missing,
-            "A run of the UI, a schedule or a sensor failed: Discord hears it once, with step and reason. Runs of the"
-            " command line tell it themselves.",
+            "A run of the UI, a schedule or a sensor failed: Discord and the channels of that kind hear it once, with"
+            " step and reason. Runs of the command line tell it themselves.",
         ),
     )
     def run_failure_to_discord(
@@ -235,7 +236,7 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _silence_sensor(settings: Settings) -> dg.SensorDefinition:
-    missing = _no_discord(settings)
+    missing = _nobody_hears(settings)
 
     @dg.sensor(
         name="silence_to_discord",
@@ -243,7 +244,7 @@ def _silence_sensor(settings: Settings) -> dg.SensorDefinition:
         **_default(
             missing,
             "Nothing came: no file of the day by 12:00 UTC, no poll for two slots, a revenue sheet unread for a week."
-            " Discord hears each once.",
+            " Discord and the channels of that kind hear each once.",
         ),
     )
     def silence_to_discord(settings: dg.ResourceParam[Settings], store: dg.ResourceParam[Store]) -> dg.SkipReason:

@@ -7,23 +7,32 @@ here: HTTP (the clients), reading the environment (`settings`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from ingest import facts
 from ingest.apify import ApifyConfig
-from orchestration.settings import Settings
-from services.discord import DiscordConfig, deliver, failure_message
+from orchestration.settings import Settings, configured_markets
+from services import discord as discord_room
+from services.discord import DiscordConfig
 from services.drive import DriveConfig
 from services.google_auth import GoogleConfig
-from services.receipts import DuckDBReceipts
+from services.message import Delivery, Message, failure_message
+from services.receipts import DuckDBReceipts, Receipts
 from services.retries import Policy, redact, scrub
 from services.sheets import SheetsConfig
 from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from services.channels import Channel
+
+DISCORD = "discord"
+NOBODY_HEARS = "nobody hears it: set DISCORD_WEBHOOK or CHANNELS"
 
 # They log addresses, headers or bodies at INFO and DEBUG, and a webhook's address is its password.
 CHATTY = ("httpx", "httpcore", "urllib3", "google", "google_auth_httplib2", "googleapiclient", "oauthlib", "gspread")
@@ -78,12 +87,12 @@ def paced(policy: Policy, settings: Settings) -> Policy:
 def report_failure(
     settings: Settings, store: Store, *, run_id: str, job: str, as_of_date: date | None, step: str, reason: str
 ) -> str:
-    """Tells Discord, once a run, that the run failed; returns what became of the message."""
-    config = discord(settings)
-    if not settings.deliver or isinstance(config, str):
+    """Tells all that want to hear it, once a run, that the run failed; returns what became of the message."""
+    if not settings.deliver:
         return "skipped"
     message = failure_message(job, as_of_date, step, scrub(reason, settings.secrets))
-    return deliver(config, receipts(store), f"failure:{run_id}", as_of_date, message).outcome
+    told = tell(settings, receipts(store), f"failure:{run_id}", as_of_date, message)
+    return ", ".join(f"{name} {done.outcome}" for name, done in told) or "skipped"
 
 
 def receipts(store: Store) -> DuckDBReceipts:
@@ -135,6 +144,81 @@ def sheets(settings: Settings) -> SheetsConfig | str:
     if google(settings) is None:
         return GOOGLE_MISSING
     return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint, policy=paced(Policy(), settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """One place that hears messages, whatever carries them.
+
+    Attributes:
+        name: `discord`, or the channel's.
+        markets: Whose lists and alerts it wants; empty for all.
+        prefix: What the keys of its receipts begin with.
+        wants: Whether it hears a message of a key.
+        deliver: Sends a message under a key, about a day; see `discord.deliver`.
+    """
+
+    name: str
+    markets: tuple[str, ...]
+    prefix: str
+    wants: Callable[[str, Message], bool]
+    deliver: Callable[[Receipts, str, date | None, Message], Delivery]
+
+
+def addressed(idempotency_key: str) -> tuple[str, str]:
+    """Who a message was for, and the key that names it, from the key of its receipt."""
+    prefix, _, rest = idempotency_key.partition(":")
+    if prefix == DISCORD:
+        return DISCORD, rest
+    name, _, key = rest.partition(":")
+    return name, key
+
+
+def carriers(settings: Settings) -> list[Carrier]:
+    """All that hear messages: Discord first, then the channels in their order."""
+    found = []
+    config = discord(settings)
+    if not isinstance(config, str):
+        found.append(Carrier(DISCORD, (), f"{DISCORD}:", lambda *_: True, partial(discord_room.deliver, config)))
+    for channel in channels(settings):
+        # Imported by `channels` already.
+        from services import channels as room
+
+        prefix = room.receipt_key(channel, "")
+        found.append(Carrier(channel.name, channel.markets, prefix, channel.wants, partial(room.deliver, channel)))
+    return found
+
+
+def tell(
+    settings: Settings, ledger: Receipts, key: str, as_of_date: date | None, message: Message
+) -> list[tuple[str, Delivery]]:
+    """Sends a message to all that want to hear it; a place that is down harms no other.
+
+    Args:
+        settings: What is set up.
+        ledger: Of what was sent.
+        key: Names the message.
+        as_of_date: The day it is about.
+        message: What to send.
+
+    Returns:
+        Who was told, and what became of it.
+    """
+    return [
+        (carrier.name, carrier.deliver(ledger, key, as_of_date, message))
+        for carrier in carriers(settings)
+        if carrier.wants(key, message)
+    ]
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """The channels beside Discord."""
+    if settings.channels is None:
+        return []
+    from services import channels as room
+
+    found = room.parse(settings.channels.get_secret_value(), configured_markets())
+    return [replace(channel, policy=paced(channel.policy, settings)) for channel in found]
 
 
 def discord(settings: Settings) -> DiscordConfig | str:

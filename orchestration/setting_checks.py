@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import SecretStr
 
 # What a setting expects, in words; every field of `Settings` has its own (a test holds that).
 EXPECTED = {
@@ -50,7 +53,10 @@ EXPECTED = {
     "REVENUE_SHEET_ID": "the id in the sheet's address, between /d/ and the next slash",
     "REVENUE_TAB": "the name of a tab",
     "DISCORD_WEBHOOK": "the https address from the channel's settings, under Integrations, Webhooks",
+    "CHANNELS": "a line for each channel: name | address | kinds | markets (docs/channels.md)",
     "POLL_SUMMARY": "never, alerts or always",
+    "DISPLAY_TIMEZONE": "the name of a time zone, such as Europe/London or UTC",
+    "DISPLAY_HOURS": "24 or 12",
     "HEARTBEAT_URL": "the address that the watcher gave you, such as https://hc-ping.com/<id>",
     "RETRY_WAIT_S": "a number of seconds above 0, such as 1",
     "DELIVER": "true or false",
@@ -136,6 +142,23 @@ def poll_summary(value: str) -> str:
     return kind
 
 
+def time_zone(value: str) -> str:
+    """A zone of the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        near = difflib.get_close_matches(value.title().replace(" ", "_"), available_timezones(), 1)
+        raise ValueError("is no time zone" + (f": is {near[0]} meant?" if near else "")) from None
+    return value
+
+
+def hours(value: int) -> int:
+    """A clock of a whole or of half a day."""
+    if value not in (12, 24):
+        raise ValueError("is no clock")
+    return value
+
+
 def log_level(value: str) -> str:
     """A level of Python's logging, in any case of letters."""
     if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
@@ -197,6 +220,21 @@ def webhook(value: str) -> str:
     if parts.hostname.removeprefix("www.") in ("discord.com", "discordapp.com") and "/webhooks/" not in parts.path:
         raise ValueError("is an address of Discord, but of no webhook")
     return no_blanks(value)
+
+
+def channels(value: str, markets: Collection[str]) -> str:
+    """Places that hear messages. The library that reads addresses is imported only where some are set."""
+    from services import channels as rooms
+
+    rooms.parse(value, markets)
+    return value
+
+
+def parts_of_channels(value: str) -> list[SecretStr]:
+    """The hidden parts of their addresses."""
+    from services import channels as rooms
+
+    return rooms.secret_parts(value)
 
 
 def service_account(value: str) -> str:

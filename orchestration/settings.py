@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem, SettingsError
+from services.times import DEFAULT_HOURS, DEFAULT_ZONE, Times
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # Apart from the code: a folder that a home makes must not look like a package to linters, nor a package like data.
@@ -75,8 +76,11 @@ class Settings(BaseSettings):
         revenue_sheet_id: The sheet that revenue is read from, where it is not the live sheet.
         revenue_tab: Its tab.
         discord_webhook: Address of the webhook; whoever knows it can post.
+        channels: Further places that hear messages: `name | address | kinds | markets`, a line or ` ; ` between them.
         poll_summary: What a poll sends beside its alerts: nothing (`never`), its counts below each alert
             (`alerts`), or a message of its own, news or not (`always`).
+        display_timezone: Zone of the times in report, summary and messages; what machines read stays in UTC.
+        display_hours: Whether these have 24 or 12 hours.
         heartbeat_url: Called after each good run, for a watcher outside; whoever knows it can give the sign.
         retry_wait_s: Seconds before a failed call to a service is repeated the first time; longer waits scale with it.
         deliver: Whether configured deliveries are made; `--no-deliver` turns them off for a run.
@@ -128,9 +132,12 @@ class Settings(BaseSettings):
     revenue_tab: str = "REVENUE_TRACKER"
 
     discord_webhook: Annotated[SecretStr, _secret(checks.webhook)] | None = None
+    channels: Annotated[SecretStr, _secret(lambda value: checks.channels(value, configured_markets()))] | None = None
     heartbeat_url: Annotated[SecretStr, _secret(checks.address)] | None = None
     retry_wait_s: Number = Field(default=1.0, gt=0)
     poll_summary: Annotated[str, AfterValidator(checks.poll_summary)] = "alerts"
+    display_timezone: Annotated[str, AfterValidator(checks.time_zone)] = DEFAULT_ZONE
+    display_hours: Annotated[int, AfterValidator(checks.hours)] = DEFAULT_HOURS
     deliver: bool = True
     deliver_sample: bool = False
 
@@ -144,7 +151,13 @@ class Settings(BaseSettings):
     def secrets(self) -> list[SecretStr]:
         """Every secret that is set: what no message may hold."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [value for value in values if isinstance(value, SecretStr)]
+        found = [value for value in values if isinstance(value, SecretStr)]
+        return [*found, *(checks.parts_of_channels(self.channels.get_secret_value()) if self.channels else ())]
+
+    @property
+    def times(self) -> Times:
+        """How moments are shown to people."""
+        return Times(self.display_timezone, self.display_hours)
 
     def output_of(self, as_of_date: date) -> Path:
         """Directory of a date's files."""

@@ -1,7 +1,7 @@
 """Silence is told: what should have come and did not, and the sign of life after each good run.
 
 Belongs here: from when on silence is one, and its words. Must not be here: when somebody looks (`sensors`), how a
-message is sent (`services.discord`).
+message is sent (`services.tell`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import httpx
 
 from orchestration import services, timetable
 from orchestration.settings import Settings
-from services.discord import Field, Message, deliver
+from services.message import Field, Message
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
@@ -60,7 +60,7 @@ def silences(settings: Settings, store: Store, now: datetime) -> list[Silence]:
                 (select max(observed_at) from marts.revenue_source where not is_simulated)
             """
         ).fetchall()
-    found = _of_day(dates[-1], now), _of_polls(last_poll, now), _of_sheet(settings, last_sheet, now)
+    found = _of_day(settings, dates[-1], now), _of_polls(settings, last_poll, now), _of_sheet(settings, last_sheet, now)
     return [silence for silence in found if silence is not None]
 
 
@@ -72,15 +72,15 @@ def tell(settings: Settings, store: Store, now: datetime) -> Iterator[str]:
         store: The home.
         now: An aware time.
     """
-    config = services.discord(settings)
-    if isinstance(config, str):
+    if not services.carriers(settings):
         return
     for silence in silences(settings, store, now):
         message = Message(
             f"🔕 Silence: {silence.what}", (Field("What to do", (silence.remedy,)),), colour=_BLUE
         )  # fmt: skip
-        done = deliver(config, services.receipts(store), silence.key, now.astimezone(UTC).date(), message)
-        yield f"{silence.key}: {done.outcome}{f', {done.reason}' if done.reason else ''}"
+        told = services.tell(settings, services.receipts(store), silence.key, now.astimezone(UTC).date(), message)
+        for name, done in told:
+            yield f"{silence.key}: {name} {done.outcome}{f', {done.reason}' if done.reason else ''}"
 
 
 def give_sign_of_life(settings: Settings) -> str | None:
@@ -101,19 +101,19 @@ def give_sign_of_life(settings: Settings) -> str | None:
     return None
 
 
-def _of_day(last: Any, now: datetime) -> Silence | None:
+def _of_day(settings: Settings, last: Any, now: datetime) -> Silence | None:
     today = now.astimezone(UTC).date()
     deadline = datetime.combine(today, time(timetable.DAILY_DEADLINE_HOUR_UTC), tzinfo=UTC)
     if now < deadline or last >= today:
         return None
     return Silence(
         f"silence:daily:{today}",
-        f"no file of {today} was published by {deadline:%H:%M} UTC; the last is of {last}",
+        f"no file of {today} was published by {settings.times.clock(deadline)}; the last is of {last}",
         "look at the last run in the UI, or run `trends doctor`, then `trends run`",
     )
 
 
-def _of_polls(last: datetime | None, now: datetime) -> Silence | None:
+def _of_polls(settings: Settings, last: datetime | None, now: datetime) -> Silence | None:
     if last is None:
         # Nobody polls this home.
         return None
@@ -123,7 +123,7 @@ def _of_polls(last: datetime | None, now: datetime) -> Silence | None:
         return None
     return Silence(
         f"silence:poll:{at:%Y-%m-%dT%H:%M}",
-        f"no poll for {SILENT_SLOTS} slots; the last was at {at:%Y-%m-%d %H:%M} UTC",
+        f"no poll for {SILENT_SLOTS} slots; the last was at {settings.times.stamp(at)}",
         "look at the schedule micro_poll_2h and its last run in the UI, or run `trends poll`",
     )
 
@@ -134,6 +134,6 @@ def _of_sheet(settings: Settings, last: datetime | None, now: datetime) -> Silen
         return None
     return Silence(
         f"silence:sheet:{last:%Y-%m-%d}",
-        f"the revenue sheet was not read since {last:%Y-%m-%d %H:%M} UTC",
+        f"the revenue sheet was not read since {settings.times.stamp(last)}",
         "run `trends doctor`: it says whether the sheet can be read; if not, `trends auth google`",
     )

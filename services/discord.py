@@ -1,13 +1,14 @@
 """Sends messages through a Discord webhook: at most once, edited on a re-run, never failing the run.
 
-Belongs here: the shape and limits of a message, sending, editing. Must not be here: choosing what to report.
+Belongs here: what Discord makes of a message, within its limits; sending, editing. Must not be here: choosing what to
+report, the parts of a message (`message`).
 
 What can be promised. A webhook has no key that Discord would compare and no way to look for a message, so
 "exactly once" can't be had from it in every case. What is done: an intent is stored while the request is on its
 way, after its first bytes and before its last one. Killed or failed before that moment, Discord can't have
 accepted the message, so it is sent again. After it, the answer decides; if the answer never comes (kill, lost
 connection, 5xx), the message was most likely sent, it is NOT sent again, and the outcome is ``unclear``.
-``give_up`` lets it be sent again when somebody has looked. With the id known, a re-run edits the message.
+``receipts.give_up`` lets it be sent again when somebody has looked. With the id known, a re-run edits the message.
 
 Source of the limits: Discord developer documentation (message and embed limits, execute webhook).
 """
@@ -17,13 +18,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
-from services.receipts import Receipt, Receipts
+from services.message import Delivery, Line, Message, Outcome, unclear_reason
+from services.receipts import HANDED_OVER, NOT_SENT, Receipt, Receipts, is_unclear
 from services.retries import (
     Effect,
     Failure,
@@ -53,13 +55,7 @@ _NOTHING = "–"
 _UNKNOWN_WEBHOOK = 10015
 _UNKNOWN_MESSAGE = 10008
 _CHART_NAME = "chart.png"
-_HANDED_OVER = "handed over"
-# Discord has no such message: it refused it, or it is to be sent anew.
-_NOT_SENT, _GIVEN_UP = "not sent", "to be sent again"
 EFFECT = "discord_message"
-_GREEN, _ORANGE, _RED = 0x2ECC71, 0xE67E22, 0xE74C3C
-
-Outcome = Literal["sent", "edited", "unchanged", "unclear", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,82 +75,13 @@ class DiscordConfig:
     policy: Policy = field(default_factory=lambda: Policy(attempts=4, longest_wait=120.0, give_up_after=240.0))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A masked link; shown as plain text if the address isn't on a known host.
-
-    Attributes:
-        label: Text, escaped here.
-        url: Address.
-    """
-
-    label: str
-    url: str
-
-
-Line = str | Link
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of an embed.
-
-    Attributes:
-        name: Plain text; emoji allowed, everything is escaped here.
-        lines: Plain text or links, one per line; what doesn't fit is counted in a last line.
-        is_inline: Whether it may stand beside another one.
-    """
-
-    name: str
-    lines: tuple[Line, ...]
-    is_inline: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message with one embed.
-
-    Attributes:
-        title: Plain text.
-        fields: In order; those beyond Discord's limits are left out, the last ones first.
-        lines: Description.
-        colour: RGB as an integer.
-        footer: Plain text.
-        chart_png: Image shown in the embed.
-        url: Address behind the title.
-    """
-
-    title: str
-    fields: tuple[Field, ...] = ()
-    lines: tuple[Line, ...] = ()
-    colour: int = 0x5865F2
-    footer: str = ""
-    chart_png: bytes | None = field(default=None, repr=False)
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DiscordDelivery:
-    """What became of a message.
-
-    Attributes:
-        outcome: ``sent``, ``edited``, ``unchanged``, ``unclear`` (may have been sent, not repeated) or ``failed``.
-        message_id: Discord's id, if known.
-        reason: Why it is unclear or failed; ``""`` otherwise.
-    """
-
-    outcome: Outcome
-    message_id: str | None
-    reason: str = ""
-
-
 def deliver(
     config: DiscordConfig,
     receipts: Receipts,
     key: str,
     as_of_date: dt.date | None,
     message: Message,
-) -> DiscordDelivery:
+) -> Delivery:
     """Sends a message, or edits the one sent under the same key before.
 
     Args:
@@ -174,9 +101,9 @@ def deliver(
     earlier = receipts.find(key)
     message_id = earlier.remote_id if earlier is not None else None
     if earlier is not None and message_id is not None and earlier.digest == digest:
-        return DiscordDelivery("unchanged", message_id)
+        return Delivery("unchanged", message_id)
     if earlier is not None and is_unclear(earlier):
-        return DiscordDelivery("unclear", None, _unclear("an earlier attempt ended without an answer"))
+        return Delivery("unclear", None, unclear_reason("an earlier attempt ended without an answer"))
 
     def note(state: str) -> None:
         receipts.save(replace(receipt, detail={"state": state}))
@@ -189,22 +116,11 @@ def deliver(
             else:
                 _edit(config, client, message_id, payload, chart)
     except _UnclearError as error:
-        return DiscordDelivery("unclear", None, _unclear(str(error)))
+        return Delivery("unclear", None, unclear_reason(str(error)))
     except ServiceError as error:
-        return DiscordDelivery("failed", message_id, str(error))
+        return Delivery("failed", message_id, str(error))
     receipts.save(replace(receipt, remote_id=message_id, digest=digest, detail={"state": outcome}))
-    return DiscordDelivery(outcome, message_id)
-
-
-def is_unclear(receipt: Receipt) -> bool:
-    """Whether the message of a receipt may have been sent or not: nobody got its id."""
-    return receipt.effect == EFFECT and receipt.remote_id is None and receipt.detail.get("state") == _HANDED_OVER
-
-
-def is_not_sent(receipt: Receipt) -> bool:
-    """Whether the message of a receipt was tried and is not in its channel."""
-    is_tried = receipt.detail.get("state") in (_NOT_SENT, _GIVEN_UP)
-    return receipt.effect == EFFECT and receipt.remote_id is None and is_tried
+    return Delivery(outcome, message_id)
 
 
 def is_gone(config: DiscordConfig, receipt: Receipt) -> bool:
@@ -228,80 +144,6 @@ def is_gone(config: DiscordConfig, receipt: Receipt) -> bool:
             return True
         raise
     return False
-
-
-def give_up(receipts: Receipts, receipt: Receipt) -> None:
-    """Takes a message for not sent: the next delivery sends it anew."""
-    receipts.save(replace(receipt, remote_id=None, digest=None, detail={"state": _GIVEN_UP}))
-
-
-def daily_message(
-    as_of_date: dt.date,
-    counts: Sequence[tuple[str, int]],
-    seasonal: Sequence[tuple[str, Sequence[str]]],
-    links: Sequence[Link],
-    degradations: Sequence[str],
-    chart_png: bytes | None,
-) -> Message:
-    """The daily report as users know it.
-
-    Args:
-        as_of_date: The day.
-        counts: Label and number, in order (``Your Posts`` to ``UK Fresh (72h)``).
-        seasonal: Section and its events (``SEASONAL ALERTS``, ``UPCOMING``, ``ON RADAR``); empty ones are left out.
-        links: For example the Drive folder and the dashboard sheet.
-        degradations: What this run had to do without, in plain words; named first if there is any.
-        chart_png: The day's chart.
-
-    Returns:
-        A message for ``deliver``.
-    """
-    fields = [Field(label, (f"{number:,}",), is_inline=True) for label, number in counts]
-    if degradations:
-        fields.insert(0, Field("⚠️ DEGRADED", tuple(degradations)))
-    fields += [Field(section, tuple(events)) for section, events in seasonal if events]
-    if links:
-        fields.append(Field("LINKS", tuple(links)))
-    return Message(
-        f"📊 TikTok Daily Report - {as_of_date}",
-        tuple(fields),
-        colour=_ORANGE if degradations else _GREEN,
-        chart_png=chart_png,
-    )
-
-
-def failure_message(job: str, as_of_date: dt.date | None, step: str, reason: str) -> Message:
-    """The notice that a run failed.
-
-    Args:
-        job: Name of the job.
-        as_of_date: The day it was for.
-        step: Where it failed.
-        reason: One line, without secrets.
-
-    Returns:
-        A message for ``deliver``.
-    """
-    fields = (Field("Step", (step,), is_inline=True), Field("Reason", (reason,)))
-    date = f" - {as_of_date}" if as_of_date else ""
-    return Message(f"❌ Run failed: {job}{date}", fields, colour=_RED)
-
-
-def alert_message(priority: str, colour: int, values: Sequence[tuple[str, str]], url: str, footer: str = "") -> Message:
-    """One poll alert.
-
-    Args:
-        priority: Shown in the title.
-        colour: RGB by priority.
-        values: Label and text, in order (``Trend`` to ``Views/h``, then what to do).
-        url: The video.
-        footer: The poll it came from.
-
-    Returns:
-        A message for ``deliver``.
-    """
-    fields = tuple(Field(label, (text,), is_inline=label not in ("Trend", "What happened")) for label, text in values)
-    return Message(f"🚀 TREND ALERT: BUILD NOW - {priority}", fields, colour=colour, url=url, footer=footer)
 
 
 def check_access(config: DiscordConfig) -> str:
@@ -383,10 +225,23 @@ def build_payload(message: Message) -> tuple[dict[str, Any], bytes | None]:
     link = safe_link(message.url)
     if link:
         embed["url"] = link
-    payload: dict[str, Any] = {"embeds": [embed], "allowed_mentions": {"parse": []}}
+    embeds = [embed, *_pictures(message, budget)]
+    payload: dict[str, Any] = {"embeds": embeds, "allowed_mentions": {"parse": []}}
     # Named in an edit too: attachments that aren't listed are removed, so a new chart replaces the old one.
     payload["attachments"] = [{"id": 0, "filename": _CHART_NAME}] if chart else []
     return payload, chart
+
+
+def _pictures(message: Message, budget: int) -> Iterator[dict[str, Any]]:
+    """An embed for each small picture, as far as text and count allow: one embed has room for one."""
+    for picture in message.pictures[: EMBED_LIMIT - 1]:
+        link = safe_link(picture.url)
+        title = discord_text(picture.label, min(TITLE_LIMIT, max(budget, 1))) or _NOTHING
+        budget -= utf16_length(title)
+        if budget < 0:
+            return
+        shown: dict[str, Any] = {"title": title, "color": message.colour, "thumbnail": {"url": picture.image}}
+        yield {**shown, "url": link} if link else shown
 
 
 def _joined(lines: Sequence[Line], limit: int) -> str:
@@ -434,7 +289,7 @@ def _send(
 
         def before_last_byte() -> None:
             nonlocal handed_over
-            note(_HANDED_OVER)
+            note(HANDED_OVER)
             handed_over = True
 
         try:
@@ -448,7 +303,7 @@ def _send(
             problem = ServiceError(_SERVICE, "send a message", Failure.UNCLEAR, "the answer has no id")
         if problem.failure is not Failure.UNCLEAR:
             if handed_over:
-                note(_NOT_SENT)
+                note(NOT_SENT)
             raise problem
         if handed_over:
             raise _UnclearError(str(problem))
@@ -568,9 +423,3 @@ def _secrets(config: DiscordConfig) -> list[SecretStr]:
     """The address as a whole, and its last part, which is the token."""
     token = urlsplit(config.webhook_url.get_secret_value()).path.rstrip("/").rpartition("/")[2]
     return [config.webhook_url, SecretStr(token)]
-
-
-def _unclear(cause: str) -> str:
-    return (
-        f"{cause}. The message may be in the channel, so it is not sent again; look, and `trends resend` if it is not"
-    )

@@ -46,6 +46,32 @@ class Receipt:
     created_at: dt.datetime | None = None
 
 
+# How far a message went that has no id of the service yet. Handed over: it may have arrived or not. Not sent, to be
+# sent again: the service has no such message.
+HANDED_OVER, NOT_SENT, GIVEN_UP = "handed over", "not sent", "to be sent again"
+_MESSAGES = "_message"
+
+
+def is_message(receipt: Receipt) -> bool:
+    """Whether the effect is a message to people."""
+    return receipt.effect.endswith(_MESSAGES)
+
+
+def is_unclear(receipt: Receipt) -> bool:
+    """Whether the message of a receipt may have been sent or not: no answer came."""
+    return is_message(receipt) and receipt.digest is None and receipt.detail.get("state") == HANDED_OVER
+
+
+def is_not_sent(receipt: Receipt) -> bool:
+    """Whether the message of a receipt was tried and is not in its channel."""
+    return is_message(receipt) and receipt.digest is None and receipt.detail.get("state") in (NOT_SENT, GIVEN_UP)
+
+
+def give_up(receipts: "Receipts", receipt: Receipt) -> None:
+    """Takes a message for not sent: the next delivery sends it anew."""
+    receipts.save(replace(receipt, remote_id=None, digest=None, detail={"state": GIVEN_UP}))
+
+
 class Receipts(Protocol):
     """Where receipts are kept. A receipt is durable when ``save`` has returned."""
 

@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 CELL_LIMIT = 32_767
 """Excel's limit of a cell, in UTF-16 code units."""
@@ -39,6 +39,8 @@ LINK_HOSTS = (
     "drive.google.com",
     "docs.google.com",
 )
+# Where covers are. Others could count who opens a message.
+IMAGE_HOSTS = ("tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com")
 """Hosts a link may lead to; each stands for itself and its sub-domains."""
 
 _ELLIPSIS = "…"
@@ -180,6 +182,24 @@ def safe_link(url: Any, hosts: tuple[str, ...] = LINK_HOSTS) -> str | None:
     if not any(host == known or host.endswith("." + known) for known in hosts):
         return None
     return ascii_url if len(ascii_url) <= LINK_LIMIT else None
+
+
+def live_image(url: Any, now: dt.datetime) -> str | None:
+    """Accepts the address of a cover picture if it is one of TikTok's that has not run out.
+
+    Args:
+        url: Any value.
+        now: The present, aware.
+
+    Returns:
+        The address in ASCII; None for one of another host, or one whose signature ends within the hour.
+    """
+    found = safe_link(url, IMAGE_HOSTS)
+    if found is None:
+        return None
+    ends = [value for name, value in parse_qsl(urlsplit(found).query) if name.lower() in ("x-expires", "expires")]
+    soon = now.timestamp() + 3_600
+    return found if all(value.isdigit() and int(value) > soon for value in ends) else None
 
 
 def visible_line(value: Any, characters: int) -> str:

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,14 @@ import numpy as np
 from exports import published
 from exports.published import Day
 from exports.report import report_charts
-from exports.text import build_list, score_lines, trends
+from exports.text import build_list, followed, score_lines, trends
 from exports.text.daily_report import degradations
 from exports.text.heard import alert_lines
 from exports.text.scorecard import DECISION_MODES
 from exports.workbooks.build_today import headline, sample_lines
 from exports.workbooks.revenue_tabs import revenue_line
 from services.text_safety import html_line, safe_link, visible_line
+from services.times import Times
 
 Row = dict[str, Any]
 
@@ -137,8 +138,9 @@ def trend_report(day: Day) -> bytes:
     """
     # The first one has the whole width of a large screen, the others stand in two columns, in the same order.
     first, *others = (
-        f'<section id="{section.key}"><h2>{html_line(section.title)}</h2>\n{section.make(day)}</section>'
+        f'<section id="{section.key}"><h2>{html_line(section.title)}</h2>\n{made}</section>'
         for section in SECTIONS
+        if (made := section.make(day))
     )
     sections = "\n".join([first, "<div class=columns>", *others, "</div>"])
     title = f"TikTok Trend Report {day.as_of_date}"
@@ -177,7 +179,8 @@ def first_picture(report: bytes) -> str | None:
 def _header(day: Day) -> str:
     parts = [
         f"<h1>📊 TikTok Trend Report</h1><p class=sub>{day.as_of_date:%A} {_day(day.as_of_date)} {day.as_of_date.year},"
-        f" as of {_moment(day.cutoff_at)}. All times UTC. Markets: {html_line(' + '.join(day.markets)) or 'none'}.</p>"
+        f" as of {day.times.plain_day(day.cutoff_at)}. All times {html_line(day.times.note(day.cutoff_at))}."
+        f" Markets: {html_line(' + '.join(day.markets)) or 'none'}.</p>"
     ]
     problems = [
         *degradations(day),
@@ -209,10 +212,10 @@ def _builds(day: Day) -> str:
         f"<p class=sub>{_number(len(rows))} in the list: {html_line(build_list.counted(rows))}.{more}"
         f" {html_line(build_list.changes(day))}</p>"
     )
-    return head + "<ol class=cards>" + "".join(_build(row) for row in shown) + "</ol>"
+    return head + "<ol class=cards>" + "".join(_build(row, day.times) for row in shown) + "</ol>"
 
 
-def _build(row: Row) -> str:
+def _build(row: Row, times: Times) -> str:
     season = f" · 📅 {html_line(row['seasonal_event'])}" if row["seasonal_event"] else ""
     built = " · ✅ built before" if row["previously_built"] else ""
     despite = f"<p class=sub>{html_line(row['despite'])}</p>" if row["despite"] else ""
@@ -228,7 +231,7 @@ def _build(row: Row) -> str:
         f"<span class=sub>{_counted(row['variants'], 'variant')}</span></div>"
         f"<p>{_link(row['video_url'], build_list.name(row, 90), 91)}"
         f" <span class=sub>{_creator(row)}{season}{built}</span></p>"
-        f"<p><b>publish by {html_line(build_list.publish_by(row))}</b></p>"
+        f"<p><b>publish by {html_line(build_list.publish_by(row, times))}</b></p>"
         f"<p>{_forecast(row)} · confidence {html_line(row['confidence'])}</p>"
         f"<p class=sub>{html_line(row['because'])}</p>{despite}{trend}"
         f"<details><summary>What would change it</summary>"
@@ -296,13 +299,14 @@ def _trends(day: Day) -> str:
         f" <span class=chip>{html_line(trends.stage(row))}</span><br>"
         f"{_compact(row['gained_views_24h'], '+')} views in 24 h, {_counted(row['creators'], 'creator')}<br>"
         f"<span class=sub>{html_line(trends.markets(row))} · {html_line(trends.days_left(row))} ·"
-        f" {_link(row['video_url'], 'best example', 20)} {_creator(row)}</span></div>{_uses(row['uses_by_day'])}</li>"
+        f" {_link(row['video_url'], 'best example', 20)} {_creator(row)}</span></div>"
+        f"{_gains(row['gained_by_day'])}</li>"
         for row in rows[:TRENDS]
     )
     shown = f" The first {TRENDS} of {_number(len(rows))}; all are in the TRENDS tab." if len(rows) > TRENDS else ""
     listed = (
         f"<p class=sub>Sounds, templates and tags that can still be joined, by what their videos gained.{shown}"
-        f" Line: videos in the feeds by day.</p><ol>{items}</ol>"
+        f" Line: views gained, day by day.</p><ol>{items}</ol>"
         if rows
         else f"<p>{html_line(trends.NO_TREND)}</p>"
     )
@@ -315,8 +319,25 @@ def _trends(day: Day) -> str:
     return f"{listed}<h3>Far above their creator's usual</h3>{outliers}"
 
 
-def _uses(values: Sequence[int]) -> str:
-    return report_charts.sparkline(values, f"videos a day over {len(values)} days") if len(values) > 1 else ""
+def _followed(day: Day) -> str:
+    """What the watch list follows; nothing where it follows nothing."""
+    items = "".join(
+        f"<li><b>{html_line(followed.name(row), 60)}</b><br>{html_line(followed.did(row))}"
+        + (
+            f"<br><span class=sub>best: {_link(row['best_video_url'], row['best_caption'] or NO_CAPTION, 60)}"
+            f" {html_line('@' + row['best_author_handle'], 40) if row['best_author_handle'] else ''}</span>"
+            if row["videos"]
+            else ""
+        )
+        + "</li>"
+        for row in published.followed(day)
+    )
+    return f"<p class=sub>What seeds/watchlist.csv follows, by the views gained.</p><ul>{items}</ul>" if items else ""
+
+
+def _gains(values: Sequence[int | None]) -> str:
+    known = [value for value in values if value is not None]
+    return report_charts.sparkline(known, f"views gained in 24 h over {len(known)} days") if len(known) > 1 else ""
 
 
 def _markets(day: Day) -> str:
@@ -471,7 +492,7 @@ def _ideas(text: str | None) -> str:
 
 def _revenue(day: Day) -> str:
     counted = [row for row in published.revenue_rows(day) if row["is_counted"]]
-    source = f"<p class=sub>From {html_line(revenue_line(day))}.</p>"
+    source = f"<p class=sub>From {html_line(revenue_line(day, day.times))}.</p>"
     if not counted:
         return f"<p>No revenue is known for this date.</p>{source}"
     hits = [row for row in counted if row["is_hit"]]
@@ -612,7 +633,7 @@ def _alerts(day: Day) -> str:
         return f"<p>No alert was sent in the last {ALERT_DAYS} days.</p>{heard}"
     items = "".join(
         f"<li>{_link(row['video_url'], row['caption'] or NO_CAPTION, 60)}<br><span class=sub>"
-        f"{html_line(row['tier'])} {_moment(row['alerted_at'])}, {html_line(row['market'])}, z"
+        f"{html_line(row['tier'])} {day.times.plain_day(row['alerted_at'])}, {html_line(row['market'])}, z"
         f" {_number(row['z'], '.1f')}</span><br>{_outcomes(row)}</li>"
         for row in rows
     )
@@ -628,8 +649,8 @@ def _heard(day: Day) -> str:
     if "ALL" not in scores:
         return ""
     missed = "".join(
-        f"<li>{html_line(row['market'])} {_moment(row['burst_at'])}: {_compact(row['gain_views'], '+')} views in"
-        f" {_number(row['hours'], '.0f')} h, {_number(row['pace_ratio'], '.1f')} times the lifetime pace;"
+        f"<li>{html_line(row['market'])} {day.times.plain_day(row['burst_at'])}: {_compact(row['gain_views'], '+')}"
+        f" views in {_number(row['hours'], '.0f')} h, {_number(row['pace_ratio'], '.1f')} times the lifetime pace;"
         f" {html_line(row['silent_because'])}</li>"
         for row in published.missed_bursts(day, SCORED_DAYS, ALERTS)
     )
@@ -650,7 +671,7 @@ def _outcomes(row: Row) -> str:
 def _health(day: Day) -> str:
     body = []
     for row in published.health(day):
-        seen = "-" if row["last_observed_at"] is None else f"{_moment(row['last_observed_at'])}"
+        seen = "-" if row["last_observed_at"] is None else f"{day.times.plain_day(row['last_observed_at'])}"
         message = "" if row["message"] == "ok" else f"<br><span class=sub>{html_line(row['message'], 200)}</span>"
         state = "❌ missing" if row["is_missing"] else "⚠️ stale" if row["is_stale"] else "✅"
         body.append(
@@ -665,7 +686,8 @@ def _health(day: Day) -> str:
     )
     return (
         "<table><thead><tr><th>source</th><th></th><th>items</th><th>observed</th></tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table><p class=sub>{checks}. Cut-off {_moment(day.cutoff_at)}.</p>"
+        f"<tbody>{''.join(body)}</tbody></table><p class=sub>{checks}."
+        f" Cut-off {day.times.plain_day(day.cutoff_at)}.</p>"
     )
 
 
@@ -736,13 +758,10 @@ def _day(value: date) -> str:
     return f"{value.day} {value:%b}"
 
 
-def _moment(value: datetime) -> str:
-    return f"{value:%a} {_day(value)} {value:%H:%M}"
-
-
 SECTIONS: tuple[Section, ...] = (
     Section("builds", "🔴 What to build now", _builds),
     Section("trends", "📈 Trends to join", _trends),
+    Section("followed", "⭐ Followed since yesterday", _followed),
     Section("forecasts", "🔮 Forecast ranges", _forecasts),
     Section("risers", "🚀 Risers", _risers),
     Section("markets", "🌐 Which market leads", _markets),

@@ -24,7 +24,7 @@ _MUCH_BEHIND_HOURS = 12
 def revenue(day: Day) -> list[str]:
     """Source, totals, months and levels."""
     source = published.revenue_source(day)
-    lines = [f"source: {revenue_line(day)}"]
+    lines = [f"source: {revenue_line(day, day.times)}"]
     if source is None:
         return lines
     rows = published.revenue_breakdown(day)
@@ -75,7 +75,7 @@ def recommendations(day: Day) -> list[str]:
     builds = published.build_list(day)
     if builds:
         lines.append(f"Build list: {build_list.counted(builds)}, in this order:")
-        lines += [f"  {build_list.line(row)}" for row in builds]
+        lines += [f"  {build_list.line(row, day.times)}" for row in builds]
     else:
         lines.append("Nothing to build today: no decision of the day says so.")
     lines += _lessons(day, None)

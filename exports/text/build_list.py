@@ -13,6 +13,7 @@ from typing import Any
 from exports import published
 from exports.published import Day
 from services.text_safety import plain_text
+from services.times import IN_UTC, Times
 
 Row = dict[str, Any]
 
@@ -53,10 +54,10 @@ def trend_link(trend_key: str) -> str | None:
     return pages[kind] + value if kind in pages and value else None
 
 
-def publish_by(row: Row) -> str:
-    """By when it must be out, in UTC and in the market's time."""
+def publish_by(row: Row, times: Times = IN_UTC) -> str:
+    """By when it must be out, by the reader's clock and in the market's time."""
     city = row["timezone"].rsplit("/", 1)[-1].replace("_", " ")
-    return f"{row['publish_by']:%a %d %b %H:%M} UTC ({row['publish_by_local']:%a %H:%M} {city})"
+    return f"{times.day(row['publish_by'])} ({row['publish_by_local']:%a} {times.hour(row['publish_by_local'])} {city})"
 
 
 def name(row: Row, characters: int = 60) -> str:
@@ -86,17 +87,17 @@ def head(row: Row) -> str:
     return f"{row['place']}. {row['build_priority'].split()[0]} {name(row)}"
 
 
-def detail(row: Row) -> str:
+def detail(row: Row, times: Times = IN_UTC) -> str:
     """How many, by when, how much, how sure, why."""
     return (
-        f"{variants(row)}, publish by {publish_by(row)}, {gain(row)} views still to come, confidence"
+        f"{variants(row)}, publish by {publish_by(row, times)}, {gain(row)} views still to come, confidence"
         f" {row['confidence']}; {row['because']}"
     )
 
 
-def line(row: Row) -> str:
+def line(row: Row, times: Times = IN_UTC) -> str:
     """A build in one line."""
-    return f"{head(row)}: {detail(row)}"
+    return f"{head(row)}: {detail(row, times)}"
 
 
 def counted(rows: Sequence[Row]) -> str:

@@ -7,13 +7,15 @@ are alerted (models).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from exports.published import Poll
 from exports.text.heard import recall_line
 from exports.workbooks.build_today import age_label, one_line
-from services.discord import Field, Link, Message, alert_message
+from services.message import Field, Link, Message, alert_message
+from services.times import IN_UTC, Times
 
 Row = Mapping[str, Any]
 
@@ -26,25 +28,32 @@ NEVER, ALERTS, ALWAYS = "never", "alerts", "always"
 NAME = 60
 
 
-def messages(poll: Poll, summary: str = ALERTS) -> list[tuple[str, Message]]:
+def messages(poll: Poll, summary: str = ALERTS, times: Times = IN_UTC) -> list[tuple[str, Message]]:
     """Idempotency key and message of each alert of a poll that is to be sent, then of the summary if it is wanted.
 
     Args:
         poll: The poll.
         summary: `never`, `alerts` or `always`.
+        times: How the reader wants moments shown.
     """
-    footer = "" if summary == NEVER else f"{_counts(poll.row)}. {' '.join(gaps(poll.markets))}".strip()
+    footer = "" if summary == NEVER else f"{_counts(poll.row, times)}. {' '.join(gaps(poll.markets))}".strip()
     sent = [
-        (f"alert:{alert['video_id']}:{alert['alerted_at']:%Y-%m-%dT%H:%M}", _alert(alert, footer))
+        (f"alert:{alert['video_id']}:{alert['alerted_at']:%Y-%m-%dT%H:%M}", _alert(alert, footer, times))
         for alert in poll.alerts
         if alert["is_message"]
     ]
     sent += [
-        (f"trend:{trend['market']}:{trend['trend_key']}:{trend['alerted_at']:%Y-%m-%dT%H:%M}", _trend(trend, footer))
+        (
+            f"trend:{trend['market']}:{trend['trend_key']}:{trend['alerted_at']:%Y-%m-%dT%H:%M}",
+            _trend(trend, footer, times),
+        )
         for trend in poll.trends
         if trend["is_message"]
     ]
-    return [*sent, *([(f"poll:{poll.row['poll_at']:%Y-%m-%dT%H:%M}", _summary(poll))] if summary == ALWAYS else [])]
+    return [
+        *sent,
+        *([(f"poll:{poll.row['poll_at']:%Y-%m-%dT%H:%M}", _summary(poll, times))] if summary == ALWAYS else []),
+    ]
 
 
 def gaps(markets: Sequence[Row]) -> list[str]:
@@ -72,7 +81,7 @@ def trend_name(trend_key: str | None, music_name: str | None, caption: str | Non
     return known_by or "(no caption)"
 
 
-def _alert(alert: Row, footer: str) -> Message:
+def _alert(alert: Row, footer: str, times: Times) -> Message:
     priority, colour = PRIORITIES[alert["tier"]]
     rise = alert["delta_shares_per_hour"]
     shares = alert["shares_per_hour"]
@@ -87,10 +96,12 @@ def _alert(alert: Row, footer: str) -> Message:
         ("Δ Shares/h", "unknown" if rise is None else f"{rise:+,.1f}"),
         ("Views/h", f"{alert['gain_views'] / alert['hours']:,.0f} now"),
         ("What happened", happened(alert)),
-        ("Publish by", _publish_by(alert)),
+        ("Publish by", _publish_by(alert, times)),
         ("Build list", _place(alert)),
+        *([("Followed", f"⭐ {alert['followed_by']}")] if alert["followed_by"] else []),
     ]
-    return alert_message(priority, colour, values, alert["video_url"] or "", footer)
+    message = alert_message(priority, colour, values, alert["video_url"] or "", footer)
+    return replace(message, markets=(alert["market"],))
 
 
 def happened(alert: Row) -> str:
@@ -102,18 +113,18 @@ def happened(alert: Row) -> str:
     )
 
 
-def _publish_by(alert: Row) -> str:
+def _publish_by(alert: Row, times: Times) -> str:
     fresh_hours = alert["fresh_age_hours"]
     fresh_until = alert["alerted_at"] + timedelta(hours=max(fresh_hours - alert["age_hours"], 0))
-    return _until(alert, fresh_until, f"{fresh_hours} h after the post")
+    return _until(alert, times, fresh_until, f"{fresh_hours} h after the post")
 
 
-def _until(told: Row, fresh_until: datetime, why: str) -> str:
+def _until(told: Row, times: Times, fresh_until: datetime, why: str) -> str:
     """The end of the window that the last run gave it, if that is still to come; else the end of its freshness."""
     until_at: datetime | None = told["until_at"]
     if until_at is not None and until_at > told["alerted_at"]:
-        return f"{until_at:%a %d %b %H:%M} UTC (end of its window)"
-    return f"{fresh_until:%a %d %b %H:%M} UTC ({why})"
+        return f"{times.day(until_at)} (end of its window)"
+    return f"{times.day(fresh_until)} ({why})"
 
 
 def _place(alert: Row) -> str:
@@ -135,7 +146,7 @@ def trend_happened(trend: Row) -> str:
     )
 
 
-def _trend(trend: Row, footer: str) -> Message:
+def _trend(trend: Row, footer: str, times: Times) -> Message:
     elsewhere = (
         f"before the others: {trend['other_creators']} creators there"
         if trend["is_ahead"]
@@ -147,34 +158,39 @@ def _trend(trend: Row, footer: str) -> Message:
         Field("Market", (trend["market"],), is_inline=True),
         Field("Other markets", (elsewhere,), is_inline=True),
         Field("What happened", (trend_happened(trend),)),
-        Field("Publish by", (_until(trend, trend["fresh_until_at"], "while what began it is fresh"),), is_inline=True),
+        Field(
+            "Publish by",
+            (_until(trend, times, trend["fresh_until_at"], "while what began it is fresh"),),
+            is_inline=True,
+        ),
         Field("Build list", (_place(trend),), is_inline=True),
         Field("Do", ("Look at the example, and build while it is young.", *_example(trend))),
     ]
-    return Message(f"🌊 TREND BURST: {name}", tuple(fields), colour=TREND_COLOUR, footer=footer)
+    title = f"🌊 TREND BURST: {name}"
+    return Message(title, tuple(fields), colour=TREND_COLOUR, footer=footer, markets=(trend["market"],))
 
 
 def _example(trend: Row) -> tuple[Link, ...]:
     return (Link("example", trend["example_video_url"]),) if trend["example_video_url"] else ()
 
 
-def _counts(row: Row) -> str:
+def _counts(row: Row, times: Times) -> str:
     return (
-        f"Poll of {row['poll_at']:%H:%M} UTC: {row['new_readings']:,} new readings, {row['repeated_readings']:,} read"
-        f" before, {row['tracked']:,} tracked; an alert needed {row['pace_factor_needed']:.1f} times the pace"
+        f"Poll of {times.clock(row['poll_at'])}: {row['new_readings']:,} new readings, {row['repeated_readings']:,}"
+        f" read before, {row['tracked']:,} tracked; an alert needed {row['pace_factor_needed']:.1f} times the pace"
     )
 
 
-def _summary(poll: Poll) -> Message:
+def _summary(poll: Poll, times: Times) -> Message:
     names = {
         "New Candidates": "new_candidates", "Alerts Sent": "alerts", "Removed": "removed", "Total Tracked": "tracked",
     }  # fmt: skip
     row = poll.row
     return Message(
-        f"🔎 Poll {row['poll_at']:%Y-%m-%d %H:%M} UTC",
+        f"🔎 Poll {times.stamp(row['poll_at'])}",
         tuple(Field(label, (f"{row[name]:,}",), is_inline=True) for label, name in names.items()),
         lines=tuple(gaps(poll.markets)),
-        footer=_counts(row),
+        footer=_counts(row, times),
     )
 
 

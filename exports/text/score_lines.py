@@ -215,6 +215,16 @@ def scorecard_lines(rows: Sequence[Record], width: int) -> list[str]:
         f" {skill(row)}; {population(row)}" + (f"; {verdict(row)}" if verdict(row) else "")
         for row in sorted(outlooks, key=lambda row: str(row["label"]))
     ]
+    ranges = [row for row in rows if row["kind"] == "range" and row["due"]]
+    if ranges:
+        lines += ["", "Ranges of money, replay: how many outcomes lay within what is told as 8 of 10"]
+    lines += [
+        f"  {row['label'].ljust(width)} "
+        + ("" if row["is_enough"] else f"{NOT_ENOUGH}: ")
+        + (f"{_percent(row['score'])} within; " if row["scored"] else "")
+        + population(row)
+        for row in sorted(ranges, key=lambda row: str(row["label"]))
+    ]
     return lines
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from exports import published
 from exports.published import Day
-from exports.text import briefing, build_list, trends
+from exports.text import briefing, build_list, followed, trends
 from exports.workbooks.build_today import headline, health_lines, one_line, sample_lines, score_notes
 from exports.workbooks.revenue_tabs import revenue_line
 from services.text_safety import plain_text, safe_link
@@ -21,9 +21,10 @@ _RULE = "=" * 78
 
 def summary(day: Day) -> bytes:
     """The report as UTF-8 text; byte-identical for equal marts."""
-    parts = [f"TIKTOK TREND SYSTEM - DAILY SUMMARY - {day.as_of_date}", f"as of {day.cutoff_at:%Y-%m-%d %H:%M} UTC"]
+    parts = [f"TIKTOK TREND SYSTEM - DAILY SUMMARY - {day.as_of_date}", f"as of {day.times.stamp(day.cutoff_at)}"]
     for title, section in SECTIONS:
-        parts += ["", _RULE, title, _RULE, *section(day)]
+        if lines := section(day):
+            parts += ["", _RULE, title, _RULE, *lines]
     return ("\n".join(parts) + "\n").encode("utf-8")
 
 
@@ -39,8 +40,8 @@ def _counts(day: Day) -> list[str]:
 
 
 def _health(day: Day) -> list[str]:
-    lines = [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day))]
-    lines.append(f"Revenue: {revenue_line(day)}")
+    lines = [f"{label}: {text}" for label, text in (*sample_lines(day), *health_lines(day, day.times))]
+    lines.append(f"Revenue: {revenue_line(day, day.times)}")
     lines += [f"{label}: {text}" for label, text in score_notes(day)]
     return lines + [f"Check: {warning}" for warning in published.warnings(day)]
 
@@ -53,7 +54,8 @@ def _actions(day: Day) -> list[str]:
     for row in rows[:IMMEDIATE_ACTIONS]:
         lines += [
             f"{row['place']}. {_line(row['caption']) or '(no caption)'}",
-            f"   action: {row['build_priority']}, {build_list.variants(row)}, publish by {build_list.publish_by(row)}",
+            f"   action: {row['build_priority']}, {build_list.variants(row)}, publish by"
+            f" {build_list.publish_by(row, day.times)}",
             f"   views still to come once it is out: {build_list.gain(row)}, confidence {row['confidence']}",
             f"   why: {row['because']}{_despite(row)}",
             f"   would change: {row['would_change_if'] or 'not known'}",
@@ -81,6 +83,20 @@ def _trends(day: Day) -> list[str]:
         for row in found
     ] or [f"  {trends.NO_OUTLIER}"]
     return lines
+
+
+def _followed(day: Day) -> list[str]:
+    """What is followed; nothing where nothing is."""
+    return [
+        f"{_line(followed.name(row))}\n   {followed.did(row)}"
+        + (
+            f"\n   best: {_line(row['best_caption']) or '(no caption)'}"
+            f" | {safe_link(row['best_video_url']) or 'no link'}"
+            if row["videos"]
+            else ""
+        )
+        for row in published.followed(day)
+    ]
 
 
 def _links(row: dict[str, Any]) -> str:
@@ -144,6 +160,7 @@ SECTIONS: tuple[tuple[str, Callable[[Day], list[str]]], ...] = (
     ("💰 REVENUE", briefing.revenue),
     ("🔴 IMMEDIATE ACTIONS", _actions),
     ("📈 TRENDS TO JOIN", _trends),
+    ("⭐ FOLLOWED SINCE YESTERDAY", _followed),
     ("📊 STRATEGIC INSIGHTS - COMPETITOR ANALYSIS", briefing.competitor_analysis),
     ("💡 RECOMMENDATIONS", briefing.recommendations),
     ("SEASONAL CALENDAR ALERTS", _seasonal),

@@ -39,10 +39,12 @@ def name(row: Row, characters: int = 60) -> str:
     return " ".join(plain_text(row["trend_name"]).split())[:characters] or row["trend_key"]
 
 
-def spark(values: Sequence[int]) -> str:
-    """Counts as small bars, oldest first: `▁▁▃█`. Zero is the lowest bar."""
-    top = max(values, default=0)
-    return "".join(_BARS[round(value / top * (len(_BARS) - 1)) if top else 0] for value in values)
+def spark(values: Sequence[int | None]) -> str:
+    """Counts as small bars, oldest first: `▁▁▃█`. Zero is the lowest bar, a blank one that nobody knows."""
+    top = max((value for value in values if value is not None), default=0)
+    return "".join(
+        " " if value is None else _BARS[round(value / top * (len(_BARS) - 1)) if top else 0] for value in values
+    )
 
 
 def markets(row: Row) -> str:
@@ -117,6 +119,7 @@ TREND_COLUMNS = (
     Column("Competitor Uses 7d", lambda row: row["competitor_uses_7d"], 11, "0", is_folded=True),
     Column("Trend Link", lambda row: row["trend_url"], 24, is_link=True),
     Column("Trend Key", lambda row: row["trend_key"], 26, is_folded=True),
+    Column("Views Gained By Day", lambda row: spark(row["gained_by_day"]), 18),
 )
 
 OUTLIER_COLUMNS = (

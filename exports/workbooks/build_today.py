@@ -41,6 +41,7 @@ from exports.workbooks.workbook import (
     write_cell,
 )
 from services.text_safety import safe_link, write_text
+from services.times import IN_UTC, Times
 
 # Users know the UK first.
 MARKET_ORDER = ("UK", "US")
@@ -188,7 +189,7 @@ def headline(day: Day) -> list[tuple[str, int]]:
     ]
 
 
-def health_lines(day: Day) -> list[tuple[str, str]]:
+def health_lines(day: Day, times: Times = IN_UTC) -> list[tuple[str, str]]:
     """What a reader must know of the data behind the numbers: source, observation time, age, and what is wrong."""
     lines = []
     for source in published.health(day):
@@ -197,7 +198,7 @@ def health_lines(day: Day) -> list[tuple[str, str]]:
             lines.append((label, f"MISSING: {source['message']}"))
             continue
         origin = "SIMULATED sample" if source["source"] == "sample" else source["source"]
-        observed = f"{source['last_observed_at']:%Y-%m-%d %H:%M} UTC"
+        observed = times.stamp(source["last_observed_at"])
         text = f"{origin}, observed {observed}, {source['age_hours']:.1f} h before the cut-off"
         lines.append((label, text if source["message"] == "ok" else f"{text}. {source['message']}"))
     return lines

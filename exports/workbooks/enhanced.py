@@ -1,4 +1,4 @@
-"""BUILD_TODAY_<market>_ENHANCED: eight tabs on what to build now, what it earns and who competes; two more.
+"""BUILD_TODAY_<market>_ENHANCED: eight tabs on what to build now, what it earns and who competes; four more.
 
 Belongs here: tabs, columns, KPI formulas and charts of these files, to the letter of what users know; new columns stand
 at the right, new sections below. Must not be here: which rows qualify (`published`), the revenue tabs (`revenue_tabs`),
@@ -32,6 +32,8 @@ from exports.workbooks.revenue_tabs import (
     AT_CAP,
     MONEY,
     add_insights,
+    add_months,
+    add_payments,
     add_tracker,
     ranges,
     revenue_line,
@@ -278,6 +280,8 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
     _data_feed(book, contents)
     intel = add_intel(book, day, market)
     trends.add_tabs(book, day, market)
+    add_payments(book, day)
+    add_months(book, day)
     _dashboard(sheet, day, contents, intel)
     return to_bytes(book)
 
@@ -610,8 +614,8 @@ def _charts(sheet: Worksheet, row: int, beside: int, day: Day, contents: Content
 def _month_sum(cells: dict[str, str], month: date) -> str:
     following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     where = (
-        f'{cells["R"]},">="&DATE({month.year},{month.month},1),'
-        f'{cells["R"]},"<"&DATE({following.year},{following.month},1)'
+        f'{cells["AC"]},">="&DATE({month.year},{month.month},1),'
+        f'{cells["AC"]},"<"&DATE({following.year},{following.month},1)'
     )
     return f'=SUMIFS({cells["D"]},{cells["T"]},"yes",{where})'
 

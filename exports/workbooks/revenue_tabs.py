@@ -1,6 +1,6 @@
-"""REVENUE_TRACKER and REVENUE_INSIGHTS: what the user entered, and what it comes to, as live formulas.
+"""REVENUE_TRACKER, REVENUE_INSIGHTS, PAYMENTS, MONTHLY_REVENUE: what was entered, what it comes to, as live formulas.
 
-Belongs here: columns and formulas of these two tabs, and the line that says where revenue comes from. Must not be here:
+Belongs here: columns and formulas of these tabs, and the line that says where revenue comes from. Must not be here:
 which rows there are (`published`), how a formula keeps its value (`workbook`).
 
 The columns that users know stand first, to the letter. Further columns at the right say whether a row counts: an
@@ -22,8 +22,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from exports import published
 from exports.published import Day
 from exports.workbooks.workbook import (
+    FIRST_ROW,
     HEADER_FILL,
     HEADER_FONT,
+    LABEL_FONT,
     LIGHT_YELLOW,
     Column,
     Formula,
@@ -34,8 +36,10 @@ from exports.workbooks.workbook import (
     put,
 )
 from services.text_safety import write_text
+from services.times import IN_UTC, Times
 
 TRACKER, INSIGHTS = "REVENUE_TRACKER", "REVENUE_INSIGHTS"
+PAYMENTS, MONTHLY = "PAYMENTS", "MONTHLY_REVENUE"
 EMPTY_ROWS = 50
 AT_CAP = "✅ CAP"
 MONEY = "$#,##0.00"
@@ -49,7 +53,7 @@ _ENTERED = {
 _NUMBERS = ("received", "estimated", "us_eu3_installs", "row_installs", "first_seen_on")
 
 
-def revenue_line(day: Day) -> str:
+def revenue_line(day: Day, times: Times = IN_UTC) -> str:
     """Source, age, rows and total of the day's revenue, in one line; says what is wrong with it."""
     source = published.revenue_source(day)
     if source is None:
@@ -60,7 +64,7 @@ def revenue_line(day: Day) -> str:
         "seed": "SAMPLE entries (simulated)" if source["is_simulated"] else "seed file",
     }[source["source"]]
     if source["observed_at"] is not None:
-        when = f"read {source['observed_at']:%Y-%m-%d %H:%M} UTC"
+        when = f"read {times.stamp(source['observed_at'])}"
         origin += f", {when}, {max(source['age_hours'], 0):.1f} h before the cut-off"
     text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
     if source["quarantined_rows"]:
@@ -179,6 +183,7 @@ TRACKER_COLUMNS = (
     Column("p50 ($)", lambda row: row.get("forecast_p50"), 11, "#,##0"),
     Column("p90 ($)", lambda row: row.get("forecast_p90"), 11, "#,##0"),
     Column("Day of Cap (p50)", lambda row: row.get("cap_on_p50"), 12, "yyyy-mm-dd"),
+    Column("Post Date", lambda row: row.get("posted_on"), 12, "yyyy-mm-dd"),
 )
 
 
@@ -195,7 +200,7 @@ def add_tracker(book: Workbook, rows: Sequence[dict[str, Any]]) -> Worksheet:
 def ranges(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Ranges of REVENUE_TRACKER by column letter, for formulas of other tabs."""
     last = last_row(rows)
-    return {letter: f"{TRACKER}!${letter}$2:${letter}${last}" for letter in "ADEFGHJKMOPRTU"}
+    return {letter: f"{TRACKER}!${letter}$2:${letter}${last}" for letter in (*"ADEFGHJKMOPTU", "AC")}
 
 
 _LEVELS = (
@@ -357,6 +362,116 @@ def _install_lines(sheet: Worksheet, row: int, day: Day, cells: dict[str, str]) 
     for offset, (label, formula, number_format) in enumerate(lines, start=1):
         write_text(sheet.cell(row=row + offset, column=1), label)
         put(sheet, row + offset, 2, formula, number_format)
+
+
+def _of(name: str) -> Any:
+    return lambda row: row.get(name)
+
+
+def _sum(letter: str, name: str) -> Any:
+    """A sum over the rows of a line's day, or of all: SUBTOTAL leaves out the sums among them, and hidden rows stay."""
+
+    def value(row: dict[str, Any]) -> Any:
+        if "sums" not in row:
+            return row[name]
+        return Formula(f"=SUBTOTAL(9,{letter}{row['first']}:{letter}{row['last']})", _or_blank(row["sums"][name]))
+
+    return value
+
+
+def _share(row: dict[str, Any]) -> Any:
+    at = row["excel_row"]
+    return Formula(f'=IF(N(G{at})>0,E{at}/G{at},"")', _or_blank(row.get("sums", row)["revenue_per_install"]))
+
+
+PAYMENT_COLUMNS = (
+    Column("Post Date", lambda row: row.get("label") or row["posted_on"], 16, "yyyy-mm-dd"),
+    Column("Account", _of("account"), 20),
+    Column("Trend Description", _of("trend_description"), 34),
+    Column("TikTok URL", _of("url"), 40, is_link=True),
+    Column("Received ($)", _sum("E", "received"), 13, MONEY),
+    Column("Outstanding ($)", _sum("F", "outstanding"), 13, MONEY),
+    Column("Total Installs", _sum("G", "installs"), 11, "#,##0"),
+    Column("Rev/Install", _share, 11, "$0.00"),
+    Column("At Cap?", lambda row: AT_CAP if row.get("is_at_cap") else None, 10),
+    Column("Template Link", _of("template_link"), 40, is_link=True),
+    Column("Trend Key", _of("trend_key"), 28),
+    Column("Row of the Sheet", _of("sheet_row"), 9, "0"),
+)
+
+
+def add_payments(book: Workbook, day: Day) -> Worksheet:
+    """Adds PAYMENTS: what came in, day by day with a sum of each, the newest first; details fold away."""
+    rows: list[dict[str, Any]] = []
+    found = published.payments(day)
+    for sums in published.revenue_days(day):
+        first, name = FIRST_ROW + len(rows), sums["posted_on"] or "no day known"
+        rows += [row for row in found if row["posted_on"] == sums["posted_on"]]
+        rows.append({"label": f"{name}, sum", "sums": sums, "first": first, "last": FIRST_ROW + len(rows) - 1})
+    if rows:
+        last = FIRST_ROW + len(rows) - 1
+        rows.append({"label": "TOTAL", "sums": published.revenue_total(day), "first": FIRST_ROW, "last": last})
+    for number, row in enumerate(rows, start=FIRST_ROW):
+        row["excel_row"] = number
+    sheet = add_table(
+        book, PAYMENTS, PAYMENT_COLUMNS, rows,
+        answers="What came in for the posts of each day, with the day's sum: Post Date as entered, else Date First"
+        " Seen. The - beside the rows folds a day.",
+        cell_fill=lambda row, column: LIGHT_YELLOW if "sums" in row else None,
+        empty_note="no payment was entered by this date",
+    )  # fmt: skip
+    for row in rows:
+        # Dates would stand against the accounts at their right.
+        sheet.cell(row=row["excel_row"], column=1).alignment = Alignment(horizontal="left")
+        if "sums" not in row:
+            sheet.row_dimensions[row["excel_row"]].outlineLevel = 1
+            continue
+        for column in range(1, len(PAYMENT_COLUMNS) + 1):
+            sheet.cell(row=row["excel_row"], column=column).font = LABEL_FONT
+    sheet.freeze_panes = f"B{FIRST_ROW}"
+    # A filter would hide rows out of their day.
+    sheet.auto_filter.ref = None
+    return sheet
+
+
+def _growth(row: dict[str, Any]) -> Any:
+    at = row["excel_row"]
+    if row["previous_revenue"] is None:
+        return None
+    return Formula(f'=IF(N(C{at - 1})>0,C{at}/C{at - 1}-1,"")', _or_blank(row["growth"]))
+
+
+def _so_far(row: dict[str, Any]) -> Formula:
+    return Formula(f"=SUM(C${FIRST_ROW}:C{row['excel_row']})", row["revenue_so_far"])
+
+
+MONTH_COLUMNS = (
+    Column("Month", lambda row: f"{row['month']:%Y-%m}", 12),
+    Column("Templates", _of("templates"), 11, "#,##0"),
+    Column("Received ($)", _of("total_revenue"), 14, MONEY),
+    Column("Growth", _growth, 11, "+0.0%;-0.0%;0.0%"),
+    Column("Received So Far ($)", _so_far, 14, MONEY),
+    Column("Hits", _of("hits"), 8, "#,##0"),
+    Column("Hit Rate", _of("hit_rate"), 10, "0.0%"),
+    Column("At Cap", _of("templates_at_cap"), 8, "#,##0"),
+    Column("Cap Rate", _of("cap_rate"), 10, "0.0%"),
+    Column("Installs", _of("installs"), 11, "#,##0"),
+    Column("", lambda row: None if row["is_over"] else "the month is not over", 22),
+)
+
+
+def add_months(book: Workbook, day: Day) -> Worksheet:
+    """Adds MONTHLY_REVENUE: what came in by month, and how it grows."""
+    rows = published.revenue_months(day)
+    for number, row in enumerate(rows, start=FIRST_ROW):
+        row["excel_row"] = number
+    sheet = add_table(
+        book, MONTHLY, MONTH_COLUMNS, rows,
+        answers="What came in by month of the post, and its growth over the month before.",
+        empty_note="no revenue was entered by this date",
+    )  # fmt: skip
+    sheet.freeze_panes = f"B{FIRST_ROW}"
+    return sheet
 
 
 def _or_blank(value: Any) -> Any:

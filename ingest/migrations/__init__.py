@@ -43,6 +43,7 @@ _STEPS: tuple[tuple[str, Step], ...] = (
     ("told_trend_alerts", _script("0005_told_trend_alerts.sql")),
     ("told_build_list", _script("0006_told_build_list.sql")),
     ("panel", _script("0007_panel.sql")),
+    ("post_date", _script("0008_post_date.sql")),
 )
 
 

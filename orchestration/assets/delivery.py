@@ -1,4 +1,4 @@
-"""Delivery assets: Drive, the dashboard sheet and Discord, in this order, because the message carries the links.
+"""Delivery assets: Drive, the dashboard sheet, the channels and Discord, in this order: messages carry the links.
 
 Belongs here: wiring of the clients in `exports` to the graph, and what is said when a delivery is not made. Must not
 be here: HTTP, what a file or message holds.
@@ -10,8 +10,9 @@ materialization; one that fails is named, the others go on, and the step fails a
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -20,14 +21,16 @@ from engine import progress
 from exports import dashboard, published
 from exports.report.chart import day_chart
 from exports.text import poll_report
-from exports.text.daily_report import daily_report
+from exports.text.daily_report import covers, daily_report
 from orchestration import services
 from orchestration.assets.publish import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
-from services import discord, drive, sheets
+from services import discord as discord_room
+from services import drive, sheets
 from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
-from services.receipts import Receipts
+from services.message import NOT_DELIVERED, Link, Message
+from services.receipts import Receipt, Receipts, give_up, is_message, is_not_sent, is_unclear
 from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store
@@ -37,10 +40,9 @@ DRIVE = dg.AssetKey(["delivery", "drive"])
 DASHBOARD = dg.AssetKey(["delivery", "dashboard"])
 POLL_MESSAGES = dg.AssetKey(["delivery", "poll_messages"])
 DISCORD = dg.AssetKey(["delivery", "discord_report"])
+CHANNELS = dg.AssetKey(["delivery", "channels"])
 
 Metadata = dict[str, Any]
-
-_NOT_SENT = ("failed", "unclear")
 
 # Days whose messages are looked through for ones of unknown fate.
 _UNCLEAR_DAYS = 7
@@ -48,6 +50,12 @@ _UNCLEAR_DAYS = 7
 
 class Skipped(Exception):  # noqa: N818 - not an error
     """A delivery that is not made; the message says why."""
+
+
+def _told(receipt: Receipt) -> str:
+    """A message by its key, and by its channel where it is not Discord's."""
+    name, key = services.addressed(receipt.idempotency_key)
+    return key if name == services.DISCORD else f"{key} in {name}"
 
 
 def _spec(key: dg.AssetKey, kind: str, description: str) -> dg.AssetSpec:
@@ -61,6 +69,7 @@ def _spec(key: dg.AssetKey, kind: str, description: str) -> dg.AssetSpec:
     specs=[
         _spec(DRIVE, "googledrive", "The day's files in a folder of their own; a repeat uploads what changed."),
         _spec(DASHBOARD, "googlesheets", "The day's rows, appended to the live sheet; no cell that is there changes."),
+        _spec(CHANNELS, "apprise", "The daily report in each channel of CHANNELS that wants it, once."),
         _spec(DISCORD, "discord", "The daily report with chart, links and what was missing; a repeat edits it."),
     ],
     partitions_def=DAILY,
@@ -74,13 +83,18 @@ def deliver(
     services.guard_logs(settings)
     day_list = sorted(set(published_dates(store)).intersection(map(date.fromisoformat, run_dates(context))))
     failures: list[str] = []
+    notes: list[str] = []
     for day in day_list:
         delivery = _Delivery(settings, store, services.receipts(store), day)
         steps: dict[dg.AssetKey, Callable[[], Metadata]] = {
             DRIVE: delivery.to_drive,
             DASHBOARD: delivery.to_dashboard,
+            CHANNELS: delivery.to_channels,
             DISCORD: delivery.to_discord,
         }
+        if not delivery.channels:
+            # Nobody has to have any: nothing to tell.
+            del steps[CHANNELS]
         for key in (key for key in steps if key in context.selected_asset_keys):
             name = key.path[-1]
             try:
@@ -97,10 +111,16 @@ def deliver(
                 delivery.problems.append(f"{name} failed: {error}")
                 context.log.error(delivery.problems[-1])
                 continue
+            if metadata.get("problems"):
+                # Some places got it and some did not: both are told.
+                context.log_event(
+                    dg.AssetObservation(key, metadata={"date": day.isoformat(), "skipped": metadata["problems"]})
+                )
             yield dg.MaterializeResult(asset_key=key, metadata={"date": day.isoformat(), **metadata})
         failures += delivery.problems
+        notes += delivery.notes
     if failures:
-        raise dg.Failure("; ".join(failures), allow_retries=False)
+        raise dg.Failure("; ".join([*failures, *notes]), allow_retries=False)
 
 
 @dg.multi_asset(
@@ -123,25 +143,29 @@ def send_poll(
 ) -> Iterator[dg.MaterializeResult]:
     """Sends what the last poll of the run's date found. The alerts stand in the warehouse before."""
     services.guard_logs(settings)
-    config = services.discord(settings)
-    reason = why_not(settings, store) or (config if isinstance(config, str) else None)
-    if reason or isinstance(config, str):
-        context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": str(reason)}))
+    reason = why_not(settings, store) or (None if services.carriers(settings) else services.NOBODY_HEARS)
+    if reason:
+        context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": reason}))
         return
     with store.published_reader() as connection:
         poll = published.last_poll(connection, date.fromisoformat(run_dates(context)[-1]))
     ledger = services.receipts(store)
-    outcomes = [
-        discord.deliver(config, ledger, key, poll.row["as_of_date"], message)
-        for key, message in poll_report.messages(poll, settings.poll_summary)
+    messages = poll_report.messages(poll, settings.poll_summary, settings.times)
+    told = [
+        (name, done)
+        for key, message in messages
+        for name, done in services.tell(settings, ledger, key, poll.row["as_of_date"], message)
     ]
+    problems = "; ".join(dict.fromkeys(f"{name}: {done.reason}" for name, done in told if done.reason))
+    if problems:
+        context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": problems}))
     yield dg.MaterializeResult(
         asset_key=POLL_MESSAGES,
         metadata={
             "poll_at": poll.row["poll_at"].isoformat(),
-            "messages": len(outcomes),
-            "outcomes": ", ".join(done.outcome for done in outcomes),
-            "problems": "; ".join(done.reason for done in outcomes if done.reason),
+            "messages": len(messages),
+            "outcomes": ", ".join(f"{name} {done.outcome}" for name, done in told),
+            "problems": problems,
         },
     )
 
@@ -158,41 +182,51 @@ def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[st
         What became of each such message in words, and whether that is all that was to be done.
 
     Raises:
-        Skipped: Nothing is sent from this home, or Discord is not set up.
-        ServiceError: Discord can't be asked what is there.
+        Skipped: Nothing is sent from this home, or nobody is set up to hear it.
     """
-    config = services.discord(settings)
-    reason = why_not(settings, store) or (config if isinstance(config, str) else None)
-    if reason or isinstance(config, str):
-        raise Skipped(str(reason))
+    carriers = {carrier.name: carrier for carrier in services.carriers(settings)}
+    reason = why_not(settings, store) or (None if carriers else services.NOBODY_HEARS)
+    if reason:
+        raise Skipped(reason)
     ledger = services.receipts(store)
-    lost = {
-        receipt.idempotency_key.removeprefix("discord:"): receipt
-        for receipt in ledger.of_date(day)
-        if discord.is_unclear(receipt) or discord.is_not_sent(receipt) or discord.is_gone(config, receipt)
-    }
-    for key, receipt in lost.items():
+    config = services.discord(settings)
+    delivery: _Delivery | None = None
+    for receipt in filter(is_message, ledger.of_date(day)):
+        name, key = services.addressed(receipt.idempotency_key)
+        told = key if name == services.DISCORD else f"{name}: {key}"
+        try:
+            is_gone = not isinstance(config, str) and discord_room.is_gone(config, receipt)
+        except ServiceError as error:
+            yield f"{told}: {error}", False
+            continue
+        if not (is_unclear(receipt) or is_not_sent(receipt) or is_gone):
+            continue
+        carrier = carriers.get(name)
+        if carrier is None:
+            yield f"{told}: not sent, {_no_longer(name)}", True
+            continue
         if key == f"daily:{day}":
-            delivery = _Delivery(settings, store, ledger, day)
-            for step in (delivery.to_drive, delivery.to_dashboard):
-                # For their links: what is there already stays as it is.
-                with contextlib.suppress(Skipped):
-                    step()
-            discord.give_up(ledger, receipt)
-            try:
-                yield f"{key}: {delivery.to_discord()['outcome']}", True
-            except Skipped as not_sent:
-                yield f"{key}: {not_sent}", False
-            continue
-        with store.published_reader() as connection:
-            poll = published.last_poll(connection, day)
-        message = dict(poll_report.messages(poll, settings.poll_summary)).get(key)
+            if delivery is None:
+                delivery = _Delivery(settings, store, ledger, day)
+                for step in (delivery.to_drive, delivery.to_dashboard):
+                    # For their links: what is there already stays as it is.
+                    with contextlib.suppress(Skipped):
+                        step()
+            message: Message | None = delivery.message(carrier.markets)
+        else:
+            with store.published_reader() as connection:
+                poll = published.last_poll(connection, day)
+            message = dict(poll_report.messages(poll, settings.poll_summary, settings.times)).get(key)
         if message is None:
-            yield f"{key}: not sent, it is about an earlier poll than the last of the day", True
+            yield f"{told}: not sent, it is about an earlier poll than the last of the day", True
             continue
-        discord.give_up(ledger, receipt)
-        done = discord.deliver(config, ledger, key, day, message)
-        yield f"{key}: {done.outcome}{f': {done.reason}' if done.reason else ''}", done.outcome not in _NOT_SENT
+        give_up(ledger, receipt)
+        done = carrier.deliver(ledger, key, day, message)
+        yield f"{told}: {done.outcome}{f': {done.reason}' if done.reason else ''}", done.outcome not in NOT_DELIVERED
+
+
+def _no_longer(name: str) -> str:
+    return "DISCORD_WEBHOOK is not set" if name == services.DISCORD else f"CHANNELS has no channel {name}"
 
 
 def why_not(settings: Settings, store: Store) -> str | None:
@@ -216,8 +250,16 @@ class _Delivery:
         self._day = day
         self._session: GoogleSession | None = None
         self._is_signed_out = False
-        self._links: list[discord.Link] = []
+        self._links: list[Link] = []
         self.problems: list[str] = []
+        self._key = f"daily:{day}"
+        self.channels = [
+            carrier
+            for carrier in services.carriers(settings)
+            if carrier.name != services.DISCORD and carrier.wants(self._key, Message(""))
+        ]
+        # What harms no run: a channel that is down.
+        self.notes: list[str] = []
 
     def to_drive(self) -> Metadata:
         """Uploads what the manifest lists, and the manifest."""
@@ -231,7 +273,7 @@ class _Delivery:
         hashes[manifest.name] = hashlib.sha256(manifest.read_bytes()).hexdigest()
         paths = [directory / name for name in hashes]
         done = drive.deliver(config, self._signed_in(), self._receipts, self._day, paths)
-        self._links.append(discord.Link("Drive folder", done.folder_link))
+        self._links.append(Link("Drive folder", done.folder_link))
         self.problems += [f"drive: {name}: {reason}" for name, reason in done.failed]
         lines = "\n".join(
             f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} | {file.md5} | {hashes[file.name]} |"
@@ -253,7 +295,7 @@ class _Delivery:
         with published.open_day(self._store.published_path, self._day) as day:
             tables = dashboard.tables(day)
         done = sheets.append(config, self._signed_in(), self._receipts, self._day, tables)
-        self._links.append(discord.Link("Dashboard", done.link))
+        self._links.append(Link("Dashboard", done.link))
         self.problems += [f"dashboard: {tab.tab}: {tab.problem}" for tab in done.tabs if tab.problem]
         hashes = self._hashes("sheet_rows")
         lines = "\n".join(
@@ -267,28 +309,47 @@ class _Delivery:
             "receipts": dg.MetadataValue.md(f"{head}\n{lines}"),
         }
 
+    def to_channels(self) -> Metadata:
+        """Sends the daily report to each channel that wants it. A channel that is down harms no other."""
+        told = []
+        for carrier in self.channels:
+            message = self.message(carrier.markets)
+            done = carrier.deliver(self._receipts, self._key, self._day, message)
+            told.append(f"{carrier.name} {done.outcome}")
+            if done.reason:
+                self.notes.append(f"channel {carrier.name} {done.outcome}: {done.reason}")
+        if len(self.notes) == len(self.channels):
+            raise Skipped("; ".join(self.notes))
+        hashes = "\n".join(f"{target} {digest}" for target, digest in self._hashes("channel_message").items())
+        return {"outcome": ", ".join(told), "sha256": hashes, "problems": "; ".join(self.notes)}
+
     def to_discord(self) -> Metadata:
         """Sends or edits the daily report. Discord's failure never fails a run."""
         config = services.discord(self._settings)
         if isinstance(config, str):
             raise Skipped(config)
-        with published.open_day(self._store.published_path, self._day) as day:
-            message = daily_report(day, self._links, [*self.problems, *self._unclear()], day_chart(day))
-        done = discord.deliver(config, self._receipts, f"daily:{self._day}", self._day, message)
-        if done.outcome in _NOT_SENT:
+        done = discord_room.deliver(config, self._receipts, self._key, self._day, self.message())
+        if done.outcome in NOT_DELIVERED:
             raise Skipped(f"{done.outcome}: {done.reason}")
         sha256 = self._hashes("discord_message").get("webhook", "")
         return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
 
+    def message(self, markets: Sequence[str] = ()) -> Message:
+        """The daily report of the day, with what became of the deliveries so far."""
+        with published.open_day(self._store.published_path, self._day, self._settings.times) as day:
+            missing = [*self.problems, *self.notes, *self._unclear()]
+            message = daily_report(day, self._links, missing, day_chart(day), markets)
+            return replace(message, pictures=covers(day, datetime.now(UTC)))
+
     def _unclear(self) -> list[str]:
         """Messages of the last days that may not have arrived: somebody has to look."""
         dates = [self._day - timedelta(days) for days in range(_UNCLEAR_DAYS)]
-        found = [receipt for day in dates for receipt in self._receipts.of_date(day) if discord.is_unclear(receipt)]
+        found = [receipt for day in dates for receipt in self._receipts.of_date(day) if is_unclear(receipt)]
+        # Of today's own message each place tells at its turn.
         return [
-            f"message {receipt.idempotency_key.removeprefix('discord:')} may not have arrived: look, then"
-            f" `trends resend --date {receipt.as_of_date}`"
+            f"message {_told(receipt)} may not have arrived: look, then `trends resend --date {receipt.as_of_date}`"
             for receipt in found
-            if receipt.idempotency_key != f"discord:daily:{self._day}"
+            if services.addressed(receipt.idempotency_key)[1] != self._key
         ]
 
     def _hashes(self, effect: str) -> dict[str, str]:

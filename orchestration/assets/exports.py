@@ -156,7 +156,7 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
                 name: [
                     executor.submit(
                         write_file, store.published_path, day, settings.output_of(day), files[name].pattern,
-                        files[name].make,
+                        files[name].make, settings.times,
                     )
                     for day in days
                 ]

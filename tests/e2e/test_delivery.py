@@ -263,17 +263,15 @@ def test_a_message_of_unknown_fate_or_deleted_is_sent_again_by_hand_alone(
     untouched.faults.add("discord.execute", Fault("drop_before"))
     assert deliver() is not None
     doctor = trends("doctor", *here)
-    assert f"FAILED   Discord messages: daily:{DAY} may not have arrived: look, then `trends resend --date {DAY}`" in (
-        doctor.out
-    )
+    assert f"FAILED   messages: daily:{DAY} may not have arrived: look, then `trends resend --date {DAY}`" in doctor.out
     assert deliver() is not None
     assert untouched.discord.messages == {}
     assert trends(*resend).out == f"daily:{DAY}: sent\n"
     everything_is_there_once(untouched, drill_home)
-    assert trends(*resend).out == f"every message of {DAY} is in the channel: nothing to send\n"
+    assert trends(*resend).out == f"every message of {DAY} is in its channel: nothing to send\n"
 
     untouched.discord.messages.clear()
-    assert f"FAILED   Discord messages: daily:{DAY} was deleted in the channel" in trends("doctor", *here).out
+    assert f"FAILED   messages: daily:{DAY} was deleted in the channel" in trends("doctor", *here).out
     assert deliver() is not None
     assert untouched.discord.messages == {}
     untouched.faults.add("discord.execute", Fault("status", 404, times=10))
@@ -281,13 +279,13 @@ def test_a_message_of_unknown_fate_or_deleted_is_sent_again_by_hand_alone(
     assert (refused.code, refused.err.startswith(f"daily:{DAY}: failed: ")) == (1, True), refused
     assert untouched.discord.messages == {}
     untouched.faults.clear()
-    assert f"FAILED   Discord messages: daily:{DAY} was not sent: `trends resend" in trends("doctor", *here).out
+    assert f"FAILED   messages: daily:{DAY} was not sent: `trends resend" in trends("doctor", *here).out
     assert trends(*resend).out == f"daily:{DAY}: sent\n"
     everything_is_there_once(untouched, drill_home)
-    assert "ok       Discord messages: 1 of the last 7 days" in trends("doctor", *here).out
+    assert "ok       messages: 1 of the last 7 days" in trends("doctor", *here).out
     monkeypatch.delenv("DISCORD_WEBHOOK")
     outcome = trends(*resend)
-    assert (outcome.code, "DISCORD_WEBHOOK" in outcome.err) == (2, True)
+    assert (outcome.code, "DISCORD_WEBHOOK or CHANNELS" in outcome.err) == (2, True)
 
 
 def test_what_is_not_configured_is_skipped_with_the_reason(drill_home: Store, tmp_path: Path) -> None:
@@ -411,7 +409,7 @@ def test_doctor_of_a_home_that_published_nothing_goes_on(configured: dict[str, s
         connection.execute("create schema raw")
     outcome = trends("doctor", "--home", tmp_path / "home")
     assert "ok       Discord webhook: " in outcome.out
-    assert "Discord messages" not in outcome.out + outcome.err
+    assert "  messages: " not in outcome.out + outcome.err
 
 
 def test_doctor_tells_what_works_and_the_remedy_for_the_rest(

@@ -41,6 +41,7 @@ def service() -> Iterator[Service]:
     service.discord.token = "MARKER-webhook-token"
     service.token.client_secret = "MARKER-client-secret"
     service.token.refresh_token = "MARKER-refresh-token"
+    service.chat.topic = "MARKER-topic"
     service.drive.add_folder("parent", "Trends")
     service.sheets.add("book")
     with service.running():
@@ -57,6 +58,7 @@ def fail(service: Service, *patterns: str) -> None:
         "drive.*": signed_in_with,
         "sheets.*": signed_in_with,
         "discord.*": service.webhook_url,
+        "ntfy.*": service.chat.topic,
     }
     service.faults.clear()
     for pattern in patterns:
@@ -78,6 +80,8 @@ def ran(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     given = environment(service) | {
         "GOOGLE_CREDENTIALS": base64.b64encode(json.dumps(KEY).encode()).decode(),
         "DRIVE_FOLDER_ID": "parent", "DASHBOARD_SHEET_ID": "book", "US_VIDEO_TASK_ID": "user~us",
+        "CHANNELS": f"phone | ntfy://robot:MARKER-password@{service.url.removeprefix('http://')}/{service.chat.topic}"
+        " ; mail | mailto://robot:MARKER-mail-password@127.0.0.1:9/?from=a@example.org&to=MARKER-me@example.org",
         "RETRY_WAIT_S": "0.01", "TRENDS_LOG_LEVEL": "DEBUG", "HEARTBEAT_URL": "http://127.0.0.1:9/MARKER-heartbeat",
     }  # fmt: skip
     secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
@@ -89,10 +93,10 @@ def ran(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     codes = []
     # Without a token nothing of Google is reached: so Drive and the sheet are refused in a run of their own.
     for command, arguments, failing in (
-        ("run", ("--source", "apify"), ("apify.*", "google.token", "discord.*")),
-        ("run", folder, ("drive.*", "sheets.*", "discord.*")),
+        ("run", ("--source", "apify"), ("apify.*", "google.token", "discord.*", "ntfy.*")),
+        ("run", folder, ("drive.*", "sheets.*", "discord.*", "ntfy.*")),
         # A poll whose message is refused is a good one: its sign of life goes to nobody.
-        ("poll", folder, ("discord.*",)),
+        ("poll", folder, ("discord.*", "ntfy.*")),
     ):
         fail(service, *failing)
         process = drill.start_trends(given, output, command, "--home", str(home), *arguments)
@@ -134,7 +138,9 @@ def test_no_marker_is_printed_or_kept(ran: tuple[Path, str, list[int]], service:
     for told in ("Apify: ", "Google sign-in: get a token failed", "drive failed: Google Drive: "):
         assert told in printed
     assert "dashboard failed: Google Sheets: " in printed
-    assert {entry.route for entry in service.log} >= {"apify.runs", "google.token", "discord.execute"}
+    assert "channel phone failed: ntfy channel phone: send a message failed (refused): HTTP 400" in printed
+    assert "channel mail failed: e-mail channel mail: send a message failed (not sent): ConnectionRefused" in printed
+    assert {entry.route for entry in service.log} >= {"apify.runs", "google.token", "discord.execute", "ntfy.send"}
     minted = list(service.token.minted)
     assert minted
     for hidden in (MARKER, base64.b64encode(b"MARKER-private").decode().rstrip("=")[:16], WEBHOOK_ID, *minted):

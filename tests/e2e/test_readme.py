@@ -150,6 +150,7 @@ TRIED: dict[str, Callable[[Place, str], None]] = {
     "trends auth google": _says(2, "GOOGLE_CLIENT_ID"),
     "trends backup": _with_drive,
     "trends restore": _says(1, "DRIVE_FOLDER_ID"),
+    "make explore": _is_there,
     "make ui": _is_there,
     "make demo-delivery": _is_there,
     "trends restore --if-newer": _with_drive,

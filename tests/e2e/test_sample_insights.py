@@ -512,7 +512,8 @@ def test_gaps_are_the_simulators(home: Store, simulation: Simulation) -> None:
 
 TABS = [
     "DASHBOARD", "OPPORTUNITY_NOW", "REVENUE_TRACKER", "REVENUE_INSIGHTS", "COMPETITOR_VIEW", "PREDICTION_LOG",
-    "DATA_FEED", "COMPETITOR_INTEL", "TRENDS", "OUTLIERS",
+    "DATA_FEED", "COMPETITOR_INTEL", "TRENDS", "OUTLIERS", "PAYMENTS",
+    "MONTHLY_REVENUE",
 ]  # fmt: skip
 HEADERS = {
     "OPPORTUNITY_NOW": "Priority, Build Priority, Time Zone, Time Remaining, Trend, Creator, Momentum,"
@@ -699,6 +700,42 @@ def test_kpis_are_the_warehouses(home: Store) -> None:
     assert shown["Total Revenue"] > 30_000
 
 
+def test_payments_add_up_day_by_day(home: Store) -> None:
+    sheet = workbook(path_of(home, "COMBINED"), data_only=True)["PAYMENTS"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=FIRST_ROW)]
+    assert [cell.value for cell in sheet[HEADER_ROW]][:6] == [
+        "Post Date", "Account", "Trend Description", "TikTok URL", "Received ($)", "Outstanding ($)",
+    ]  # fmt: skip
+    sums = {row[0].removesuffix(", sum"): row for row in rows if str(row[0]).endswith(", sum")}
+    details = [row for row in rows if isinstance(row[0], datetime)]
+    counted = [row for row in mart(home, "template_revenue") if row["is_counted"]]
+    assert len(details) == len(counted) == 63
+    assert [row[0] for row in details] == sorted((row[0] for row in details), reverse=True)
+    for day, row in sums.items():
+        of_day = [entry["received"] or 0 for entry in counted if str(entry["posted_on"]) == day]
+        assert row[4] == pytest.approx(sum(of_day)), day
+    assert rows[-1][0] == "TOTAL"
+    assert rows[-1][4] == pytest.approx(33_948.09)
+    assert sum(row[4] for row in sums.values()) == pytest.approx(33_948.09)
+    levels = {sheet.row_dimensions[number].outlineLevel for number, row in enumerate(rows, FIRST_ROW) if row in details}
+    assert levels == {1}, "a day's details fold away"
+
+
+def test_months_grow_over_the_month_before(home: Store) -> None:
+    sheet = workbook(path_of(home, "UK"), data_only=True)["MONTHLY_REVENUE"]
+    rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=FIRST_ROW)]
+    assert [cell.value for cell in sheet[HEADER_ROW]][:4] == ["Month", "Templates", "Received ($)", "Growth"]
+    months = [row[0] for row in rows]
+    assert months == sorted(months)
+    assert "2026-03" in months
+    by_month = {row[0]: row for row in rows}
+    february, march = by_month["2026-02"], by_month["2026-03"]
+    assert march[3] == pytest.approx(march[2] / february[2] - 1)
+    assert rows[-1][4] == pytest.approx(33_948.09), "so far"
+    assert by_month["2026-03"][10] == "the month is not over"
+    assert february[10] is None
+
+
 def test_prediction_log_has_a_row_per_scored_day_beside_the_naive_one(home: Store) -> None:
     sheet = workbook(path_of(home, "COMBINED"))["PREDICTION_LOG"]
     rows = [
@@ -784,6 +821,57 @@ def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     revenue = ("revenue_", "template_revenue")
     assert not any(rows for name, (rows, _) in batch.items() if name.startswith(revenue))
     assert sum(rows > 0 for rows, _ in batch.values()) > 30
+
+
+# ---------- marts of single rows
+
+
+def test_missed_videos_are_those_that_the_scores_count(home: Store) -> None:
+    counted = published(
+        home,
+        """
+        select as_of_date, decision_date, market, decision_mode, missed from marts.decision_scores
+        where market <> 'ALL' and decision_mode in ('classic', 'measured') and missed > 0 order by all
+        """,
+    )
+    listed = published(
+        home,
+        """
+        select as_of_date, decision_date, market, decision_mode, count(*) from marts.missed_videos
+        group by all order by all
+        """,
+    )
+    assert len(counted) > 10
+    assert listed == counted
+
+
+def test_outcomes_row_by_row_give_the_scores_of_the_day(home: Store) -> None:
+    """How many 24 h gains had an outcome, and how many lay in the range: two ways to the same numbers."""
+    days = published(
+        home,
+        """
+        select as_of_date, count(*) filter (where outcome <> 'no reading'), count(*) filter (where is_in_range)
+        from marts.forecast_outcomes
+        where record = 'replay' and horizon_hours = 24
+        group by as_of_date order by as_of_date
+        """,
+    )
+    scored = published(
+        home,
+        """
+        select as_of_date, sum(n + n_cold_start), round(sum(coverage_80_with_cold_start * (n + n_cold_start)))
+        from marts.forecast_scores
+        where horizon_hours = 24 and model = 'chosen' and market <> 'ALL'
+        group by as_of_date order by as_of_date
+        """,
+    )
+    assert len(scored) > 8
+    assert [row for row in days if row[1]] == scored
+    ((unexplained,),) = published(
+        home,
+        "select count(*) from marts.forecast_outcomes where (actual_gain is null) <> (no_outcome_because is not null)",
+    )
+    assert unexplained == 0
 
 
 # ---------- trends show

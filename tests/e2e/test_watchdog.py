@@ -80,8 +80,8 @@ def test_each_silence_is_told_once(home: Store, monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setenv(name, value)
         settings = Settings(trends_home=home.home)
         now = london(12, 0, DAY + timedelta(days=1))
-        assert [line.split(": ")[1] for line in tell(settings, home, now)] == ["sent", "sent"]
-        assert [line.split(": ")[1] for line in tell(settings, home, now)] == ["unchanged", "unchanged"]
+        assert [line.split(": ")[1] for line in tell(settings, home, now)] == ["discord sent", "discord sent"]
+        assert [line.split(": ")[1] for line in tell(settings, home, now)] == ["discord unchanged", "discord unchanged"]
     titles = [message["payload"]["embeds"][0]["title"] for message in service.discord.messages.values()]
     assert titles == [
         "🔕 Silence: no file of 2026-02-21 was published by 12:00 UTC; the last is of 2026-02-20",

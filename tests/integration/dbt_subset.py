@@ -69,7 +69,7 @@ def create_subset(
 
     Args:
         folder: An empty folder.
-        models: Paths below `models/`, without a suffix: the `.sql` and, where there is one, the `.yml` are copied.
+        models: Names of models: the `.sql` and, where there is one, the `.yml` are copied, with their folders.
         seeds: Names of files in `seeds/`.
         parents: SQL of stand-in models by model name.
         sources: YAML of the sources that the models read.
@@ -89,12 +89,10 @@ def create_subset(
     (folder / "models").mkdir()
     shutil.copy(REPOSITORY / "models" / "groups.yml", folder / "models" / "groups.yml")
     for model in models:
-        for suffix in (".sql", ".yml"):
-            file = REPOSITORY / "models" / (model + suffix)
-            if file.exists():
-                target = folder / "models" / (model + suffix)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, target)
+        for file in (REPOSITORY / "models").rglob(f"{model}.*"):
+            target = folder / file.relative_to(REPOSITORY)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
     for name, sql in parents.items():
         (folder / "models" / f"{name}.sql").write_text(sql, encoding="utf-8")
     if sources:

@@ -44,7 +44,7 @@ class Verdict:
 def _project(folder: Path) -> Subset:
     subset = create_subset(
         folder,
-        models=["intermediate/int_video_ai"],
+        models=["int_video_ai"],
         seeds=["ai_terms.csv", "ai_weights.csv", "ai_terms.yml"],
         parents={"stg_tiktok__videos": "{{ config(materialized='view') }} select * from main.captions"},
     )

@@ -24,7 +24,7 @@ from warehouse.store import Store
 DAY = "2026-03-10"
 CHECKS = (
     "feed_rows", "rejected_items", "feed_overlap", "feed_repeats", "stale_feed", "revenue_age", "forecast_skill",
-    "label_order", "alert_pace", "accounts",
+    "label_order", "alert_pace", "accounts", "watchlist",
 )  # fmt: skip
 
 Find = Callable[[str], list[tuple[Any, ...]]]
@@ -186,9 +186,37 @@ CASES = {
         "accounts", "accounts", "handle, role, market", "('a', 'own', 'US'), ('b', 'rival', null)",
         'seeds/accounts.csv: the row "b,rival," is not used: it needs a handle, and the role own or competitor',
     ),
+    "watchlist: as people type them, and a blank row": (
+        "watchlist", "watchlist", "kind, value, action, market",
+        "(' Account ', '@A.b', 'Follow', 'us'), ('sound', 'https://www.tiktok.com/music/x-7001', 'mute', null),"
+        " (null, null, null, null)", None,
+    ),
+    "watchlist: a word that is no kind": (
+        "watchlist", "watchlist", "kind, value, action, market", "('hashtag', '#x', 'follow', null::varchar)",
+        'seeds/watchlist.csv: the row "hashtag,#x,follow," is not used: its kind is none of account, tag, sound,'
+        " template, keyword",
+    ),
+    "watchlist: a word that is no action": (
+        "watchlist", "watchlist", "kind, value, action, market", "('tag', '#x', 'watch', 'US')",
+        'seeds/watchlist.csv: the row "tag,#x,watch,US" is not used: its action is neither mute nor follow',
+    ),
+    "watchlist: a market that is none": (
+        "watchlist", "watchlist", "kind, value, action, market", "('tag', '#x', 'mute', 'FR')",
+        'seeds/watchlist.csv: the row "tag,#x,mute,FR" is not used: its market is not in seeds/markets.csv; leave it'
+        " empty for all",
+    ),
+    "watchlist: no handle": (
+        "watchlist", "watchlist", "kind, value, action, market", "('account', ' @ ', 'mute', null::varchar)",
+        'seeds/watchlist.csv: the row "account, @ ,mute," is not used: it has no handle',
+    ),
+    "watchlist: a sound by its name": (
+        "watchlist", "watchlist", "kind, value, action, market", "('sound', 'my song', 'follow', '')",
+        'seeds/watchlist.csv: the row "sound,my song,follow," is not used: its value has no id: copy the link of its'
+        " page",
+    ),
 }  # fmt: skip
 # Where a check's rows stand, if they stand in no mart.
-SCHEMAS = {"accounts": "seeds"}
+SCHEMAS = {"accounts": "seeds", "watchlist": "seeds"}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from services import discord
-from services.receipts import DuckDBReceipts
+from services.message import Delivery, Field, Link, Message, Picture, alert_message, daily_message, failure_message
+from services.receipts import DuckDBReceipts, give_up, is_unclear
 from services.retries import ServiceError
 from services.text_safety import utf16_length
 from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
@@ -28,12 +29,12 @@ def config(service: Service) -> discord.DiscordConfig:
     )
 
 
-def message(chart: bytes | None = CHART, degradations: tuple[str, ...] = ()) -> discord.Message:
-    return discord.daily_message(
+def message(chart: bytes | None = CHART, degradations: tuple[str, ...] = ()) -> Message:
+    return daily_message(
         AS_OF,
         COUNTS,
         [("SEASONAL ALERTS", ["Valentine's Day in 40 days"]), ("ON RADAR", [])],
-        [discord.Link("Drive folder", "https://drive.google.com/drive/folders/abc")],
+        [Link("Drive folder", "https://drive.google.com/drive/folders/abc")],
         degradations,
         chart,
     )
@@ -44,9 +45,7 @@ def test_one_message_with_its_chart_and_a_repeat_sends_nothing(
 ) -> None:
     first = discord.deliver(config, receipts, KEY, AS_OF, message())
     assert first.outcome == "sent"
-    assert discord.deliver(config, receipts, KEY, AS_OF, message()) == discord.DiscordDelivery(
-        "unchanged", first.message_id
-    )
+    assert discord.deliver(config, receipts, KEY, AS_OF, message()) == Delivery("unchanged", first.message_id)
     assert len(service.log) == 1
     ((message_id, stored),) = service.discord.messages.items()
     assert message_id == first.message_id
@@ -82,8 +81,8 @@ def test_hostile_text_within_all_limits(
     service: Service, config: discord.DiscordConfig, receipts: DuckDBReceipts
 ) -> None:
     caption = "@everyone **x** [a](https://evil.example) \u202e😀 ```" * 300
-    fields = tuple(discord.Field(caption, (caption, "", caption), True) for _ in range(40))
-    hostile = discord.Message(caption, fields, (caption, discord.Link("x", "https://evil.example/")), footer=caption)
+    fields = tuple(Field(caption, (caption, "", caption), True) for _ in range(40))
+    hostile = Message(caption, fields, (caption, Link("x", "https://evil.example/")), footer=caption)
     assert discord.deliver(config, receipts, KEY, AS_OF, hostile).outcome == "sent"
     ((_, stored),) = service.discord.messages.items()
     text = json.dumps(stored["payload"], ensure_ascii=False).replace(
@@ -96,7 +95,7 @@ def test_hostile_text_within_all_limits(
 def test_empty_texts_and_too_large_a_chart(
     service: Service, config: discord.DiscordConfig, receipts: DuckDBReceipts
 ) -> None:
-    empty = discord.Message("", (discord.Field("\u200b", ("",)),), chart_png=b"x" * (10 * 1024 * 1024 + 1))
+    empty = Message("", (Field("\u200b", ("",)),), chart_png=b"x" * (10 * 1024 * 1024 + 1))
     assert discord.deliver(config, receipts, KEY, AS_OF, empty).outcome == "sent"
     ((_, stored),) = service.discord.messages.items()
     assert stored["files"] == {}
@@ -104,7 +103,7 @@ def test_empty_texts_and_too_large_a_chart(
 
 
 def test_lines_that_do_not_fit_are_counted() -> None:
-    payload, _ = discord.build_payload(discord.Message("t", (discord.Field("f", tuple("x" * 100 for _ in range(30))),)))
+    payload, _ = discord.build_payload(Message("t", (Field("f", tuple("x" * 100 for _ in range(30))),)))
     value = payload["embeds"][0]["fields"][0]["value"]
     assert utf16_length(value) <= 1_024
     shown = value.count("x" * 100)
@@ -159,9 +158,9 @@ def test_after_somebody_looked_an_unclear_message_can_be_sent(
     service.faults.add("discord.execute", Fault("drop_before"))
     assert discord.deliver(config, receipts, KEY, AS_OF, message()).outcome == "unclear"
     (unclear,) = receipts.of_date(AS_OF)
-    assert discord.is_unclear(unclear)
+    assert is_unclear(unclear)
     assert not discord.is_gone(config, unclear)
-    discord.give_up(receipts, unclear)
+    give_up(receipts, unclear)
     sent = discord.deliver(config, receipts, KEY, AS_OF, message())
     assert sent.outcome == "sent"
     assert len(service.discord.messages) == 1
@@ -240,13 +239,30 @@ def test_checks(service: Service, config: discord.DiscordConfig) -> None:
 def test_alert_and_failure_messages_fit(
     service: Service, config: discord.DiscordConfig, receipts: DuckDBReceipts
 ) -> None:
-    alert = discord.alert_message(
-        "URGENT", 0xE74C3C, [("Trend", "a"), ("Market", "US")], "https://www.tiktok.com/@a/video/1"
-    )
-    failure = discord.failure_message("daily", AS_OF, "publish", "3 checks failed")
+    alert = alert_message("URGENT", 0xE74C3C, [("Trend", "a"), ("Market", "US")], "https://www.tiktok.com/@a/video/1")
+    failure = failure_message("daily", AS_OF, "publish", "3 checks failed")
     assert discord.deliver(config, receipts, "a", AS_OF, alert).outcome == "sent"
     assert discord.deliver(config, receipts, "b", None, failure).outcome == "sent"
     first, second = (stored["payload"]["embeds"][0] for stored in service.discord.messages.values())
     assert first["title"] == "🚀 TREND ALERT: BUILD NOW - URGENT"
     assert first["url"] == "https://www.tiktok.com/@a/video/1"
     assert second["title"].startswith("❌ Run failed: daily")
+
+
+def test_covers_stand_beside_their_builds_and_go_when_they_ran_out(
+    service: Service, config: discord.DiscordConfig, receipts: DuckDBReceipts
+) -> None:
+    image = "https://p16-sign-sg.tiktokcdn.com/c.jpeg?x-expires=1767700000"
+    pictures = tuple(
+        Picture(f"{number}. build *this*", f"https://www.tiktok.com/@a/video/{number}", image) for number in range(12)
+    )
+    full = replace(message(), lines=("x" * 4_000,), pictures=pictures)
+    assert discord.deliver(config, receipts, KEY, AS_OF, full).outcome == "sent"
+    ((_, stored),) = service.discord.messages.items()
+    _, *beside = stored["payload"]["embeds"]
+    assert len(beside) == 9
+    assert beside[0]["title"] == "0. build \\*this\\*"
+    assert (beside[0]["url"], beside[0]["thumbnail"]) == ("https://www.tiktok.com/@a/video/0", {"url": image})
+    assert discord.deliver(config, receipts, KEY, AS_OF, replace(full, pictures=())).outcome == "edited"
+    ((_, stored),) = service.discord.messages.items()
+    assert len(stored["payload"]["embeds"]) == 1

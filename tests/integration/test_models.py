@@ -125,7 +125,8 @@ CREATOR = {
 }
 CLOCKWORKS = {**CREATOR, "plays": 145900, "likes": 23400, "saves": 1637, "music_name": "original sound"}
 EXACT = {**CREATOR, "plays": 145912, "likes": 23388, "saves": 1637, "music_name": "original sound"}
-FULL = {**CLOCKWORKS, "hashtags": ["capcut", "capcuttemplate", "fyp"], "effects": ["green screen"], "duration_s": 15.0}
+FULL = {**CLOCKWORKS, "hashtags": ["capcut", "capcuttemplate", "fyp"], "effects": ["green screen"], "duration_s": 15.0,
+        "cover_url": "https://p16.example/c.jpeg"}  # fmt: skip
 SOUND = {"music_id": "7000000000000000002", "music_author": "Example ✨"}
 
 
@@ -142,11 +143,15 @@ SOUND = {"music_id": "7000000000000000002", "music_author": "Example ✨"}
                 **CLOCKWORKS,
                 **SOUND,
                 "saves": None,
+                "cover_url": "https://p16.example/c.jpeg",
                 "posted_at_source": "video_id",
                 "author_followers": 12800,
             },
         ),
-        ("apidojo.json", {**EXACT, **SOUND, "hashtags": ["capcut", "capcuttemplate", "fyp"], "duration_s": 15.02}),
+        (
+            "apidojo.json",
+            {**EXACT, **SOUND, "cover_url": None, "hashtags": ["capcut", "capcuttemplate", "fyp"], "duration_s": 15.02},
+        ),
         (
             "mobile_aweme_novi.json",
             {
@@ -337,6 +342,7 @@ def test_nested_items_of_an_export_are_complete(exports: Staged) -> None:
         assert row["hashtags"] == sorted({tag["name"].lower() for tag in item["hashtags"]} - {""})
         assert row["is_slideshow"] == item["isSlideshow"]
         assert row["duration_s"] == item["videoMeta"]["duration"]
+        assert row["cover_url"] == item["videoMeta"].get("coverUrl")
         assert row["posted_at_disagrees"] is False
 
 

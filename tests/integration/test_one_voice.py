@@ -29,7 +29,7 @@ from exports.text.trends import NO_TREND
 from exports.workbooks.build_today import build_today
 from exports.workbooks.enhanced import enhanced
 from ingest import export_folder
-from services.discord import Line, Link
+from services.message import Line, Link
 from simulator import sample_config, simulate, write_export_folder
 from tests import support
 from warehouse.publish import published_dates

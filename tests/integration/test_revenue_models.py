@@ -19,15 +19,19 @@ from tests.integration.dbt_subset import REPOSITORY, Subset, create_subset
 from tests.support import MARKETS, PROJECT, video, write_feed
 
 MODELS = [
-    "intermediate/int_as_of",
-    "staging/sheet/stg_sheet__revenue_rows",
-    "intermediate/int_revenue_reads",
-    "intermediate/int_revenue_rows",
-    "marts/revenue_source",
-    "marts/template_revenue",
-    "marts/revenue_breakdown",
-    "marts/revenue_monthly",
-    "marts/revenue_installs",
+    "int_as_of",
+    "stg_sheet__revenue_rows",
+    "int_revenue_reads",
+    "int_revenue_rows",
+    "revenue_source",
+    "template_revenue",
+    "revenue_breakdown",
+    "revenue_monthly",
+    "revenue_by_day",
+    "revenue_by_week",
+    "revenue_by_template",
+    "revenue_by_trend",
+    "revenue_installs",
 ]
 # Of the 59 shipped entries; the others were first seen later.
 SEEN_BY_THE_13TH = 57
@@ -73,7 +77,7 @@ SHEET = RevenueReading(
             trigger_level="🔥 URGENT", market="🌐 BOTH", ai_category="ai", trend_description="first"),
         row(3, 2600, first_seen_on=date(2026, 2, 20), us_eu3_installs=700, row_installs=20, trigger_level="URGENT"),
         row(4, None, estimated=Decimal(50), template_link=f"https://www.capcut.com/template-detail/{TEMPLATE}"),
-        row(5, "0.1", market="UK ONLY", ai_category="NON-AI", trigger_level="high"),
+        row(5, "0.1", market="UK ONLY", ai_category="NON-AI", trigger_level="high", post_date=date(2026, 3, 6)),
         row(6, "0.2", url=f"https://www.tiktok.com/@example.own/video/{OWN}?lang=en"),
         row(7, 0, first_seen_on=None),
         replace(row(9, None), problem="Received ($): 'n/a' is no amount", url=None, account=None),
@@ -222,18 +226,63 @@ def test_breakdowns_add_up(built: Subset) -> None:
 
 def test_months_and_installs(built: Subset) -> None:
     months = found(built, "revenue_monthly")
+    # Nobody entered a date for row 7: the id of its post was made on 2026-01-27.
     assert [(str(entry["month"]), entry["templates"], entry["total_revenue"]) for entry in months] == [
+        ("2026-01-01", 1, 0.0),
         ("2026-02-01", 1, 2600.0),
         ("2026-03-01", 4, 400.3),
     ]
+    assert [entry["growth"] for entry in months] == [None, None, pytest.approx(400.3 / 2600 - 1, abs=1e-4)]
+    assert [entry["revenue_so_far"] for entry in months] == [0, 2600, 3000.3]
+    assert [entry["is_over"] for entry in months] == [True, True, False]
     (installs,) = found(built, "revenue_installs")
     assert installs["total_installs"] == 820
     assert installs["revenue_per_install"] == pytest.approx(3000.3 / 820)
     assert installs["minimum_installs_at_cap"] == 720
 
 
+def test_days_weeks_templates_and_trends_add_up_to_what_was_received(built: Subset) -> None:
+    days = found(built, "revenue_by_day")
+    assert [(str(day["posted_on"]), day["posts"], day["received"], day["received_so_far"]) for day in days] == [
+        ("2026-01-27", 1, 0, 0),
+        ("2026-02-20", 1, 2600, 2600),
+        ("2026-03-05", 3, 400.2, 3000.2),
+        # Row 5 has a Post Date, which counts before the day that it was first seen.
+        ("2026-03-06", 1, 0.1, 3000.3),
+    ]
+    weeks = found(built, "revenue_by_week")
+    assert [(str(week["week"]), week["received"], week["growth"], week["is_over"]) for week in weeks] == [
+        ("2026-01-26", 0, None, True),
+        ("2026-02-16", 2600, None, True),
+        ("2026-03-02", 400.3, None, True),
+    ]
+    templates = {entry["template_key"]: entry for entry in found(built, "revenue_by_template")}
+    # Rows 2 and 6 link to the same post.
+    own = templates[f"post:{OWN}"]
+    assert (own["posts"], own["received"], own["trend_key"], own["trend_description"]) == (
+        2, 400.2, "template:1", "first"
+    )  # fmt: skip
+    assert templates[f"template:{TEMPLATE}"]["outstanding"] == 50
+    trends = {entry["trend_key"]: entry for entry in found(built, "revenue_by_trend")}
+    assert {key: (entry["templates"], entry["received"]) for key, entry in trends.items()} == {
+        "template:1": (1, 400.2),
+        f"template:{TEMPLATE}": (1, 0),
+    }
+    for grain in (days, weeks, list(templates.values())):
+        assert sum(entry["received"] for entry in grain) == pytest.approx(3000.3)
+        assert sum(entry["posts"] for entry in grain) == 6
+        assert sum(entry["installs"] for entry in grain) == 820
+    # The next day knows a shorter reading: the history of a template is its rows by date.
+    with built.connect() as connection:
+        history = connection.execute(
+            "select as_of_date::varchar, posts from marts.revenue_by_template where template_key = ? order by 1",
+            [f"post:{OWN}"],
+        ).fetchall()
+    assert history == [("2026-03-14", 2), ("2026-03-15", 1)]
+
+
 def test_a_batch_of_dates_equals_single_dates(built: Subset) -> None:
-    marts = [name.split("/")[1] for name in MODELS if name.startswith("marts/")]
+    marts = [name for name in MODELS if not name.startswith(("int_", "stg_"))]
     sums = {mart: built.rows(f"select count(*), sum(hash(mart)::hugeint) from marts.{mart} as mart") for mart in marts}
     for day in DATES:
         built.build(as_of_dates=[day])

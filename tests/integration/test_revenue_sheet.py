@@ -377,3 +377,19 @@ def test_the_reason_of_a_refusal_is_a_service_error(config: RevenueSheetConfig, 
     service.token.refresh_token = "another one"
     with pytest.raises(ServiceError, match="no longer works"):
         read_sheet(config, now=NOW)
+
+
+def test_the_day_of_a_post_is_read_where_the_sheet_has_a_column_for_it(
+    book: Spreadsheet, read: Read, tmp_path: Path
+) -> None:
+    """It is no column that must stay: users have it since February, others not."""
+    book.add(
+        "REVENUE_TRACKER", [[*COLUMNS, "Post Date"], [*line(1, 12.5), 46058], [*line(2, 3), "some day"], line(3, 1)]
+    )
+    reading = read()
+    assert [row.post_date for row in reading.rows] == [date(2026, 2, 5), None, None]
+    assert [row.problem for row in reading.rows] == [None, None, None]
+    assert any("row 3: Post Date" in note for note in reading.notes)
+    # The cache holds it too.
+    again = read_cache(tmp_path / "data" / "revenue_cache.json")
+    assert [row.post_date for row in again.rows] == [date(2026, 2, 5), None, None]

@@ -14,17 +14,17 @@ from dbt_subset import create_subset
 from ingest.seasonal import check_windows, land_seasonal_dates, read_events, resolve_calendar
 
 MODELS = [
-    "intermediate/int_as_of",
-    "intermediate/int_feed_presence",
-    "intermediate/int_seasonal_calendar",
-    "intermediate/int_seasonal_days",
-    "intermediate/int_seasonal_lift",
-    "intermediate/int_seasonal_rungs",
-    "intermediate/int_seasonal_windows",
-    "intermediate/int_video_seasonal",
-    "intermediate/int_video_seasonal_keywords",
-    "marts/seasonal_alerts",
-    "marts/seasonal_windows",
+    "int_as_of",
+    "int_feed_presence",
+    "int_seasonal_calendar",
+    "int_seasonal_days",
+    "int_seasonal_lift",
+    "int_seasonal_rungs",
+    "int_seasonal_windows",
+    "int_video_seasonal",
+    "int_video_seasonal_keywords",
+    "seasonal_alerts",
+    "seasonal_windows",
 ]
 SEEDS = ["seasonal_events.csv", "content_windows.csv", "seasonal.yml", "markets.csv"]
 SOURCES = """

@@ -17,6 +17,7 @@ from ingest import apify
 from ingest.migrations import migrate
 from services import discord, drive, sheets
 from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleConfig, sign_in
+from services.message import Field, Message
 from services.receipts import DuckDBReceipts
 from tests.service.faults import Fault
 from tests.service.helpers import AS_OF, QUICK
@@ -84,7 +85,7 @@ class Everything:
         path = self.folder / "a.txt"
         path.write_text("content", encoding="utf-8")
         table = sheets.SheetTable("TAB", ("A",), [["x"]], ["1"])
-        message = discord.Message("t", (discord.Field("f", ("v",)),))
+        message = Message("t", (Field("f", ("v",)),))
         clock = self.service.apify.clock
         self._show(
             lambda: apify.fetch_runs(

@@ -80,7 +80,7 @@ PARENTS = {
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Subset:
     """The score models, built on the two markets."""
     folder: Path = tmp_path_factory.mktemp("scores") / "project"
-    models = ["intermediate/int_score_features", "intermediate/int_video_scores"]
+    models = ["int_score_features", "int_video_scores"]
     subset = create_subset(folder, models=models, seeds=[], parents=PARENTS)
     subset.build(as_of_dates=["2026-03-10"])
     return subset

@@ -8,7 +8,7 @@ from tests.service.messages import Answer, Request, multipart, of_json
 
 WEBHOOK_ID = "123456789012345678"
 _KNOWN = {"content", "embeds", "allowed_mentions", "attachments"}
-_EMBED = {"title", "description", "color", "fields", "footer", "image", "url"}
+_EMBED = {"title", "description", "color", "fields", "footer", "image", "thumbnail", "url"}
 
 
 class Discord:
@@ -110,6 +110,8 @@ def _problem(payload: Any, files: dict[str, bytes]) -> str:
             total += length
             if not text.strip() or length > limit:
                 return f"a text of {length} units where 1 to {limit} are allowed"
+        if not embed.get("thumbnail", {}).get("url", "https://").startswith("https://"):
+            return "a thumbnail that is no address"
         image = embed.get("image", {}).get("url", "")
         if image.startswith("attachment://") and image.removeprefix("attachment://") not in files:
             return "the image isn't attached"

@@ -16,10 +16,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from orchestration import cli
 from orchestration.assets import delivery
 from orchestration.settings import Settings
+from services import channels
+from services.message import Message
+from tests.service.helpers import AS_OF, receipts_in
 from warehouse.store import Store
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -42,6 +46,21 @@ def start_trends(environment: Mapping[str, str], output: Path, *arguments: str) 
     process = _FORKS.Process(target=_command, args=(dict(environment), output, arguments))
     process.start()
     return process
+
+
+def start_message(text: str, name: str, database: Path, places: Mapping[str, str]) -> BaseProcess:
+    """Starts sending a message to one of the channels of a text; receipts stand in the database."""
+    process = _FORKS.Process(target=_message, args=(text, name, database, dict(places)))
+    process.start()
+    return process
+
+
+def _message(text: str, name: str, database: Path, places: dict[str, str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for place, value in places.items():
+            patch.setattr(place, value)
+        (channel,) = [channel for channel in channels.parse(text, ["US", "UK"]) if channel.name == name]
+        channels.deliver(channel, receipts_in(database), f"daily:{AS_OF}", AS_OF, Message("killed"))
 
 
 def _deliver(values: dict[str, object], day: str, outcome: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.service.apify import Apify
+from tests.service.chat import Chat
 from tests.service.contract import ContractError, Method, OutsideContractError, contract
 from tests.service.discord import WEBHOOK_ID, Discord
 from tests.service.drive import Drive
@@ -57,6 +58,7 @@ class Service:
         self.sheets = Sheets()
         self.discord = Discord()
         self.apify = Apify()
+        self.chat = Chat()
         self.stopping = threading.Event()
         self._state = threading.Lock()
         self._held: dict[str, threading.Event] = {}
@@ -93,7 +95,7 @@ class Service:
             return "google.token", None
         if request.path == "/o/oauth2/v2/auth":
             return "google.consent", None
-        for room in (self.discord, self.apify):
+        for room in (self.discord, self.apify, self.chat):
             name = room.route(request)
             if name:
                 return name, None
@@ -129,6 +131,8 @@ class Service:
             return self.discord.answer(route, request)
         if route.startswith("apify."):
             return self.apify.answer(route, request)
+        if route.startswith(("slack.", "telegram.", "ntfy.")):
+            return self.chat.answer(route, request)
         if route == "drive.upload.part":
             return self.drive.resume(request)
         if method is None:

@@ -18,6 +18,7 @@ ROW = {
 HEARD = {"market": "US", "silent_because": None, "gives_views": True, "gives_likes": True, "gives_shares": True}
 ALERT: dict[str, Any] = {
     "video_id": "7590000000000090001", "alerted_at": AT, "is_message": True, "tier": "ALERT", "market": "UK",
+    "followed_by": None,
     "ai_category": "AI", "author_handle": "example.creator", "age_hours": 42.0, "fresh_age_hours": 48,
     "momentum_score": 1234.5,
     "shares_per_hour": None, "delta_shares_per_hour": None, "gain_views": 220_000, "hours": 18.0, "plays": 244_000,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exports.text.show import Subject, subject
+from exports.questions import Subject, subject
 from exports.text.trends import spark
 
 
@@ -38,4 +38,5 @@ def test_anything_else_is_refused_with_what_can_be_given(text: str) -> None:
 def test_small_bars_go_from_zero_to_the_highest() -> None:
     assert spark([0, 4, 8]) == "▁▅█"
     assert spark([0, 0]) == "▁▁"
+    assert spark([None, 8, 0]) == " █▁", "what nobody knows is no zero"
     assert spark([]) == ""

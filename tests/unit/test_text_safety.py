@@ -241,3 +241,24 @@ def test_html_line_is_read_back_as_the_visible_line(text: str, limit: int) -> No
     assert not set("<>\"'") & set(markup)
     assert html.unescape(markup) == text_safety.visible_line(text, limit)
     assert len(html.unescape(markup)) <= limit
+
+
+NOW = dt.datetime(2026, 1, 5, 9, tzinfo=dt.UTC)
+COVER = "https://p16-sign-sg.tiktokcdn.com/c.jpeg"
+COVERS = [
+    (COVER, True),
+    (f"{COVER}?x-expires={int(NOW.timestamp()) + 7_200}&x-signature=a%2Bb", True),
+    (f"{COVER}?x-expires={int(NOW.timestamp()) + 60}", False),
+    (f"{COVER}?X-Expires={int(NOW.timestamp()) - 60}", False),
+    (f"{COVER}?x-expires=soon", False),
+    ("http://p16-sign-sg.tiktokcdn.com/c.jpeg", False),
+    ("https://p16.example/c.jpeg", False),
+    ("https://tiktokcdn.com.example/c.jpeg", False),
+    ("", False),
+    (None, False),
+]
+
+
+@pytest.mark.parametrize(("url", "is_shown"), COVERS)
+def test_only_a_cover_that_can_be_loaded_is_shown(url: str | None, is_shown: bool) -> None:
+    assert text_safety.live_image(url, NOW) == (url if is_shown else None)

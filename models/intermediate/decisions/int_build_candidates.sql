@@ -42,7 +42,8 @@ items as (
         item_index,
         video_id,
         is_ad,
-        is_sponsored
+        is_sponsored,
+        cover_url
     from {{ ref('stg_tiktok__videos') }}
     where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
@@ -77,6 +78,17 @@ muted as (
 
 ),
 
+followed as (
+
+    select
+        as_of_date,
+        video_id,
+        min({{ watched_as('kind', 'value') }}) as followed_by
+    from {{ ref('int_followed_videos') }}
+    group by as_of_date, video_id
+
+),
+
 trends as (
 
     select
@@ -95,13 +107,15 @@ seen as (
         videos.*,
         batch.cutoff_at,
         markets.display_order,
+        followed.followed_by,
+        items.cover_url,
         decided.window_left_hours,
         decided.gain_p50 as decided_gain,
         horizons.made_at,
         -- What is gained while the template is being made is out of reach.
-        greatest(horizons.p10 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p10,
-        greatest(horizons.p50 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p50,
-        greatest(horizons.p90 - horizons.gain_24h * {{ lost }}, 0) as gain_48h_p90,
+        {{ at_least('horizons.p10 - horizons.gain_24h * ' ~ lost, 0) }} as gain_48h_p10,
+        {{ at_least('horizons.p50 - horizons.gain_24h * ' ~ lost, 0) }} as gain_48h_p50,
+        {{ at_least('horizons.p90 - horizons.gain_24h * ' ~ lost, 0) }} as gain_48h_p90,
         {% if mode == 'measured' -%}
         -- The window counts from the last reading, of a feed that only repeats from the cut-off.
         case when videos.is_stale then batch.cutoff_at else coalesce(horizons.made_at, videos.observed_at) end
@@ -148,6 +162,10 @@ seen as (
             videos.as_of_date = muted.as_of_date
             and videos.market = muted.market
             and videos.video_id = muted.video_id
+    left join followed
+        on
+            videos.as_of_date = followed.as_of_date
+            and videos.video_id = followed.video_id
     left join trends
         on
             videos.as_of_date = trends.as_of_date

@@ -110,7 +110,7 @@ select
     case
         -- A feed that only repeats old readings leaves less of it. Within a day the cut-off says when the run was, not
         -- when it was decided: a backfill cuts at the day's end, and must decide as the live run did.
-        when is_stale then greatest(forecast_window_hours - forecast_age_hours, 0)
+        when is_stale then {{ at_least('forecast_window_hours - forecast_age_hours', 0) }}
         else forecast_window_hours
     end as window_left_hours
 from windowed

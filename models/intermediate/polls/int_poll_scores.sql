@@ -303,6 +303,49 @@ in_order as (
 
 ),
 
+sightings as (
+
+    -- The batch's days: what is read there is what is scored. A poll may be the first to see a video.
+    select
+        *,
+        row_number() over (partition by market, video_id order by observed_at desc, load_id desc) as place
+    from {{ ref('stg_tiktok__videos') }}
+    where
+        observed_date >= {{ window_start(ref('int_as_of'), 0) }}
+        and exists (
+            select 1 from {{ ref('watchlist') }} as listed
+            where lower(trim(listed.action)) = 'follow'
+        )
+
+),
+
+videos as (
+
+    select
+        observed_date as as_of_date,
+        market,
+        video_id,
+        author_handle,
+        caption,
+        {{ carried_trend_keys('template_id', 'music_id', 'effects', 'hashtags') }} as carried_keys
+    from sightings
+    where place = 1
+
+),
+
+{{ watchlist_matches('follow', 'videos') }},
+
+followed as (
+
+    select
+        market,
+        video_id,
+        min({{ watched_as('kind', 'value') }}) as followed_by
+    from matched
+    group by market, video_id
+
+),
+
 watched as (
 
     select
@@ -354,14 +397,21 @@ select
     results.z,
     watched.previous_z,
     results.absences,
-    watched.last_entry_at is not null
-    -- After so many feeds without it, it has to qualify anew.
-    and (watched.last_return_at is null or watched.last_entry_at >= watched.last_return_at)
-    and results.age_hours <= {{ var('watch_exit_age_hours') }}
+    followed.followed_by,
+    results.age_hours <= {{ var('watch_exit_age_hours') }}
     and (
-        watched.last_fall_at is null
-        -- Two real falls end it; a rise brings it back.
-        or watched.last_rise_at > watched.last_fall_at
+        -- What is followed need not qualify.
+        followed.followed_by is not null
+        or (
+            watched.last_entry_at is not null
+            -- After so many feeds without it, it has to qualify anew.
+            and (watched.last_return_at is null or watched.last_entry_at >= watched.last_return_at)
+            and (
+                watched.last_fall_at is null
+                -- Two real falls end it; a rise brings it back.
+                or watched.last_rise_at > watched.last_fall_at
+            )
+        )
     ) as is_watched
 from results
 inner join watched
@@ -369,4 +419,8 @@ inner join watched
         results.market = watched.market
         and results.video_id = watched.video_id
         and results.observed_at = watched.observed_at
+left join followed
+    on
+        results.market = followed.market
+        and results.video_id = followed.video_id
 where watched.is_new

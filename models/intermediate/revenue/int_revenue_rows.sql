@@ -67,6 +67,8 @@ select
     seen.age_at_detection_hours,
     seen.first_seen_on,
     seen.notes,
+    seen.posted_on,
+    coalesce('template:' || seen.template_id, 'post:' || seen.url_key) as template_key,
     seen.entered,
     seen.problem,
     seen.is_counted,

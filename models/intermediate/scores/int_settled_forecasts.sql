@@ -32,6 +32,7 @@ stated as (
         forecasts.p90,
         forecasts.is_cold_start,
         forecasts.is_stale,
+        forecasts.model,
         cast(null as timestamp) as told_at
     from {{ ref('forecasts') }} as forecasts
     where forecasts.as_of_date >= {{ window_start(ref('int_as_of'), longest) }}
@@ -52,6 +53,7 @@ stated as (
         forecasts.p90,
         forecasts.is_cold_start,
         forecasts.is_stale,
+        forecasts.model,
         tellings.told_at
     from {{ source('told', 'forecasts') }} as forecasts
     inner join tellings on forecasts.telling_id = tellings.telling_id
@@ -162,6 +164,8 @@ select
     told_by_then.video_id,
     told_by_then.horizon_hours,
     told_by_then.made_at,
+    told_by_then.target_at,
+    told_by_then.model,
     told_by_then.base_plays,
     told_by_then.p10,
     told_by_then.p50,

@@ -149,9 +149,9 @@ joined as (
             false
         ) as is_after_other,
         {{ hours_between('before.observed_at', 'latest.observed_at') }} as other_gap_hours,
-        greatest(latest.plays - before.plays, 0) as other_delta_plays,
-        greatest(latest.likes - before.likes, 0) as other_delta_likes,
-        greatest(latest.shares - before.shares, 0) as other_delta_shares,
+        {{ at_least('latest.plays - before.plays', 0) }} as other_delta_plays,
+        {{ at_least('latest.likes - before.likes', 0) }} as other_delta_likes,
+        {{ at_least('latest.shares - before.shares', 0) }} as other_delta_shares,
         before.momentum_score as other_momentum_score,
         before.age_hours as other_age_hours,
         before.gap_hours as before_gap_hours,

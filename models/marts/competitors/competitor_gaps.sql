@@ -105,7 +105,7 @@ select
         when compared.gap_type = 'MISSED_BY_YOU'
             then
                 round(
-                    least(rates.cap, compared.best_plays / 1000.0 * {{ revenue_per_1000_views(quantile) }}), 2
+                    {{ at_most('compared.best_plays / 1000.0 * ' ~ revenue_per_1000_views(quantile), 'rates.cap') }}, 2
                 )
     end as missed_revenue_{{ quantile }},
     {%- endfor %}

@@ -65,9 +65,9 @@ valued as (
         received.received,
         -- In whole cents: a sum of fractions would depend on the order of its rows.
         {%- for quantile in ['p10', 'p50', 'p90'] %}
-        cast(round(100 * least(
-            cast(rates.cap as double), posts.plays / 1000.0 * {{ revenue_per_1000_views(quantile) }}
-        )) as bigint) as cents_{{ quantile }}{{ ',' if not loop.last }}
+        {%- set value = 'posts.plays / 1000.0 * ' ~ revenue_per_1000_views(quantile) %}
+        cast(round(100 * {{ at_most(value, 'cast(rates.cap as double)') }}) as bigint) as cents_{{ quantile }}
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from posts
     inner join rates

@@ -107,7 +107,9 @@ select
     'momentum ' || {{ short_number('momentum_score') }} || ', velocity '
     || coalesce({{ short_number('velocity') }} || ' a day', 'not known') || ', age '
     || cast(round(age_hours) as bigint) || ' h'
-    {%- endif %} as because,
+    {%- endif %}
+    -- A mark, no merit: the order is that of the gain.
+    || coalesce(', ⭐ followed (' || followed_by || ')', '') as because,
     would_change_if,
     trend_key,
     {{ trend_name('trend_key', 'sound_name', 'artist', 'caption', 'author_handle', 'video_id') }} as trend_name,
@@ -153,5 +155,7 @@ select
     gain_24h_p90,
     reading_count,
     made_at,
-    cutoff_at
+    cutoff_at,
+    followed_by,
+    cover_url
 from described

@@ -4,89 +4,10 @@
 -#}
 
 {%- set horizon = var('decision_horizon_hours') | int %}
-{%- set days_back = horizon // 24 + 2 %}
 
 with
 
-batch as (
-
-    select * from {{ ref('int_as_of') }}
-
-),
-
-outcomes as (
-
-    select * from {{ ref('int_forecast_outcomes') }}
-    where
-        horizon_hours = {{ horizon }}
-        and as_of_date >= {{ window_start(ref('int_as_of'), days_back) }}
-
-),
-
-decided as (
-
-    select * from {{ ref('decisions') }}
-    where as_of_date >= {{ window_start(ref('int_as_of'), days_back) }}
-
-),
-
-came_in as (
-
-    select distinct
-        as_of_date,
-        forecast_date
-    from outcomes
-    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
-
-),
-
-known_outcomes as (
-
-    select
-        came_in.as_of_date,
-        came_in.forecast_date as decision_date,
-        outcomes.market,
-        outcomes.video_id,
-        outcomes.actual_gain
-    from came_in
-    inner join outcomes
-        on
-            came_in.forecast_date = outcomes.forecast_date
-            and came_in.as_of_date >= outcomes.as_of_date
-
-),
-
-ranked as (
-
-    select
-        *,
-        rank() over (partition by as_of_date, decision_date, market order by actual_gain desc) as gain_rank,
-        count(*) over (partition by as_of_date, decision_date, market) as videos
-    from known_outcomes
-
-),
-
-judged as (
-
-    select
-        ranked.as_of_date,
-        ranked.decision_date,
-        ranked.market,
-        ranked.video_id,
-        decided.decision_mode,
-        decided.is_build,
-        decided.gain_expected,
-        ranked.actual_gain > 0
-        and ranked.gain_rank <= ceil({{ var('decision_right_share') }} * ranked.videos) as is_right
-    from ranked
-    inner join decided
-        on
-            ranked.decision_date = decided.as_of_date
-            and ranked.market = decided.market
-            and ranked.video_id = decided.video_id
-    where ranked.videos >= {{ var('decision_minimum_scored') }}
-
-),
+{{ judged_decisions(horizon) }},
 
 classic_counts as (
 

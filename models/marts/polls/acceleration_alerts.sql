@@ -141,7 +141,10 @@ walk as (
                 -- Watching costs no message.
                 row_number() over (
                     partition by candidates.tier_rank = 1
-                    order by candidates.tier_rank desc, candidates.extra_views desc, candidates.video_id asc
+                    -- What is followed comes first within the budget.
+                    order by
+                        case when candidates.followed_by is null then 1 else 0 end,
+                        candidates.tier_rank desc, candidates.extra_views desc, candidates.video_id asc
                 ) as place_in_budget
             from candidates
             where
@@ -234,7 +237,8 @@ select
     attributes.video_url,
     attributes.caption,
     attributes.author_handle,
-    categories.ai_category
+    categories.ai_category,
+    candidates.followed_by
 from sent
 inner join candidates
     on

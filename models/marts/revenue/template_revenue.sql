@@ -86,7 +86,7 @@ based as (
             when is_counted and first_seen_on is not null
                 then cast(greatest(
                     received,
-                    least(cap, coalesce(estimated, case when total_installs is not null then rated end))
+                    {{ at_most('coalesce(estimated, case when total_installs is not null then rated end)', 'cap') }}
                 ) as double)
         end as earned_usd,
         {%- for name, z in quantiles.items() %}
@@ -156,9 +156,7 @@ select
     forecast.ai_category,
     forecast.age_at_detection_hours,
     forecast.first_seen_on,
-    case
-        when forecast.first_seen_on is not null then cast(date_trunc('month', forecast.first_seen_on) as date)
-    end as month,
+    cast(date_trunc('month', forecast.posted_on) as date) as month,
     forecast.notes,
     forecast.is_counted,
     forecast.problem,
@@ -193,7 +191,9 @@ select
         when sightings.trend_key is not null then 'video'
         when uses.trend_key is not null then 'template link'
     end as trend_key_by,
-    forecast.entered
+    forecast.entered,
+    forecast.posted_on,
+    forecast.template_key
 from forecast
 left join sightings
     on

@@ -76,6 +76,19 @@ history as (
 
 ),
 
+gains as (
+
+    -- A trend that a day does not have gained nothing; one whose videos were read once only, nobody knows what.
+    select
+        as_of_date as used_on,
+        trend_key,
+        max(gained_views_24h) as gained_views
+    from {{ ref('trends_daily') }}
+    where as_of_date >= {{ window_start(ref('int_as_of'), drawn_days - 1) }}
+    group by as_of_date, trend_key
+
+),
+
 read_days as (
 
     select distinct used_on
@@ -89,7 +102,8 @@ by_day as (
         faces.as_of_date,
         faces.trend_key,
         read_days.used_on,
-        cast(coalesce(history.uses, 0) as bigint) as uses
+        cast(coalesce(history.uses, 0) as bigint) as uses,
+        cast(case when gains.trend_key is null then 0 else gains.gained_views end as bigint) as gained_views
     from faces
     inner join read_days
         on read_days.used_on between faces.as_of_date - {{ drawn_days - 1 }} and faces.as_of_date
@@ -97,6 +111,10 @@ by_day as (
         on
             read_days.used_on = history.used_on
             and faces.trend_key = history.trend_key
+    left join gains
+        on
+            read_days.used_on = gains.used_on
+            and faces.trend_key = gains.trend_key
 
 ),
 
@@ -105,7 +123,8 @@ series as (
     select
         as_of_date,
         trend_key,
-        {{ list_in_order('uses', 'used_on') }} as uses_by_day
+        {{ list_in_order('uses', 'used_on') }} as uses_by_day,
+        {{ list_in_order('gained_views', 'used_on') }} as gained_by_day
     from by_day
     group by as_of_date, trend_key
 
@@ -147,7 +166,8 @@ select
     shown_videos.video_url,
     shown_videos.author_handle,
     shown_videos.caption,
-    shown_videos.plays
+    shown_videos.plays,
+    series.gained_by_day
 from faces
 inner join in_markets
     on

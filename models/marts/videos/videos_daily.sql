@@ -163,7 +163,8 @@ select
     attributes.author_followers,
     attributes.template_id,
     'https://www.capcut.com/template-detail/' || attributes.template_id as template_url,
-    'https://www.tiktok.com/music/sound-' || attributes.music_id as sound_url
+    'https://www.tiktok.com/music/sound-' || attributes.music_id as sound_url,
+    attributes.cover_url
 from metrics
 inner join attributes
     on

@@ -39,6 +39,7 @@ all_rows as (
         age_at_detection_hours,
         first_seen_on,
         notes,
+        post_date,
         entered,
         cast(null as varchar) as problem
     from readable
@@ -66,6 +67,7 @@ all_rows as (
         null as age_at_detection_hours,
         null as first_seen_on,
         null as notes,
+        null as post_date,
         entered,
         problem
     from unreadable
@@ -112,6 +114,16 @@ select
     age_at_detection_hours,
     first_seen_on,
     notes,
+    post_date,
+    -- The day that its money is for. An id of TikTok's holds the second in which it was made.
+    coalesce(
+        post_date,
+        first_seen_on,
+        case
+            when length(video_id) = 19
+                then cast({{ epoch_to_timestamp('try_cast(video_id as bigint) // 4294967296') }} as date)
+        end
+    ) as posted_on,
     entered,
     problem
 from all_rows

@@ -9,6 +9,7 @@
     'caption', 'text_language', 'author_handle', 'author_id', 'author_name', 'music_id', 'music_name', 'music_author',
     'music_original', 'music_play_url', 'finder', 'location_created', 'posted_iso', 'posted_epoch', 'duration',
     'duration_ms', 'is_ad', 'is_sponsored', 'is_pinned', 'is_slideshow', 'ai_label_type', 'ai_created', 'template_id',
+    'cover',
 ] %}
 {#- One expression for all lists of an item: written out for each of them it took half of the time of a small load. -#}
 {%- set all_tags -%}
@@ -148,6 +149,7 @@ resolved as (
         {{ clean_list(all_effects) }} as effects,
         finder_text as finder,
         location_created_text as location_created,
+        case when cover_text like 'https://%' then cover_text end as cover_url,
 
         ---------- numerics
         {%- for fact in counts %}
@@ -340,6 +342,7 @@ select
     placed.is_slideshow,
     placed.is_pinned,
     placed.location_created,
+    placed.cover_url,
     finders.times_in_load,
     finders.found_by,
     placed.posted_at,

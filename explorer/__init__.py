@@ -1,0 +1,1 @@
+"""The published marts in the browser: a reactive notebook, served read-only."""

@@ -1,0 +1,20 @@
+{#
+  Sums over rows of template_revenue, the same in every grain: dollars, installs, hits, templates at the cap. Installs of
+  rows that earned nothing count too.
+#}
+{% macro revenue_sums() -%}
+    count(*) as posts,
+    round(coalesce(sum(received), 0), 4) as received,
+    round(coalesce(sum(estimated), 0), 4) as estimated,
+    round(coalesce(sum(outstanding), 0), 4) as outstanding,
+    cast(coalesce(sum(total_installs), 0) as bigint) as installs,
+    round(sum(received) / nullif(sum(total_installs), 0), 9) as revenue_per_install,
+    count(*) filter (where is_hit) as hits,
+    count(*) filter (where is_at_cap) as at_cap
+{%- endmacro %}
+
+{# Rows of template_revenue of the batch that count. #}
+{% macro counted_revenue() -%}
+    select * from {{ ref('template_revenue') }}
+    where is_counted and as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+{%- endmacro %}
