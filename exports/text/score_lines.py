@@ -219,8 +219,10 @@ def scorecard_lines(rows: Sequence[Record], width: int) -> list[str]:
     if ranges:
         lines += ["", "Ranges of money, replay: how many outcomes lay within what is told as 8 of 10"]
     lines += [
-        f"  {row['label'].ljust(width)} {_percent(row['score'])} within; {population(row)}"
-        + ("" if row["is_enough"] else f"; {NOT_ENOUGH}")
+        f"  {row['label'].ljust(width)} "
+        + ("" if row["is_enough"] else f"{NOT_ENOUGH}: ")
+        + (f"{_percent(row['score'])} within; " if row["scored"] else "")
+        + population(row)
         for row in sorted(ranges, key=lambda row: str(row["label"]))
     ]
     return lines

@@ -36,7 +36,7 @@ parsed as (
         load_id,
         observed_at,
         payload,
-        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure()) }} as item
+        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure(['video_id', 'video_url', 'plays'])) }} as item
     from items
 
 ),
