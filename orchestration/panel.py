@@ -23,8 +23,8 @@ from warehouse.store import Store, connect, patiently
 if TYPE_CHECKING:
     from simulator import Simulation, SimulatorConfig
 
-# Models that a reading of the panel changes, and no other one.
-SCORED = ("stg_tiktok__panel", "int_panel_outcomes", "int_score_days", "scorecard")
+# Models that a reading of the panel changes, and no other one: the first reads it, the others descend from that.
+SCORED = ("stg_tiktok__panel", "int_panel_outcomes", "int_score_days", "int_scorecard_forecasts", "scorecard")
 
 OFF = (
     "panel: off, because PANEL_TASK_ID is not set: what became of videos that left the feeds stays unknown, and scores"

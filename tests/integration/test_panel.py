@@ -14,9 +14,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from engine import compiled_models, rebuild
+from engine import compiled_models, dbt_runner, rebuild
 from engine.panel_draws import drawn
 from ingest import export_folder, facts, landing, panel
+from orchestration.panel import SCORED as BUILT_AGAIN
 from simulator import SimulatorConfig, read_again, simulate, write_export_folder
 from tests import support
 from tests.support import PROJECT, mart_checksums
@@ -68,6 +69,18 @@ def contents(path: Path) -> dict[str, tuple[int, str]]:
         }
     finally:
         connection.close()
+
+
+def test_all_that_descends_from_a_reading_is_built_again() -> None:
+    """A model put between them would keep the rows of before the panel."""
+    manifest = json.loads(dbt_runner.ensure_manifest(PROJECT).read_text(encoding="utf-8"))
+    found, ahead = set(), [next(key for key in manifest["child_map"] if key.endswith(".stg_tiktok__panel"))]
+    while ahead:
+        node = ahead.pop()
+        if node.startswith("model.") and node not in found:
+            found.add(node)
+            ahead += manifest["child_map"][node]
+    assert {node.rsplit(".", 1)[1] for node in found} == set(BUILT_AGAIN)
 
 
 @pytest.fixture(scope="module")
