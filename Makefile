@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills lock clean
+.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -110,6 +110,9 @@ drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory 
 
 drill-kills: .venv/.installed-dev ## kill -9 at 200 random moments of run, backfill, poll and rebuild (DRILL_SEED=n: others)
 	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py
+
+pictures: .venv/.installed-dev ## README's pictures of report and message, of the sample that make run made
+	$(BIN)/python -m tests.service.pictures --home home
 
 lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock

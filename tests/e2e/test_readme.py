@@ -1,6 +1,6 @@
-"""Every command that README shows does what it says there, in README's order and on homes that are shared.
+"""Every command that README and its pages show does what they say, in that order and on homes that are shared.
 
-A command that is new in README fails `test_every_command_is_tried` until it stands in `TRIED`. What needs a service of
+A command that is new there fails `test_every_command_is_tried` until it stands in `TRIED`. What needs a service of
 others meets the local one, or ends with its refusal; make targets that only start what is tried elsewhere have to be
 there.
 """
@@ -23,13 +23,15 @@ from tests.service.server import Service, environment
 from tests.support import PROJECT, Outcome, trends, video, write_feed
 from warehouse.store import Store
 
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
+# README, and the pages that it was before it became too long. The others have programs of others in them.
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("settings", "reading", "operating", "dbt", "troubleshooting")))
+README = "\n".join((PROJECT / page).read_text(encoding="utf-8") for page in PAGES)
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAM = re.compile(r"(?:\.venv/bin/)?(?:make|trends|dbt) +\S")
 
 
 def shown() -> list[str]:
-    """The commands of README in their order, each once, without the folder of the environment and without remarks."""
+    """The commands of these pages in their order, each once, without the folder of the environment and without remarks."""
     found: list[tuple[int, str]] = []
     for block in BLOCK.finditer(README):
         if not block["language"]:
