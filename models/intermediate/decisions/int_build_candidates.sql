@@ -42,8 +42,7 @@ items as (
         item_index,
         video_id,
         is_ad,
-        is_sponsored,
-        cover_url
+        is_sponsored
     from {{ ref('stg_tiktok__videos') }}
     where observed_date >= {{ window_start(ref('int_as_of'), 0) }}
 
@@ -108,7 +107,6 @@ seen as (
         batch.cutoff_at,
         markets.display_order,
         followed.followed_by,
-        items.cover_url,
         decided.window_left_hours,
         decided.gain_p50 as decided_gain,
         horizons.made_at,
