@@ -3,66 +3,6 @@
   macros/engine.sql only.
 #}
 
-{#
-  Settings of the forecasts; a dbt variable `forecast_<name>` overrides one.
-
-  lookback_days: how far back a video's own pace is looked for. Unseen for longer, it starts cold.
-  pace_hours: a pace is taken over the last day where readings allow it; shorter gaps show the hour, not the video.
-  target_tolerance_hours: how far from target_at a reading may lie and still score; its gain is brought to the horizon.
-  sample_size: rows per market and date that curves, fits and intervals learn from; above it a stable sample is taken.
-  retention_shrinkage: rows at which a group's own retention counts as much as that of the wider group.
-  pooled_rows: rows at which a market's own log-linear fit counts as much as that of all markets.
-  ridge: rows' worth of firmness with which the log-linear fit stays at its prior, the retention rule.
-  shift_prior: what that prior says of a feed's shift: half of it reverts the next day.
-  minimum_scored: scored forecasts of a horizon, with or without a pace, before a challenger may replace the retention
-    rule there.
-  score_half_life_days: age at which a scored forecast counts half when the models are compared: what was made from a
-    fit to a few days says little of the next.
-  shift_days: days of scored forecasts that the shift of a middle is drawn from.
-  shift_minimum: scored forecasts before a middle may be moved.
-  shift_shrinkage: scored forecasts at which what the middle was off by counts half.
-  shift_margin: share by which a moved middle has to be better than the model as it is.
-  interval_days: days of scored forecasts that a range is drawn from: few, for days differ and a range of calm days
-    should not remember wild ones.
-  interval_days_of_group: the same for wide groups, and for what videos of a size differ by: it lasts, and there is less.
-  interval_shrinkage: scored forecasts at which a group counts as much as the wider one or the prior; twice as many for
-    the narrowest.
-  interval_prior: half of an 80 % interval in logs while nothing was scored, by what is known of the video: a factor of
-    two either way with two intervals, of six for a video seen once. Public daily lists gave 0.6, 0.8 and 1.5, the few
-    polled ones seen again 2 and more for the last.
-  tree_days: days of the calendar that share one fit of the trees.
-  tree_sample: outcomes of a date that the trees learn from; above it a stable sample is taken.
-  top_gainers: gainers a day that precision is counted over; days with fewer than twice as many videos give none.
-  rank_sample: videos per market and day whose order is compared pair by pair (pairs grow with the square).
-#}
-{% macro forecast_setting(name) -%}
-    {%- set defaults = {
-        'lookback_days': 8,
-        'pace_hours': 30,
-        'target_tolerance_hours': 6,
-        'sample_size': 20000,
-        'retention_shrinkage': 30,
-        'pooled_rows': 1000,
-        'ridge': 5,
-        'shift_prior': -0.5,
-        'minimum_scored': 30,
-        'score_half_life_days': 4,
-        'shift_days': 14,
-        'shift_minimum': 5,
-        'shift_shrinkage': 10,
-        'shift_margin': 0.03,
-        'interval_days': 5,
-        'interval_days_of_group': 14,
-        'interval_shrinkage': 10,
-        'interval_prior': {'measured': 0.7, 'one_interval': 0.9, 'cold_start': 1.8},
-        'tree_days': 3,
-        'tree_sample': 1500,
-        'top_gainers': 20,
-        'rank_sample': 200,
-    } -%}
-    {{ return(var('forecast_' ~ name, defaults[name])) }}
-{%- endmacro %}
-
 {# Horizons that are forecast, in hours. #}
 {% macro forecast_horizons() -%}
     {{ return([24, 48, 168]) }}
@@ -277,7 +217,7 @@ featured as (
 {%- endmacro %}
 
 {# A statistic of n rows drawn towards what a wider group says: n / (n + strength). #}
-{% macro shrunk(own, wider, n, strength=var('trend_prior_cases', 10)) -%}
+{% macro shrunk(own, wider, n, strength=var('trend_prior_cases')) -%}
     (
         (coalesce({{ own }}, 0) * coalesce({{ n }}, 0) + {{ wider }} * {{ strength }})
         / (coalesce({{ n }}, 0) + {{ strength }})

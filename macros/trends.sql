@@ -20,7 +20,7 @@
 
 {# Videos that a key needs, of so many: two, in large markets more, because chance alone brings two together. #}
 {% macro trend_minimum_videos(corpus_videos) -%}
-    greatest({{ var('trend_minimum_videos', 2) }}, ceil({{ var('trend_minimum_share', 0.00001) }} * {{ corpus_videos }}))
+    greatest({{ var('trend_minimum_videos') }}, ceil({{ var('trend_minimum_share') }} * {{ corpus_videos }}))
 {%- endmacro %}
 
 {# Whether a key may be the primary one: a hashtag needs several creators and must not be common. #}
@@ -28,8 +28,8 @@
     (
         {{ trend_key_type }} <> 'hashtag'
         or (
-            {{ creators }} >= {{ var('trend_minimum_creators', 2) }}
-            and {{ videos }} <= {{ var('trend_common_share', 0.05) }} * {{ corpus_videos }}
+            {{ creators }} >= {{ var('trend_minimum_creators') }}
+            and {{ videos }} <= {{ var('trend_common_share') }} * {{ corpus_videos }}
         )
     )
 {%- endmacro %}

@@ -79,14 +79,14 @@ select
     as_of_date,
     video_id,
     exp(case
-        when after_age - before_age <= {{ var('outlier_maximum_gap_hours', 36) }}
+        when after_age - before_age <= {{ var('outlier_maximum_gap_hours') }}
             then
                 before_log_views
                 + (after_log_views - before_log_views) * ln(48 / before_age) / ln(after_age / before_age)
         when
-            48 - before_age <= {{ var('outlier_nearest_hours', 6) }}
+            48 - before_age <= {{ var('outlier_nearest_hours') }}
             and coalesce(48 - before_age <= after_age - 48, true)
             then before_log_views
-        when after_age - 48 <= {{ var('outlier_nearest_hours', 6) }} then after_log_views
+        when after_age - 48 <= {{ var('outlier_nearest_hours') }} then after_log_views
     end) as views_48h
 from around

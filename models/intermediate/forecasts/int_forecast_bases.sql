@@ -6,8 +6,8 @@
     Plays are one worldwide number, so the readings of all feeds count for the video.
 -#}
 
-{%- set lookback = forecast_setting('lookback_days') %}
-{%- set pace_hours = forecast_setting('pace_hours') %}
+{%- set lookback = var('forecast_lookback_days') %}
+{%- set pace_hours = var('forecast_pace_hours') %}
 {%- set minimum_gap = var('minimum_gap_hours') %}
 
 with
@@ -279,7 +279,7 @@ select
     changes.pace is null as is_cold_start,
     {{ hours_between('changes.base_at', 'sized.cutoff_at') }} >= 24 as is_stale,
     {{ stable_bucket('sized.video_id', 1000000) }}
-    < 1000000.0 * {{ forecast_setting('sample_size') }} / sized.videos_of_market as is_sampled
+    < 1000000.0 * {{ var('forecast_sample_size') }} / sized.videos_of_market as is_sampled
 from sized
 inner join changes
     on

@@ -18,7 +18,7 @@ targets as (
         *,
         -- Of a large day a stable sample.
         {{ stable_bucket('video_id', 1000000) }}
-        < 1000000.0 * {{ forecast_setting('tree_sample') }} / count(*) over (partition by as_of_date) as is_drawn
+        < 1000000.0 * {{ var('forecast_tree_sample') }} / count(*) over (partition by as_of_date) as is_drawn
     from {{ ref('int_forecast_targets') }}
     where
         as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)

@@ -4,7 +4,7 @@
     calendar and the cut-offs alone, so that a date built alone or again has the trees that it had.
 -#}
 
-{%- set days = forecast_setting('tree_days') | int %}
+{%- set days = var('forecast_tree_days') | int %}
 
 with
 

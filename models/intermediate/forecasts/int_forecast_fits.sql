@@ -59,7 +59,7 @@ pooled_sums as (
         as_of_date,
         horizon_hours,
         is_cold_start,
-        {{ forecast_setting('pooled_rows') }} / (sum(n) + {{ forecast_setting('pooled_rows') }}) as weight,
+        {{ var('forecast_pooled_rows') }} / (sum(n) + {{ var('forecast_pooled_rows') }}) as weight,
         {%- for i in range(size) %}
         {%- for j in range(i, size) %}
         {{ exact_sum('g_' ~ i ~ '_' ~ j) }} as g_{{ i }}_{{ j }},
@@ -92,11 +92,11 @@ systems as (
         {%- for i in range(size) %}
         {%- for j in range(i, size) %}
         coalesce(market_sums.g_{{ i }}_{{ j }}, 0) + pooled_sums.weight * pooled_sums.g_{{ i }}_{{ j }}
-        {%- if i == j %} + {{ forecast_setting('ridge') }}{% endif %} as g_{{ i }}_{{ j }},
+        {%- if i == j %} + {{ var('forecast_ridge') }}{% endif %} as g_{{ i }}_{{ j }},
         {%- endfor %}
         coalesce(market_sums.c_{{ i }}, 0) + pooled_sums.weight * pooled_sums.c_{{ i }}
         {%- if inputs[i] == 'x_feed_shift' %}
-        + {{ forecast_setting('ridge') }} * ({{ forecast_setting('shift_prior') }})
+        + {{ var('forecast_ridge') }} * ({{ var('forecast_shift_prior') }})
         {%- endif %} as c_{{ i }}{{ ',' if not loop.last }}
         {%- endfor %}
     from pooled_sums

@@ -19,7 +19,7 @@ batch as (
 trials as (
 
     select * from {{ ref('int_forecast_trials') }}
-    where as_of_date > {{ window_start(ref('int_as_of'), forecast_setting('shift_days')) }}
+    where as_of_date > {{ window_start(ref('int_as_of'), var('forecast_shift_days')) }}
 
 )
 
@@ -31,7 +31,7 @@ select
     {%- for model in forecast_contestants() %},
     round(
         coalesce({{ quantile('trials.log_miss_' ~ model, 0.5) }}, 0) * count(trials.log_miss_{{ model }})
-        / (count(trials.log_miss_{{ model }}) + {{ forecast_setting('shift_shrinkage') }}),
+        / (count(trials.log_miss_{{ model }}) + {{ var('forecast_shift_shrinkage') }}),
         9
     ) as shift_{{ model }}
     {%- endfor %}
@@ -39,5 +39,5 @@ from batch
 inner join trials
     on
         trials.as_of_date <= batch.as_of_date
-        and trials.as_of_date > batch.as_of_date - {{ forecast_setting('shift_days') }}
+        and trials.as_of_date > batch.as_of_date - {{ var('forecast_shift_days') }}
 group by batch.as_of_date, trials.horizon_hours, trials.is_cold_start

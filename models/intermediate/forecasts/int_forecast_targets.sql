@@ -7,7 +7,7 @@
     the reading before.
 -#}
 
-{%- set tolerance = forecast_setting('target_tolerance_hours') | int %}
+{%- set tolerance = var('forecast_target_tolerance_hours') | int %}
 {%- set longest = forecast_horizons() | max // 24 %}
 
 with

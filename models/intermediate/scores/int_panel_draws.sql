@@ -8,7 +8,7 @@
     with.
 -#}
 
-{%- set tolerance = forecast_setting('target_tolerance_hours') | int %}
+{%- set tolerance = var('forecast_target_tolerance_hours') | int %}
 
 with
 

@@ -6,7 +6,7 @@
     all markets; where a group has few outcomes, those of all.
 -#}
 
-{%- set few = var('score_twin_minimum', 10) %}
+{%- set few = var('score_twin_minimum') %}
 
 with
 

@@ -7,7 +7,7 @@
     was told live, and what today's models say of that day.
 -#}
 
-{%- set tolerance = forecast_setting('target_tolerance_hours') | int %}
+{%- set tolerance = var('forecast_target_tolerance_hours') | int %}
 {%- set longest = forecast_horizons() | max // 24 + 1 %}
 
 with

@@ -8,9 +8,9 @@
     date (0 is the newest), each date looks at its own 28 days only.
 -#}
 
-{%- set counted = var('trend_lifecycle_counts', 'new_uses') %}
+{%- set counted = var('trend_lifecycle_counts') %}
 {%- set days = var('history_days') %}
-{%- set days_back = var('trend_memory_days', 10) %}
+{%- set days_back = var('trend_memory_days') %}
 {%- set sparse = var('trend_sparse_uses') %}
 {%- set names = {'mean': [], 'stage': [], 'raw': [], 'held': []} %}
 {%- for day in range(days) %}
@@ -116,7 +116,7 @@ summed as (
         max_by(top_video_id, feed_date) as top_video_id,
         max(day_number) as first_use_day,
         max(observed_day_count) as observed_day_count,
-        min(case when creators >= {{ var('trend_onset_creators', 3) }} then feed_date end) as onset_date,
+        min(case when creators >= {{ var('trend_onset_creators') }} then feed_date end) as onset_date,
         -- Two creators on the first day there is: it was under way before anyone looked.
         coalesce(bool_or(creators >= 2 and day_number = observed_day_count - 1), false) as was_running
         {%- for day in range(days) %},
@@ -169,7 +169,7 @@ type_peaks as (
         trend_key_type,
         {{ quantile_in_group('peak_0', 0.75) }} as type_peak
     from peaked
-    where peak_0 >= {{ var('trend_minimum_videos', 2) }}
+    where peak_0 >= {{ var('trend_minimum_videos') }}
     group by as_of_date, market, trend_key_type
 
 ),
@@ -203,28 +203,28 @@ staged as (
                 and (
                     greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }}) = 0
                     or greatest(mean_{{ day }}, mean_{{ day + 1 }}, mean_{{ day + 2 }})
-                    < {{ var('trend_dead_share', 0.1) }} * peak_{{ day }}
+                    < {{ var('trend_dead_share') }} * peak_{{ day }}
                     and (mean_{{ day }} = 0 or mean_{{ day }} >= {{ sparse }})
                 )
                 then 'dead'
             when
-                mean_{{ day }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
-                and mean_{{ day + 1 }} < {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 2 }}
+                mean_{{ day }} < {{ var('trend_declining_ratio') }} * mean_{{ day + 1 }}
+                and mean_{{ day + 1 }} < {{ var('trend_declining_ratio') }} * mean_{{ day + 2 }}
                 then 'declining'
             -- A use here and there: neither its rise nor its fall says anything of what comes.
             when greatest(mean_{{ day }}, mean_{{ day + 1 }}) < {{ sparse }} then 'sparse'
             when
-                mean_{{ day }} >= {{ var('trend_emerging_ratio', 1.25) }} * mean_{{ day + 1 }}
-                and mean_{{ day }} < {{ var('trend_emerging_share', 0.5) }} * type_peak
+                mean_{{ day }} >= {{ var('trend_emerging_ratio') }} * mean_{{ day + 1 }}
+                and mean_{{ day }} < {{ var('trend_emerging_share') }} * type_peak
                 and mean_{{ day }} > 0
                 then 'emerging'
             when
-                mean_{{ day }} >= {{ var('trend_rising_ratio', 1.15) }} * mean_{{ day + 1 }}
+                mean_{{ day }} >= {{ var('trend_rising_ratio') }} * mean_{{ day + 1 }}
                 and mean_{{ day }} > 0
                 then 'rising'
             when
-                mean_{{ day }} >= {{ var('trend_declining_ratio', 0.85) }} * mean_{{ day + 1 }}
-                and mean_{{ day }} >= {{ var('trend_peaking_share', 0.8) }} * peak_{{ day }}
+                mean_{{ day }} >= {{ var('trend_declining_ratio') }} * mean_{{ day + 1 }}
+                and mean_{{ day }} >= {{ var('trend_peaking_share') }} * peak_{{ day }}
                 then 'peaking'
         end as stage_{{ day }}
         {%- endfor %}

@@ -7,7 +7,7 @@
     curve, drawn towards all markets, then all ages, then a shipped power law where readings are few.
 -#}
 
-{%- set strength = forecast_setting('retention_shrinkage') %}
+{%- set strength = var('forecast_retention_shrinkage') %}
 {%- set last_bucket = forecast_age_buckets() - 1 %}
 
 with

@@ -12,7 +12,7 @@
 {% set lists = ai_word_lists(ref('ai_terms')) %}
 {% set weights = ai_weights(ref('ai_weights')) %}
 {% set patterns = ai_patterns(lists) %}
-{% set rules = rules_fingerprint(patterns ~ weights ~ var('ai_probability_threshold', 0.5)) %}
+{% set rules = rules_fingerprint(patterns ~ weights ~ var('ai_probability_threshold')) %}
 {% set same_rules = has_same_rules(this, rules) %}
 
 with
@@ -245,7 +245,7 @@ judged as (
 select
     screened.video_id,
     case
-        when judged.ai_probability >= {{ var('ai_probability_threshold', 0.5) }} then 'AI'
+        when judged.ai_probability >= {{ var('ai_probability_threshold') }} then 'AI'
         else 'NON-AI'
     end as ai_category,
     coalesce(judged.ai_probability, 1 / (1 + exp(-({{ weights.get('base', 0) }})))) as ai_probability,

@@ -35,7 +35,7 @@ matched as (
     select
         known.*,
         case
-            when retention.n_all_markets >= {{ forecast_setting('retention_shrinkage') }} and retention.phi > 0
+            when retention.n_all_markets >= {{ var('forecast_retention_shrinkage') }} and retention.phi > 0
                 then -ln(retention.phi) / ln((retention.age_bucket + 1) / greatest(retention.age_bucket, 0.5))
             else {{ alpha }}
         end as decay_exponent,

@@ -18,7 +18,7 @@ readings as (
     where
         not age_is_lower_bound
         and plays is not null
-        and age_hours <= 24 + {{ var('outlier_maximum_gap_hours', 36) }}
+        and age_hours <= 24 + {{ var('outlier_maximum_gap_hours') }}
 
 ),
 

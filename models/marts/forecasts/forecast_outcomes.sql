@@ -3,7 +3,7 @@
     live and what today's models say of that day stand apart (record).
 -#}
 
-{%- set tolerance = forecast_setting('target_tolerance_hours') | int %}
+{%- set tolerance = var('forecast_target_tolerance_hours') | int %}
 {%- set longest = forecast_horizons() | max // 24 + 1 %}
 
 with

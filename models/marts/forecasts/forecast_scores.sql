@@ -3,9 +3,9 @@
 {%- set measures = ['chosen'] + forecast_models() + forecast_baselines() %}
 {#- Persistence expects the same of all videos, so it ranks none. -#}
 {%- set ranked = ['actual'] + (measures | reject('equalto', 'persistence') | list) %}
-{%- set top = forecast_setting('top_gainers') | int %}
+{%- set top = var('forecast_top_gainers') | int %}
 {#- Pairs for the rank correlation grow with the square of the videos: it is taken over a stable sample. -#}
-{%- set ranked_sample = forecast_setting('rank_sample') %}
+{%- set ranked_sample = var('forecast_rank_sample') %}
 {%- set sample_order = 'case when not is_cold_start then ' ~ stable_bucket('video_id', 1000000) ~ ' end' %}
 
 with

@@ -1,7 +1,7 @@
 -- noqa: disable=LT02,LT05
 {#- The linter cannot place the lines that the loops below write. -#}
-{%- set strength = forecast_setting('interval_shrinkage') %}
-{%- set prior_widths = forecast_setting('interval_prior') %}
+{%- set strength = var('forecast_interval_shrinkage') %}
+{%- set prior_widths = var('forecast_interval_prior') %}
 {%- set prior_width -%}
 (
             case chosen.segment
@@ -15,7 +15,7 @@
 {#- Each model as it is and with its middle moved by what it was off by of late. -#}
 {%- set variants = [] %}
 {%- for model in contestants %}{% do variants.append([model, false]) %}{% do variants.append([model, true]) %}{% endfor %}
-{%- set needed = 'scored forecasts, a challenger needs ' ~ forecast_setting('minimum_scored') %}
+{%- set needed = 'scored forecasts, a challenger needs ' ~ var('forecast_minimum_scored') %}
 
 with
 
@@ -65,7 +65,7 @@ trailing_trials as (
         batch.as_of_date as known_on,
         trials.*,
         power(
-            0.5, cast(batch.as_of_date - trials.as_of_date as double) / {{ forecast_setting('score_half_life_days') }}
+            0.5, cast(batch.as_of_date - trials.as_of_date as double) / {{ var('forecast_score_half_life_days') }}
         ) as recency
         {%- for model in contestants %},
         coalesce(shifts.shift_{{ model }}, 0) as shift_{{ model }}
@@ -124,7 +124,7 @@ counted as (
         *,
         max(case when is_since_trees then n else 0 end) over (
             partition by known_on, horizon_hours, is_cold_start
-        ) >= {{ forecast_setting('minimum_scored') }} as has_trees
+        ) >= {{ var('forecast_minimum_scored') }} as has_trees
     from scores
 
 ),
@@ -149,10 +149,10 @@ ranked as (
         and has_trees
         {%- endif %}
         {%- if model != 'retention' %}
-        and n >= {{ forecast_setting('minimum_scored') }}
+        and n >= {{ var('forecast_minimum_scored') }}
         {%- endif %}
         {%- if is_moved %}
-        and n >= {{ forecast_setting('shift_minimum') }}
+        and n >= {{ var('forecast_shift_minimum') }}
         {%- endif %}
     {% if not loop.last %}
     union all
@@ -171,7 +171,7 @@ placed_models as (
             partition by known_on, horizon_hours, is_cold_start
             order by
                 error * coalesce(share_missed, 1)
-                * case when is_moved then {{ 1 + forecast_setting('shift_margin') }} else 1 end,
+                * case when is_moved then {{ 1 + var('forecast_shift_margin') }} else 1 end,
                 place
         ) as place_by_error
     from ranked
@@ -201,10 +201,10 @@ choices as (
         best.is_cold_start,
         best.is_moved,
         best.model,
-        best.is_moved or best.n >= {{ forecast_setting('minimum_scored') }} as is_measured,
+        best.is_moved or best.n >= {{ var('forecast_minimum_scored') }} as is_measured,
         best.model || case when best.is_moved then ', its middle moved' else '' end
         || case
-            when best.n < {{ forecast_setting('minimum_scored') }} then ': only ' || best.n || ' {{ needed }}'
+            when best.n < {{ var('forecast_minimum_scored') }} then ': only ' || best.n || ' {{ needed }}'
             else ': trailing error in logs and of the gain ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
         end as chosen_because
     from placed_models as best
@@ -230,10 +230,10 @@ misses as (
         age_class,
         '{{ model }}' as model,
         log_miss_{{ model }} as log_miss,
-        as_of_date > known_on - {{ forecast_setting('interval_days') }} as is_late
+        as_of_date > known_on - {{ var('forecast_interval_days') }} as is_late
     from trailing_trials
     where
-        as_of_date > known_on - {{ [forecast_setting('interval_days'), forecast_setting('interval_days_of_group')] | max }}
+        as_of_date > known_on - {{ [var('forecast_interval_days'), var('forecast_interval_days_of_group')] | max }}
         and log_miss_{{ model }} is not null
     {% if not loop.last %}
     union all

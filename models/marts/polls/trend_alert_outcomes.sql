@@ -136,7 +136,7 @@ grown as (
         keys.*,
         keys.creators_before * 1.0 * markets.creators_after / nullif(markets.creators_before, 0) as expected_creators,
         -- What stands on many of the videos is the language of the place.
-        keys.creators_before <= {{ var('trend_common_share', 0.05) }} * markets.creators_before as is_rare
+        keys.creators_before <= {{ var('trend_common_share') }} * markets.creators_before as is_rare
     from keys
     inner join markets
         on

@@ -290,7 +290,7 @@ burst as (
     -- What stood on many of the earlier videos is the language of the place, not a trend.
     where
         earlier_creators <= {{ var('trend_alert_creators') }}
-        or earlier_creators <= {{ var('trend_common_share', 0.05) }} * market_creators
+        or earlier_creators <= {{ var('trend_common_share') }} * market_creators
 
 ),
 

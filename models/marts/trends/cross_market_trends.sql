@@ -9,9 +9,9 @@
 {%- set days = var('history_days') | int %}
 {#- Days, while no lag was observed: a guess that the first ten lags outweigh. -#}
 {%- set prior_lag_days = {
-    'p25': var('cross_market_prior_lag_p25_days', 1),
-    'p50': var('cross_market_prior_lag_p50_days', 2),
-    'p75': var('cross_market_prior_lag_p75_days', 4),
+    'p25': var('cross_market_prior_lag_p25_days'),
+    'p50': var('cross_market_prior_lag_p50_days'),
+    'p75': var('cross_market_prior_lag_p75_days'),
 } %}
 {%- set lag_quantiles = {'p25': 0.25, 'p50': 0.5, 'p75': 0.75} %}
 
@@ -232,7 +232,7 @@ arrival_rates as (
             'arrivals.arrived / arrivals.waiting',
             shrunk(
                 'arrivals_of_all.arrived / arrivals_of_all.waiting',
-                var('cross_market_arrival_prior', 0.3) ~ ' / days_after.day_after',
+                var('cross_market_arrival_prior') ~ ' / days_after.day_after',
                 'arrivals_of_all.waiting'
             ),
             'arrivals.waiting'

@@ -5,9 +5,9 @@
 -#}
 
 {%- set living = "('new', 'emerging', 'rising', 'peaking', 'sparse', 'resurged')" %}
-{%- set call_delay_h = 24 * var('trend_call_delay_days', 2) %}
+{%- set call_delay_h = 24 * var('trend_call_delay_days') %}
 {#- Share that ends in a day even where none was seen to: trends do not live for ever. -#}
-{%- set floor_rate = var('trend_ending_minimum', 0.02) %}
+{%- set floor_rate = var('trend_ending_minimum') %}
 {%- set quantiles = {'p25': 0.75, 'p50': 0.5, 'p75': 0.25} %}
 
 with
@@ -130,7 +130,7 @@ type_rates as (
         present_types.trend_key_type,
         {{ shrunk(
             'by_type.ending_rate',
-            shrunk('overall.ending_rate', var('trend_ending_prior', 0.2), 'overall.followed'),
+            shrunk('overall.ending_rate', var('trend_ending_prior'), 'overall.followed'),
             'by_type.followed'
         ) }} as type_rate
     from present_types

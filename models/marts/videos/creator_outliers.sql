@@ -41,7 +41,7 @@ accounts as (
 posts as (
 
     select * from {{ ref('int_video_views_24h') }}
-    where posted_at >= {{ window_start(ref('int_as_of'), (var('outlier_history_days', 90) | int) + 2) }}
+    where posted_at >= {{ window_start(ref('int_as_of'), (var('outlier_history_days') | int) + 2) }}
 
 ),
 
@@ -86,7 +86,7 @@ known as (
         on
             present_creators.author_handle = posts.author_handle
             and posts.posted_at <= batch.cutoff_at - interval 24 hour
-            and posts.posted_at > batch.cutoff_at - interval {{ var('outlier_history_days', 90) }} day
+            and posts.posted_at > batch.cutoff_at - interval {{ var('outlier_history_days') }} day
 
 ),
 
@@ -94,18 +94,18 @@ measured as (
 
     select
         *,
-        after_age_hours - before_age_hours <= {{ var('outlier_maximum_gap_hours', 36) }} as is_interpolated,
+        after_age_hours - before_age_hours <= {{ var('outlier_maximum_gap_hours') }} as is_interpolated,
         exp(case
-            when after_age_hours - before_age_hours <= {{ var('outlier_maximum_gap_hours', 36) }}
+            when after_age_hours - before_age_hours <= {{ var('outlier_maximum_gap_hours') }}
                 then
                     before_log_views
                     + (after_log_views - before_log_views)
                     * ln(24 / before_age_hours) / ln(after_age_hours / before_age_hours)
             when
-                24 - before_age_hours <= {{ var('outlier_nearest_hours', 6) }}
+                24 - before_age_hours <= {{ var('outlier_nearest_hours') }}
                 and coalesce(24 - before_age_hours <= after_age_hours - 24, true)
                 then before_log_views
-            when after_age_hours - 24 <= {{ var('outlier_nearest_hours', 6) }} then after_log_views
+            when after_age_hours - 24 <= {{ var('outlier_nearest_hours') }} then after_log_views
         end) as views_24h
     from known
 
@@ -148,7 +148,7 @@ compared as (
             and earlier.post_number between post.post_number - {{ posts_back }} and post.post_number - 1
     group by
         post.as_of_date, post.video_id, post.author_handle, post.posted_at, post.views_24h, post.is_interpolated
-    having count(*) >= {{ var('outlier_minimum_posts', 3) }}
+    having count(*) >= {{ var('outlier_minimum_posts') }}
 
 ),
 
@@ -175,9 +175,9 @@ select
     scored.previous_best_views_24h,
     scored.views_ratio,
     scored.outlier_score,
-    scored.outlier_score >= {{ var('outlier_win', 2) }} as is_win,
-    scored.outlier_score >= {{ var('outlier_win', 2) }}
-    and scored.views_ratio >= {{ var('breakout_ratio', 5) }}
+    scored.outlier_score >= {{ var('outlier_win') }} as is_win,
+    scored.outlier_score >= {{ var('outlier_win') }}
+    and scored.views_ratio >= {{ var('breakout_ratio') }}
     and scored.views_24h > scored.previous_best_views_24h as is_breakout,
     trend_keys.trend_key,
     trend_keys.trend_key_type

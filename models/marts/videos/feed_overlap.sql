@@ -68,5 +68,5 @@ select
     videos_b,
     videos_shared,
     videos_shared / videos_either as jaccard,
-    videos_shared / videos_either > {{ var('feed_overlap_limit', 0.5) }} as is_suspicious
+    videos_shared / videos_either > {{ var('feed_overlap_limit') }} as is_suspicious
 from compared
