@@ -61,6 +61,33 @@ class PythonModelError(RuntimeError):
     """A model in Python failed; the message is its error."""
 
 
+# Settings of dbt that hold here: what a node is called and where it lies, what is in its compiled SQL, and what the
+# functions below look at. Anything else that is set is refused: a limit or threshold of a test that nobody reads would
+# turn it green.
+_OBEYED = (
+    "enabled",
+    "alias",
+    "schema",
+    "database",
+    "tags",
+    "meta",
+    "group",
+    "docs",
+    "access",
+    "materialized",
+    "freshness",
+    "config_keys_used",
+    "config_keys_defaults",
+    "meta_keys_used",
+    "meta_keys_defaults",
+)
+_OBEYED_BY_KIND = {
+    "model": ("incremental_strategy", "unique_key", "on_schema_change", "contract"),
+    "seed": ("column_types", "delimiter", "quote_columns"),
+    "test": ("severity", "where"),
+}
+
+
 class NotCompilableError(RuntimeError):
     """The project uses something of dbt that is not run without it; the message names node and setting."""
 
@@ -497,15 +524,34 @@ def _compile(project_dir: Path, store: Store, shown: progress.Stage) -> list[Com
     ]
 
 
+def unobeyed(node: Any) -> list[str]:
+    """Settings of a node that would be ignored here, as dbt names them: those set, and not in `_OBEYED`.
+
+    Args:
+        node: A model, seed or test of dbt's manifest.
+    """
+    config, kind = node.config, str(node.resource_type)
+    given = config.to_dict(omit_none=True)
+    usual = type(config)().to_dict(omit_none=False)
+    # A model in Python asks for its own.
+    obeyed = {*_OBEYED, *_OBEYED_BY_KIND.get(kind, ()), *given.get("config_keys_used", ())}
+    found = {name for name, value in given.items() if name not in obeyed and value != usual.get(name)}
+    if config.materialized not in ("test", "seed", "view", "table", "incremental"):
+        found.add(f"materialized: {config.materialized}")
+    columns = getattr(node, "columns", {}).values()
+    if getattr(node, "constraints", None) or any(getattr(column, "constraints", None) for column in columns):
+        found.add("constraints")
+    return sorted(found)
+
+
 def _compiled_node(node: Any, script: str, *, after: set[str], tested: set[str]) -> CompiledNode:
     config = node.config
     kind = {"test": "test", "seed": "kept", "view": "kept"}.get(config.materialized, config.materialized)
-    default_test = kind != "test" or (config.warn_if, config.error_if, config.limit) == ("!= 0", "!= 0", None)
-    hooks = [*getattr(config, "pre_hook", []), *getattr(config, "post_hook", [])]
-    if kind not in ("test", "kept", "table", "incremental") or not default_test or hooks:
+    ignored = unobeyed(node)
+    if ignored:
         message = (
-            f"{node.unique_id}: materialization {config.materialized}, hooks, limits and thresholds of tests are run by"
-            " dbt only: teach engine/compiled_models.py, or use table, view or incremental"
+            f"{node.unique_id}: {', '.join(ignored)} would be ignored, for only dbt obeys it: take it out, or"
+            " teach engine/compiled_models.py"
         )
         raise NotCompilableError(message)
     is_test = kind == "test"

@@ -31,7 +31,7 @@ PROGRAM = re.compile(r"(?:\.venv/bin/)?(?:make|trends|dbt) +\S")
 
 
 def shown() -> list[str]:
-    """The commands of these pages in their order, each once, without the folder of the environment and without remarks."""
+    """The commands of these pages in their order, each once, without the environment's folder and without remarks."""
     found: list[tuple[int, str]] = []
     for block in BLOCK.finditer(README):
         if not block["language"]:

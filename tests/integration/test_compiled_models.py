@@ -5,9 +5,14 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import duckdb
 import pytest
+from dbt.artifacts.resources import SeedConfig
+from dbt.artifacts.resources import TestConfig as DataTestConfig
+from dbt.contracts.graph.model_config import ModelConfig
 
 from engine import compiled_models, dbt_runner
 from engine.compiled_models import CompiledNode, OutdatedHomeError
@@ -170,5 +175,35 @@ def test_relation_that_loses_rows_after_its_commit_fails_its_node(
 def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:
     hooked = {"odd": "{{ config(materialized='table', post_hook='select 1') }} select 1 as x"}
     subset = create_subset(tmp_path / "project", models=[], seeds=[], parents=hooked)
-    with pytest.raises(compiled_models.NotCompilableError, match=r"model\.tiktok_trends\.odd"):
+    with pytest.raises(compiled_models.NotCompilableError, match=r"tiktok_trends\.odd: post-hook would be ignored"):
         compiled_models.compiled(subset.folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "named"),
+    [
+        ("test", DataTestConfig(fail_calc="sum(n)"), ["fail_calc"]),
+        ("test", DataTestConfig(store_failures=True), ["store_failures"]),
+        ("test", DataTestConfig(warn_if="> 10", error_if="> 100"), ["error_if", "warn_if"]),
+        ("test", DataTestConfig(limit=10), ["limit"]),
+        ("test", DataTestConfig(where="market = 'US'", severity="warn", tags=["poll"]), []),
+        ("model", ModelConfig.from_dict({"materialized": "table", "indexes": [{"columns": ["a"]}]}), ["indexes"]),
+        ("model", ModelConfig.from_dict({"incremental_predicates": ["a > 1"]}), ["incremental_predicates"]),
+        ("model", ModelConfig(materialized="incremental", unique_key="a", on_schema_change="fail"), []),
+        ("model", ModelConfig(materialized="materialized_view"), ["materialized: materialized_view"]),
+        ("model", ModelConfig(full_refresh=False, persist_docs={"relation": True}), ["full_refresh", "persist_docs"]),
+        ("seed", SeedConfig(column_types={"a": "varchar"}, delimiter=";"), []),
+        ("seed", SeedConfig(grants={"select": ["anna"]}), ["grants"]),
+    ],
+)
+def test_settings_that_nobody_would_obey_are_named(kind: str, config: Any, named: list[str]) -> None:
+    node = SimpleNamespace(resource_type=kind, config=config, columns={})
+    assert compiled_models.unobeyed(node) == named
+
+
+def test_constraints_are_named_wherever_they_stand() -> None:
+    column = SimpleNamespace(constraints=["not null"])
+    node = SimpleNamespace(resource_type="model", config=ModelConfig(), columns={"a": column})
+    assert compiled_models.unobeyed(node) == ["constraints"]
+    node = SimpleNamespace(resource_type="model", config=ModelConfig(), columns={}, constraints=["primary key (a)"])
+    assert compiled_models.unobeyed(node) == ["constraints"]
