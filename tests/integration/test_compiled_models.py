@@ -186,7 +186,7 @@ def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:
         ("test", DataTestConfig(store_failures=True), ["store_failures"]),
         ("test", DataTestConfig(warn_if="> 10", error_if="> 100"), ["error_if", "warn_if"]),
         ("test", DataTestConfig(limit=10), ["limit"]),
-        ("test", DataTestConfig(where="market = 'US'", severity="warn", tags=["poll"]), []),
+        ("test", DataTestConfig.from_dict({"where": "a > 1", "severity": "warn", "tags": ["poll"]}), []),
         ("model", ModelConfig.from_dict({"materialized": "table", "indexes": [{"columns": ["a"]}]}), ["indexes"]),
         ("model", ModelConfig.from_dict({"incremental_predicates": ["a > 1"]}), ["incremental_predicates"]),
         ("model", ModelConfig(materialized="incremental", unique_key="a", on_schema_change="fail"), []),
