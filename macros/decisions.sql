@@ -1,28 +1,30 @@
 {#
   CTEs from `batch` to `judged`: every decision whose outcome is known by a date of the batch on which some came in for
   its date, and whether its video was one to build: in the top share of the gains of its market and day.
+
+  Args: the horizon in hours; relations of the batch, of outcomes and of decisions.
 #}
-{% macro judged_decisions(horizon) -%}
+{% macro judged_decisions(horizon, batch, outcomes, decisions) -%}
 {%- set days_back = horizon // 24 + 2 -%}
 batch as (
 
-    select * from {{ ref('int_as_of') }}
+    select * from {{ batch }}
 
 ),
 
 outcomes as (
 
-    select * from {{ ref('int_forecast_outcomes') }}
+    select * from {{ outcomes }}
     where
         horizon_hours = {{ horizon }}
-        and as_of_date >= {{ window_start(ref('int_as_of'), days_back) }}
+        and as_of_date >= {{ window_start(batch, days_back) }}
 
 ),
 
 decided as (
 
-    select * from {{ ref('decisions') }}
-    where as_of_date >= {{ window_start(ref('int_as_of'), days_back) }}
+    select * from {{ decisions }}
+    where as_of_date >= {{ window_start(batch, days_back) }}
 
 ),
 

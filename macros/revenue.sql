@@ -13,8 +13,8 @@
     count(*) filter (where is_at_cap) as at_cap
 {%- endmacro %}
 
-{# Rows of template_revenue of the batch that count. #}
-{% macro counted_revenue() -%}
-    select * from {{ ref('template_revenue') }}
-    where is_counted and as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+{# Rows of templates that count, of the batch; of two relations. #}
+{% macro counted_revenue(templates, batch) -%}
+    select * from {{ templates }}
+    where is_counted and as_of_date in (select batch.as_of_date from {{ batch }} as batch)
 {%- endmacro %}

@@ -5,9 +5,10 @@
   Entries are taken as people type them; a keyword counts where its words stand side by side in the caption, in a script
   without blanks anywhere.
 
-  Args: `mute` or `follow`; a relation that has video_id and carried_keys, which may be `videos` itself. `videos` has as_of_date, market, video_id, author_handle and caption.
+  Args: `mute` or `follow`; the relation of entries; one that has video_id and carried_keys, which may be `videos` itself.
+  `videos` has as_of_date, market, video_id, author_handle and caption.
 #}
-{% macro watchlist_matches(action, carrying) -%}
+{% macro watchlist_matches(action, watchlist, carrying) -%}
     {%- set not_in_words -%} [^0-9{{ word_letters() }}]+ {%- endset -%}
     entries as (
 
@@ -15,7 +16,7 @@
             lower(trim(kind)) as kind,
             value,
             nullif(upper(trim(market)), '') as market
-        from {{ ref('watchlist') }}
+        from {{ watchlist }}
         where
             lower(trim(action)) = '{{ action }}'
             and trim(value) <> ''

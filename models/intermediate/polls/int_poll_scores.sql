@@ -333,7 +333,7 @@ videos as (
 
 ),
 
-{{ watchlist_matches('follow', 'videos') }},
+{{ watchlist_matches('follow', ref('watchlist'), 'videos') }},
 
 followed as (
 

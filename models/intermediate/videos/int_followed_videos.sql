@@ -15,7 +15,7 @@ videos as (
 
 ),
 
-{{ watchlist_matches('follow', ref('int_videos')) }}
+{{ watchlist_matches('follow', ref('watchlist'), ref('int_videos')) }}
 
 select distinct
     as_of_date,

@@ -15,7 +15,7 @@ videos as (
 
 ),
 
-{{ watchlist_matches('mute', ref('int_videos')) }}
+{{ watchlist_matches('mute', ref('watchlist'), ref('int_videos')) }}
 
 select
     as_of_date,

@@ -7,7 +7,7 @@
 
 with
 
-{{ judged_decisions(horizon) }},
+{{ judged_decisions(horizon, ref('int_as_of'), ref('int_forecast_outcomes'), ref('decisions')) }},
 
 classic_counts as (
 

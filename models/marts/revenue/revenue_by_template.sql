@@ -4,7 +4,7 @@ with
 
 counted as (
 
-    {{ counted_revenue() }}
+    {{ counted_revenue(ref('template_revenue'), ref('int_as_of')) }}
 
 ),
 

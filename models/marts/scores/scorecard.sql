@@ -9,6 +9,10 @@
 
 {%- set window = var('scorecard_days') | int %}
 {%- set parts = scorecard_parts() %}
+{%- set relations = {
+    'int_scorecard_forecasts': ref('int_scorecard_forecasts'), 'int_scorecard_labels': ref('int_scorecard_labels'),
+    'int_scorecard_outlooks': ref('int_scorecard_outlooks'),
+} %}
 {%- set common = [
     'as_of_date', 'record', 'kind', 'label', 'value', 'place', 'market', 'horizon_hours', 'first_days_ago',
     'last_days_ago', 'days', 'made', 'due', 'scored', 'score', 'twin', 'twin_score', 'skill', 'skill_low',
@@ -27,7 +31,7 @@ lines as (
         {%- for column in parts.values() | sum(start=[]) %}
         {{ '' if column in own else 'null as ' }}{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref(part) }}
+    from {{ relations[part] }}
     {% if not loop.last %}
     union all
 
