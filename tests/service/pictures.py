@@ -42,7 +42,7 @@ def main() -> int:
     store = Store(parser.parse_args().home)
     PICTURES.mkdir(exist_ok=True)
     with published.open_day(store.published_path, max(published_dates(store))) as day:
-        chart = day_chart(day)
+        chart = day_chart(day) or b""
         payload, _ = build_payload(daily_report(day, [], [], chart))
     (report,) = (store.home / "output" / f"{day.as_of_date}").glob("TREND_REPORT*.html")
     with tempfile.TemporaryDirectory(prefix="trends-pictures-") as directory:
