@@ -12,25 +12,22 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
-import duckdb
 import pytest
-import yaml
 from openpyxl import load_workbook
 
 from exports.dashboard import payload
-from exports.published import Day, last_poll, open_day
+from exports.published import Day, open_day
 from exports.report.trend_report import trend_report
 from exports.text.daily_report import daily_report
 from exports.text.summary import summary
 from exports.text.trends import NO_TREND
 from exports.workbooks.build_today import build_today
 from exports.workbooks.enhanced import enhanced
-from exports.workbooks.full_market import full_market
 from ingest import export_folder
 from services.message import Line, Link
 from simulator import sample_config, simulate, write_export_folder
@@ -361,49 +358,3 @@ def test_what_is_muted_is_in_no_list_and_the_next_ones_move_up(
         f"select left_out_because from intermediate.int_build_candidates where {where} and video_url = '{first.url}'",
     )
     assert reasons == [(f"muted: account {handle.upper()}",)]
-
-
-class Recorded:
-    """A connection that notes which marts were asked for."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, read: set[str]) -> None:
-        self._connection, self._read = connection, read
-
-    def execute(self, sql: str, *arguments: Any) -> duckdb.DuckDBPyConnection:
-        self._read.update(re.findall(r"\bmarts\.(\w+)", sql))
-        return self._connection.execute(sql, *arguments)
-
-    def cursor(self) -> Recorded:
-        return Recorded(self._connection.cursor(), self._read)
-
-    def __enter__(self) -> Recorded:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
-def test_the_exposures_name_the_marts_that_each_file_and_message_reads(home: Store) -> None:
-    made: dict[str, Callable[[Day], Any]] = {
-        "build_today": lambda day: build_today(day, 20),
-        "build_today_enhanced": enhanced,
-        "trend_system": lambda day: full_market(day, "US"),
-        "summary_report": summary,
-        "trend_report": trend_report,
-        "dashboard_sheet": payload,
-        "daily_report": lambda day: daily_report(day, [], [], None),
-        "poll_message": lambda day: last_poll(day.connection, day.as_of_date),
-    }
-    declared = {
-        exposure["name"]: {re.fullmatch(r"ref\('(\w+)'\)", parent)[1] for parent in exposure["depends_on"]}  # type: ignore[index]
-        for exposure in yaml.safe_load((support.PROJECT / "models" / "exposures.yml").read_text("utf-8"))["exposures"]
-    }
-    assert made.keys() == declared.keys()
-    with open_day(home.published_path, max(published_dates(home))) as day:
-        for name, make in made.items():
-            read: set[str] = set()
-            make(replace(day, connection=cast(duckdb.DuckDBPyConnection, Recorded(day.connection, read))))
-            # A day without alerts asks for less.
-            assert read <= declared[name] and declared[name] - read <= {"poll_markets", "trend_alerts", "build_list"}, (
-                name
-            )
