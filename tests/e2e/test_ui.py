@@ -289,10 +289,14 @@ looked_at = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not install
 
 @looked_at
 def test_pages_of_the_graph(ui: UI, daily: Json, page: Page) -> None:
-    page.open(f"{ui.url}/asset-groups", *(f"\n{group}\n" for group in sorted(GROUPS)))
+    groups = [f"\n{group}\n" for group in sorted(GROUPS)]
+    shown = page.open(f"{ui.url}/asset-groups", *groups)
+    assert [group for group in groups if group not in shown] == []
     keep(page, "lineage")
-    group = f"{ui.url}/locations/orchestration.definitions/asset-groups/exports/lineage"
-    page.open(group, *MANIFEST_AND_WHAT_IT_LISTS)
+    shown = page.open(
+        f"{ui.url}/locations/orchestration.definitions/asset-groups/exports/lineage", *MANIFEST_AND_WHAT_IT_LISTS
+    )
+    assert [text for text in MANIFEST_AND_WHAT_IT_LISTS if text not in shown] == []
     keep(page, "lineage_of_files")
 
 
@@ -315,9 +319,11 @@ def test_pages_of_an_asset(ui: UI, daily: Json, page: Page) -> None:
 def test_pages_of_runs_and_automation(ui: UI, daily: Json, launched: Launched, page: Page) -> None:
     page.open(f"{ui.url}/runs/{launched.daily}", "Success", "dbt_models", "daily_files", "deliver")
     keep(page, "run")
-    page.open(f"{ui.url}/automation", *SHOWN_AUTOMATIONS)
+    shown = page.open(f"{ui.url}/automation", *SHOWN_AUTOMATIONS)
+    assert [text for text in SHOWN_AUTOMATIONS if text not in shown] == []
     keep(page, "automation")
-    page.open(f"{ui.url}/locations/orchestration.definitions/sensors/apify_run_finished", "Off, because APIFY_TOKEN")
+    why = "Off, because APIFY_TOKEN"
+    assert why in page.open(f"{ui.url}/locations/orchestration.definitions/sensors/apify_run_finished", why)
     keep(page, "sensor")
 
 
