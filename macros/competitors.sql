@@ -10,6 +10,23 @@
     case when {{ n }} >= {{ var('competitor_minimum_posts') }} then {{ value }} end
 {%- endmacro %}
 
+{# CTE `rates`: what an install pays and where a template stops, for each date of the CTE `batch`; of a relation. #}
+{% macro rates_of_the_day(revenue_rates) -%}
+rates as (
+
+    select
+        batch.as_of_date,
+        max_by(revenue_rates.us_eu3_rate, revenue_rates.valid_from) as us_eu3_rate,
+        max_by(revenue_rates.row_rate, revenue_rates.valid_from) as row_rate,
+        max_by(revenue_rates.cap, revenue_rates.valid_from) as cap
+    from batch
+    inner join {{ revenue_rates }} as revenue_rates
+        on batch.as_of_date >= revenue_rates.valid_from
+    group by batch.as_of_date
+
+)
+{%- endmacro %}
+
 {# Dollars per 1,000 views under the stated assumption, at a quantile of installs per view. #}
 {% macro revenue_per_1000_views(quantile) -%}
     (

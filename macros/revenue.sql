@@ -18,3 +18,11 @@
     select * from {{ templates }}
     where is_counted and as_of_date in (select batch.as_of_date from {{ batch }} as batch)
 {%- endmacro %}
+
+{#
+  Dollars that a template has earned: payment comes late, so what is estimated (by the user, else by the rates) counts too,
+  up to the cap. Nothing where nothing is known.
+#}
+{% macro earned(estimated_by_rate) -%}
+    greatest(received, {{ at_most('coalesce(estimated, ' ~ estimated_by_rate ~ ')', 'cap') }})
+{%- endmacro %}

@@ -29,8 +29,7 @@ templates as (
         forecast_p90,
         cap_on_p10,
         cap_on_p90,
-        -- Payment comes late: what is estimated has been earned too.
-        greatest(received, {{ at_most('coalesce(estimated, estimated_by_rate)', 'cap') }}) as earned
+        {{ earned('estimated_by_rate') }} as earned
     from {{ ref('template_revenue') }}
     where
         as_of_date >= {{ window_start(ref('int_as_of'), days) }}
@@ -63,19 +62,7 @@ pairs as (
 
 ),
 
-rates as (
-
-    select
-        batch.as_of_date,
-        max_by(revenue_rates.us_eu3_rate, revenue_rates.valid_from) as us_eu3_rate,
-        max_by(revenue_rates.row_rate, revenue_rates.valid_from) as row_rate,
-        max_by(revenue_rates.cap, revenue_rates.valid_from) as cap
-    from batch
-    inner join {{ ref('revenue_rates') }} as revenue_rates
-        on batch.as_of_date >= revenue_rates.valid_from
-    group by batch.as_of_date
-
-),
+{{ rates_of_the_day(ref('revenue_rates')) }},
 
 own_views as (
 

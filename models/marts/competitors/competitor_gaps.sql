@@ -47,19 +47,7 @@ last_looks as (
 
 ),
 
-rates as (
-
-    select
-        batch.as_of_date,
-        max_by(revenue_rates.us_eu3_rate, revenue_rates.valid_from) as us_eu3_rate,
-        max_by(revenue_rates.row_rate, revenue_rates.valid_from) as row_rate,
-        cast(max_by(revenue_rates.cap, revenue_rates.valid_from) as double) as cap
-    from batch
-    inner join {{ ref('revenue_rates') }} as revenue_rates
-        on batch.as_of_date >= revenue_rates.valid_from
-    group by batch.as_of_date
-
-),
+{{ rates_of_the_day(ref('revenue_rates')) }},
 
 compared as (
 
@@ -101,11 +89,12 @@ select
     {{ hours_between('compared.first_posted_at', 'coalesce(compared.your_first_post_at, compared.last_look_at)') }}
         as hours_behind,
     {%- for quantile in ['p10', 'p50', 'p90'] %}
+    {%- set value = 'compared.best_plays / 1000.0 * ' ~ revenue_per_1000_views(quantile) %}
     case
         when compared.gap_type = 'MISSED_BY_YOU'
             then
                 round(
-                    {{ at_most('compared.best_plays / 1000.0 * ' ~ revenue_per_1000_views(quantile), 'rates.cap') }}, 2
+                    {{ at_most(value, 'cast(rates.cap as double)') }}, 2
                 )
     end as missed_revenue_{{ quantile }},
     {%- endfor %}

@@ -40,19 +40,7 @@ received as (
 
 ),
 
-rates as (
-
-    select
-        batch.as_of_date,
-        max_by(revenue_rates.us_eu3_rate, revenue_rates.valid_from) as us_eu3_rate,
-        max_by(revenue_rates.row_rate, revenue_rates.valid_from) as row_rate,
-        max_by(revenue_rates.cap, revenue_rates.valid_from) as cap
-    from batch
-    inner join {{ ref('revenue_rates') }} as revenue_rates
-        on batch.as_of_date >= revenue_rates.valid_from
-    group by batch.as_of_date
-
-),
+{{ rates_of_the_day(ref('revenue_rates')) }},
 
 valued as (
 

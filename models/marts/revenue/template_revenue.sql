@@ -81,13 +81,10 @@ based as (
     select
         *,
         case when total_installs is not null then cast(rated as double) end as estimated_by_rate,
-        -- Payment comes late: what is estimated has been earned too. Without a date it can't be extrapolated.
+        -- Without a date it can't be extrapolated.
         case
             when is_counted and first_seen_on is not null
-                then cast(greatest(
-                    received,
-                    {{ at_most('coalesce(estimated, case when total_installs is not null then rated end)', 'cap') }}
-                ) as double)
+                then cast({{ earned('case when total_installs is not null then rated end') }} as double)
         end as earned_usd,
         {%- for name, z in quantiles.items() %}
         exp({{ z }} * {{ spread }}) as factor_{{ name }},
