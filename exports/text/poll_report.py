@@ -13,7 +13,7 @@ from typing import Any
 
 from exports.published import Poll
 from exports.text.heard import recall_line
-from exports.workbooks.build_today import age_label, one_line
+from exports.text.lines import age_label, one_line
 from services.message import Field, Link, Message, alert_message
 from services.times import IN_UTC, Times
 

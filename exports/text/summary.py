@@ -11,8 +11,7 @@ from typing import Any
 from exports import published
 from exports.published import Day
 from exports.text import briefing, build_list, followed, trends
-from exports.workbooks.build_today import headline, health_lines, one_line, sample_lines, score_notes
-from exports.workbooks.revenue_tabs import revenue_line
+from exports.text.lines import headline, health_lines, one_line, revenue_line, sample_lines, score_notes
 from services.text_safety import plain_text, safe_link
 
 IMMEDIATE_ACTIONS = build_list.TOP

@@ -24,9 +24,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from exports import published
 from exports.published import Day
-from exports.text import build_list, score_lines, trends
+from exports.text import build_list, score_lines
 from exports.text.build_list import IMMEDIATELY, TODAY
-from exports.workbooks.build_today import age_cell, health_lines, one_line, sample_lines, score_notes
+from exports.text.lines import health_lines, one_line, revenue_line, sample_lines, score_notes
+from exports.workbooks import trend_tabs
+from exports.workbooks.build_today import age_cell
 from exports.workbooks.competitor_intel import IntelRanges, add_intel
 from exports.workbooks.revenue_tabs import (
     AT_CAP,
@@ -36,7 +38,6 @@ from exports.workbooks.revenue_tabs import (
     add_payments,
     add_tracker,
     ranges,
-    revenue_line,
     tracker_rows,
 )
 from exports.workbooks.workbook import (
@@ -279,7 +280,7 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
     _prediction_log(book, contents)
     _data_feed(book, contents)
     intel = add_intel(book, day, market)
-    trends.add_tabs(book, day, market)
+    trend_tabs.add_tabs(book, day, market)
     add_payments(book, day)
     add_months(book, day)
     _dashboard(sheet, day, contents, intel)
