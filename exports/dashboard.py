@@ -20,10 +20,11 @@ from exports.workbooks.enhanced import (
     OPPORTUNITY_COLUMNS,
     PREDICTION_COLUMNS,
 )
-from exports.workbooks.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS
+from exports.workbooks.revenue_tabs import TRACKER, TRACKER_COLUMNS
 from exports.workbooks.workbook import Column, Shown
 from ingest import revenue
 from services.sheets import Cell, SheetTable, row_key
+from warehouse.labels import AT_CAP
 
 Rows = list[dict[str, Any]]
 

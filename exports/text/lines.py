@@ -13,6 +13,7 @@ from exports.published import Day
 from exports.text import score_lines
 from exports.text.heard import recall_line
 from services.times import IN_UTC, Times
+from warehouse import labels
 
 # Users know the UK first.
 MARKET_ORDER = ("UK", "US")
@@ -38,10 +39,10 @@ def headline(day: Day) -> list[tuple[str, int]]:
     return [
         ("Your Posts", totals["own_posts"]),
         ("Competitor Posts", totals["competitor_posts"]),
-        ("🔥 URGENT", totals["urgent"]),
-        ("⚡ HIGH", totals["high"]),
-        ("🟡 WATCH", totals["watch"]),
-        ("🚀 SPIKING", totals["spiking"]),
+        (labels.URGENT, totals["urgent"]),
+        (labels.HIGH, totals["high"]),
+        (labels.WATCH, totals["watch"]),
+        (labels.SPIKING, totals["spiking"]),
         *((f"{market} Fresh (72h)", markets[market]["fresh_videos"]) for market in order),
         *((f"{market} Unique", markets[market]["unique_videos"]) for market in order),
     ]
@@ -81,10 +82,10 @@ def forecast_line(day: Day) -> str:
 
 def score_notes(day: Day) -> list[tuple[str, str]]:
     """The scores as labelled lines: of the forecasts, of the labels without skill, of the polls."""
-    labels = score_lines.label_line(published.scorecard(day))
+    of_labels = score_lines.label_line(published.scorecard(day))
     return [
         ("Forecasts", forecast_line(day)),
-        *([("Labels", labels)] if labels else []),
+        *([("Labels", of_labels)] if of_labels else []),
         ("Alerts", alert_line(day)),
     ]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from exports.text import build_list
 from services.text_safety import plain_text
+from warehouse.labels import BREAKOUT, STAGES
 
 Row = dict[str, Any]
 
@@ -20,12 +21,11 @@ NO_TREND = "No trend grows that several creators use in the day's feeds."
 NO_OUTLIER = "No post of the last days is far above what its creator is used to, or too few of theirs were seen."
 
 _BARS = "▁▂▃▄▅▆▇█"
-_STAGES = {"new": "🆕 NEW", "emerging": "🌱 EMERGING", "rising": "🚀 RISING", "resurged": "🔁 BACK"}
 
 
 def stage(row: Row) -> str:
     """The stage as a label: `🚀 RISING`."""
-    return _STAGES[row["lifecycle"]]
+    return STAGES[row["lifecycle"]]
 
 
 def name(row: Row, characters: int = 60) -> str:
@@ -78,7 +78,7 @@ def detail(row: Row) -> str:
 
 def outlier_head(row: Row) -> str:
     """The post as people know it: its caption, or that it has none."""
-    return f"{'💥 ' if row['is_breakout'] else ''}{build_list.name(row)}"
+    return f"{f'{BREAKOUT} ' if row['is_breakout'] else ''}{build_list.name(row)}"
 
 
 def outlier_detail(row: Row) -> str:

@@ -40,6 +40,7 @@ from exports.workbooks.workbook import (
     write_cell,
 )
 from services.text_safety import safe_link, write_text
+from warehouse.labels import BOTH_MARKETS
 
 
 def age_cell(hours: float | None, is_lower_bound: bool = False) -> Shown | str | None:
@@ -256,7 +257,7 @@ def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:
         return account
     if column == "Status":
         return STATUS_FILLS.get(row["status"])
-    return GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None
+    return GOLD if column == "Market" and row["market_label"] == BOTH_MARKETS else None
 
 
 def _status_fill(row: dict[str, Any], column: str) -> PatternFill | None:

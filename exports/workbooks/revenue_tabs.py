@@ -37,11 +37,11 @@ from exports.workbooks.workbook import (
     put,
 )
 from services.text_safety import write_text
+from warehouse.labels import AT_CAP
 
 TRACKER, INSIGHTS = "REVENUE_TRACKER", "REVENUE_INSIGHTS"
 PAYMENTS, MONTHLY = "PAYMENTS", "MONTHLY_REVENUE"
 EMPTY_ROWS = 50
-AT_CAP = "✅ CAP"
 MONEY = "$#,##0.00"
 _GREEN = fill("C8E6C9")
 # Places of the tab's columns in the row as it was entered.

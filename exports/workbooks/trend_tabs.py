@@ -11,6 +11,7 @@ from exports import published
 from exports.published import Day
 from exports.text import build_list, trends
 from exports.workbooks.workbook import Column, add_table
+from warehouse.labels import BREAKOUT
 
 OUTLIER_ROWS = 50
 
@@ -43,7 +44,7 @@ TREND_COLUMNS = (
 OUTLIER_COLUMNS = (
     Column("#", lambda row: row["place"], 5),
     Column("Times the Usual", lambda row: row["views_ratio"], 9, '0.0" x"'),
-    Column("Breakout", lambda row: "💥" if row["is_breakout"] else None, 9),
+    Column("Breakout", lambda row: BREAKOUT if row["is_breakout"] else None, 9),
     Column("Creator", lambda row: row["author_handle"], 22),
     Column("Post", lambda row: build_list.name(row), 50),
     Column("Views at 24h", lambda row: row["views_24h"], 12, "#,##0"),
@@ -74,5 +75,5 @@ def add_tabs(book: Workbook, day: Day, market: str | None = None) -> None:
     add_table(
         book, "OUTLIERS", OUTLIER_COLUMNS, published.outliers(day, OUTLIER_ROWS, market), empty_note=trends.NO_OUTLIER,
         answers=f"Which posts of the last days did far better than their creator is used to{of_market}."
-        " 💥: five times the median, and better than any post before.",
+        f" {BREAKOUT}: five times the median, and better than any post before.",
     )  # fmt: skip
