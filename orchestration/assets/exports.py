@@ -24,10 +24,10 @@ from exports.workbooks.build_today import build_today
 from exports.workbooks.enhanced import enhanced
 from exports.workbooks.full_market import full_market
 from orchestration import makers, plots
-from orchestration.assets.publish import PUBLISHED
-from orchestration.feeds import configured_markets
+from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
+from orchestration.sources import configured_markets
 from warehouse import machine
 from warehouse.publish import published_dates
 from warehouse.store import Store
