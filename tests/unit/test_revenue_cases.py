@@ -16,7 +16,7 @@ from ingest import revenue
 from ingest.revenue import COLUMNS, RevenueReadError, RevenueReading, RevenueRow, check_against, read_seed
 from ingest.revenue_columns import READ, TAB
 from orchestration.settings import PROJECT_ROOT
-from simulator.revenue import HEADER
+from simulator.revenue_entries import HEADER
 from tests.support import FIXTURES
 
 CASES = FIXTURES / "cases" / "revenue"
