@@ -48,6 +48,7 @@ def build_defs(
             dbt.owners,
             columns,
             of_home,
+            settings.asset_owners,
         ),
         jobs=[jobs.daily, jobs.backfill, jobs.rebuild, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],
