@@ -13,17 +13,18 @@ from typing import Any
 
 from exports import published
 from exports.published import Day
-from exports.workbooks.build_today import one_line
+from exports.text.lines import one_line, revenue_line
 from exports.workbooks.enhanced import (
     COMPETITOR_VIEW_COLUMNS,
     DATA_FEED_COLUMNS,
     OPPORTUNITY_COLUMNS,
     PREDICTION_COLUMNS,
 )
-from exports.workbooks.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS, revenue_line
+from exports.workbooks.revenue_tabs import TRACKER, TRACKER_COLUMNS
 from exports.workbooks.workbook import Column, Shown
 from ingest import revenue
 from services.sheets import Cell, SheetTable, row_key
+from warehouse.labels import AT_CAP
 
 Rows = list[dict[str, Any]]
 

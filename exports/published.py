@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from services.times import IN_UTC, Times
+from warehouse import labels
 from warehouse.store import connect
 
 Row = tuple[Any, ...]
@@ -198,15 +199,15 @@ def counts(day: Day) -> dict[str, int]:
         " own_videos, competitor_videos"
     )
     row = day.table(
-        """
+        f"""
         with videos as (select * from marts.videos_daily where as_of_date = $as_of_date)
         select
             count(*) filter (author_role = 'own'),
             count(*) filter (author_role = 'competitor'),
-            count(distinct video_id) filter (urgency = '🔥 URGENT'),
-            count(distinct video_id) filter (urgency = '⚡ HIGH'),
-            count(distinct video_id) filter (urgency = '🟡 WATCH'),
-            count(distinct video_id) filter (status = '🚀 SPIKING'),
+            count(distinct video_id) filter (urgency = '{labels.URGENT}'),
+            count(distinct video_id) filter (urgency = '{labels.HIGH}'),
+            count(distinct video_id) filter (urgency = '{labels.WATCH}'),
+            count(distinct video_id) filter (status = '{labels.SPIKING}'),
             (select coalesce(sum(items), 0) from marts.source_health
                 where as_of_date = $as_of_date and kind = 'videos'),
             count(distinct video_id),

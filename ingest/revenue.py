@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -24,13 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import gspread
-from gspread.urls import SPREADSHEETS_API_V4_BASE_URL
-from gspread.utils import rowcol_to_a1
 
 from ingest.sheet_values import CellValue, Conventions, UnreadableError, conventions, count, day, is_blank, money
-from services.google_auth import SCOPE_SHEETS_READ, GoogleConfig, GoogleSession, guarded, sign_in
+from services.google_auth import SCOPE_SHEETS_READ, GoogleConfig, sign_in
 from services.retries import Policy, ServiceError
+from services.sheets_client import HEADER_SEARCH_ROWS, connect, first_rows, normal, read_ranges, whole_columns
 
 SHEET, CACHE, SEED = "sheet", "cache", "seed"
 
@@ -69,8 +66,6 @@ ENTERED_COLUMNS = tuple(name for name in COLUMNS if name not in FORMULA_COLUMNS)
 SIMULATED_PREFIX = "sim."
 
 _SERVICE = "Revenue sheet"
-_GOOGLE_ROOT = SPREADSHEETS_API_V4_BASE_URL.removesuffix("v4/spreadsheets")
-_HEADER_SEARCH_ROWS = 10
 _VIDEO_ID = re.compile(r"/(?:video|photo)/(\d+)")
 _POST_LINK = re.compile(r"tiktok\.com/|/(?:video|photo)/\d", re.IGNORECASE)
 _AGE = re.compile(r"(?<=\d)\s*(?:h|hrs?|hours?)\s*$", re.IGNORECASE)
@@ -260,35 +255,30 @@ def read_sheet(config: RevenueSheetConfig, *, now: datetime) -> RevenueReading:
         RevenueReadError: The tab or a required header is missing or stands twice, or columns moved while reading.
     """
     session = sign_in(config.google, [SCOPE_SHEETS_READ])
-    client = _EndpointClient(session.http.credentials, session.http)
-    client.endpoint = config.endpoint
-    client.set_timeout(config.timeout_seconds)
-    metadata = _ask(
-        config, session, "open the spreadsheet",
+    guard = session.guard(_SERVICE, config.policy)
+    client = connect(session, config.endpoint, config.timeout_seconds)
+
+    def read(ranges: list[str], render: str, dimension: str) -> list[list[list[Any]]]:
+        return guard.run("read the tab", lambda: read_ranges(client, config.spreadsheet_id, ranges, render, dimension))
+
+    metadata = guard.run(
+        "open the spreadsheet",
         lambda: client.fetch_sheet_metadata(
             config.spreadsheet_id,
             {"fields": "properties(locale,timeZone),sheets(properties(title,gridProperties(rowCount)))"},
         ),
-    )  # fmt: skip
-    titles = {
-        _normal(sheet["properties"]["title"]): (
-            sheet["properties"]["title"].replace("'", "''"), sheet["properties"]["gridProperties"]["rowCount"],
-        )
-        for sheet in metadata["sheets"]
-    }  # fmt: skip
-    if _normal(config.tab) not in titles:
+    )
+    tabs = {normal(sheet["properties"]["title"]): sheet["properties"] for sheet in metadata["sheets"]}
+    if normal(config.tab) not in tabs:
         raise RevenueReadError(f"the spreadsheet has no tab {config.tab}")
-    title, row_count = titles[_normal(config.tab)]
-    heads = _ranges(config, session, client, [f"'{title}'!1:{min(_HEADER_SEARCH_ROWS, row_count)}"], "FORMULA", "ROWS")[
-        0
-    ]
+    title, grid = tabs[normal(config.tab)]["title"], tabs[normal(config.tab)]["gridProperties"]
+    heads = read([first_rows(title, grid["rowCount"])], "FORMULA", "ROWS")[0]
     header_row, places = find_columns(heads)
     names = [name for name in places if name not in FORMULA_COLUMNS]
-    letters = [rowcol_to_a1(1, places[name] + 1).rstrip("1") for name in names]
-    ranges = [f"'{title}'!{letter}:{letter}" for letter in letters]
+    ranges = whole_columns(title, *(places[name] for name in names))
     grids = {}
     for render in ("UNFORMATTED_VALUE", "FORMATTED_VALUE"):
-        columns = _ranges(config, session, client, ranges, render, "COLUMNS")
+        columns = read(ranges, render, "COLUMNS")
         grids[render] = {name: column[0] if column else [] for name, column in zip(names, columns, strict=True)}
         for name, column in grids[render].items():
             head = column[header_row] if header_row < len(column) else ""
@@ -321,10 +311,10 @@ def find_columns(rows: Sequence[Sequence[Any]]) -> tuple[int, dict[str, int]]:
     header = rows[header_row] if header_row is not None else []
     places: dict[str, int] = {}
     # A column of the exact name is that column, and what only sounds like it (Date, Notes, Trend) is the user's own.
-    exact = {_normal(cell) for cell in header} & _EXACT.keys()
+    exact = {normal(cell) for cell in header} & _EXACT.keys()
     for place, cell in enumerate(header):
         name = _column_of(cell)
-        if name is None or (_normal(name) in exact and _normal(cell) != _normal(name)):
+        if name is None or (normal(name) in exact and normal(cell) != normal(name)):
             continue
         if name in places:
             raise RevenueReadError(f"the header {name} stands twice: rename one of the two columns")
@@ -454,7 +444,7 @@ def read_seed(path: Path) -> RevenueReading:
         raise RevenueReadError(f"{path} does not exist: restore it, or set REVENUE_SHEET_ID")
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = list(csv.reader(stream))
-    header_row, places = find_columns(lines[:_HEADER_SEARCH_ROWS])
+    header_row, places = find_columns(lines[:HEADER_SEARCH_ROWS])
     columns = {
         name: [line[place] if place < len(line) else "" for line in lines]
         for name, place in places.items()
@@ -557,38 +547,6 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
         )
 
 
-class _EndpointClient(gspread.HTTPClient):
-    """The plain gspread client at a configurable address."""
-
-    endpoint = _GOOGLE_ROOT
-
-    def request(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Any:
-        address = self.endpoint.rstrip("/") + "/" + endpoint.removeprefix(_GOOGLE_ROOT)
-        return super().request(method, address, *args, **kwargs)
-
-
-def _ask(config: RevenueSheetConfig, session: GoogleSession, action: str, operation: Callable[[], Any]) -> Any:
-    return guarded(_SERVICE, action, session.secrets, operation, config.policy)
-
-
-def _ranges(
-    config: RevenueSheetConfig,
-    session: GoogleSession,
-    client: gspread.HTTPClient,
-    ranges: list[str],
-    render: str,
-    dimension: str,
-) -> list[list[list[Any]]]:
-    parameters = {"majorDimension": dimension, "valueRenderOption": render}
-    if render == "UNFORMATTED_VALUE":
-        parameters["dateTimeRenderOption"] = "SERIAL_NUMBER"
-    answer = _ask(
-        config, session, "read the tab",
-        lambda: client.values_batch_get(config.spreadsheet_id, ranges, dict(parameters)),
-    )  # fmt: skip
-    return [found.get("values", []) for found in answer["valueRanges"]]
-
-
 def _row(
     sheet_row: int,
     values: Mapping[str, CellValue],
@@ -687,16 +645,12 @@ def _cache_or_problem(path: Path) -> tuple[RevenueReading | None, str]:
 
 
 def _column_of(cell: object) -> str | None:
-    return _NAMES.get(_normal(cell))
+    return _NAMES.get(normal(cell))
 
 
-def _normal(name: object) -> str:
-    return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
-
-
-_EXACT = {_normal(name): name for name in (*COLUMNS, TUTORIAL_LINK, POST_DATE)}
-_NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
-    _normal(name): column
+_EXACT = {normal(name): name for name in (*COLUMNS, TUTORIAL_LINK, POST_DATE)}
+_NAMES = {normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
+    normal(name): column
     for column, names in (
         (TUTORIAL_LINK, (TUTORIAL_LINK, "tutorial")),
         (POST_DATE, (POST_DATE, "date posted", "posted on")),

@@ -1,7 +1,7 @@
 """REVENUE_TRACKER, REVENUE_INSIGHTS, PAYMENTS, MONTHLY_REVENUE: what was entered, what it comes to, as live formulas.
 
-Belongs here: columns and formulas of these tabs, and the line that says where revenue comes from. Must not be here:
-which rows there are (`published`), how a formula keeps its value (`workbook`).
+Belongs here: columns and formulas of these tabs. Must not be here: which rows there are (`published`), how a formula
+keeps its value (`workbook`).
 
 The columns that users know stand first, to the letter. Further columns at the right say whether a row counts: an
 unreadable amount is shown as it was entered, as text, and text is in no sum.
@@ -21,6 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from exports import published
 from exports.published import Day
+from exports.text.lines import revenue_line
 from exports.workbooks.workbook import (
     FIRST_ROW,
     HEADER_FILL,
@@ -36,12 +37,11 @@ from exports.workbooks.workbook import (
     put,
 )
 from services.text_safety import write_text
-from services.times import IN_UTC, Times
+from warehouse.labels import AT_CAP
 
 TRACKER, INSIGHTS = "REVENUE_TRACKER", "REVENUE_INSIGHTS"
 PAYMENTS, MONTHLY = "PAYMENTS", "MONTHLY_REVENUE"
 EMPTY_ROWS = 50
-AT_CAP = "✅ CAP"
 MONEY = "$#,##0.00"
 _GREEN = fill("C8E6C9")
 # Places of the tab's columns in the row as it was entered.
@@ -51,27 +51,6 @@ _ENTERED = {
     "ai_category": 15, "age_at_detection_hours": 16, "first_seen_on": 17, "notes": 18,
 }  # fmt: skip
 _NUMBERS = ("received", "estimated", "us_eu3_installs", "row_installs", "first_seen_on")
-
-
-def revenue_line(day: Day, times: Times = IN_UTC) -> str:
-    """Source, age, rows and total of the day's revenue, in one line; says what is wrong with it."""
-    source = published.revenue_source(day)
-    if source is None:
-        return "no revenue was entered by this date: set REVENUE_SHEET_ID to show it"
-    origin = {
-        "sheet": "live sheet",
-        "cache": "cache of the live sheet",
-        "seed": "SAMPLE entries (simulated)" if source["is_simulated"] else "seed file",
-    }[source["source"]]
-    if source["observed_at"] is not None:
-        when = f"read {times.stamp(source['observed_at'])}"
-        origin += f", {when}, {max(source['age_hours'], 0):.1f} h before the cut-off"
-    text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
-    if source["quarantined_rows"]:
-        text += f". NOT COUNTED: {source['problems']}"
-    if source["duplicate_rows"]:
-        text += f". {source['duplicate_rows']} rows repeat a link and are counted"
-    return f"{text}. {source['failure']}" if source["failure"] else text
 
 
 def tracker_rows(day: Day) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from services.text_safety import safe_link, write_text
+from warehouse import labels
 
 # Equal input gives equal bytes: neither the document's properties nor the archive's entries say when it was made.
 _FIXED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -49,11 +50,11 @@ GOLD, CYAN, ORANGE, LIGHT_YELLOW = fill("FFD700"), fill("B2EBF2"), fill("FFD8A8"
 # Of a column whose label is not better than a guess, by its own record.
 GREY = fill("D9D9D9")
 STATUS_FILLS = {
-    "🆕 NEW": fill("E3F2FD"),
-    "🚀 SPIKING": fill("FFCDD2"),
-    "📈 RISING": fill("C8E6C9"),
-    "📉 COOLING": fill("ECEFF1"),
-    "❄️ DYING": fill("CFD8DC"),
+    labels.NEW: fill("E3F2FD"),
+    labels.SPIKING: fill("FFCDD2"),
+    labels.RISING: fill("C8E6C9"),
+    labels.COOLING: fill("ECEFF1"),
+    labels.DYING: fill("CFD8DC"),
 }
 
 

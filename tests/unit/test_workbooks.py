@@ -19,7 +19,8 @@ from openpyxl import Workbook, load_workbook
 
 from exports import daily_files
 from exports.published import Day
-from exports.workbooks.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS, age_label, one_line
+from exports.text.lines import age_label, one_line
+from exports.workbooks.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS
 from exports.workbooks.full_market import full_market
 from exports.workbooks.workbook import FIRST_ROW, GOLD, HEADER_ROW, Column, add_table, new_workbook, to_bytes
 
