@@ -84,7 +84,7 @@ def _start_up() -> list[str]:
         ("dagster-dbt", "import dagster_dbt"),
         ("definitions of this project, loaded", "from orchestration.definitions import defs; defs()"),
     ):
-        cost = _process("-c", code)
+        cost = process("-c", code)
         lines.append(f"| {name} | {cost.seconds:.2f} | {cost.cpu:.2f} |")
     return lines
 
@@ -95,7 +95,7 @@ def _day(directory: Path, size: int) -> list[str]:
     feeds, home = directory / "feeds", directory / "home"
     write_export_folder(simulate(bench_config(size, DAYS_BEFORE + 1, START)), feeds)
     eve = day - timedelta(days=1)
-    _history_of(feeds, home, eve)
+    history_of(feeds, home, eve)
     # The first one makes the databases of Dagster.
     _trends("run", "--source", feeds, "--date", eve, "--home", home, "--no-deliver")
     before = _build_file(home)
@@ -110,7 +110,7 @@ def _day(directory: Path, size: int) -> list[str]:
     ]
     rows = [_row_of("`trends run`", ours)]
     if not whole_run_only:
-        classic = _process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
+        classic = process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
         rows = [_row_of("`trends run`", ours, classic), _row_of("classic day, pandas and openpyxl", classic, classic)]
         told += [
             "",
@@ -135,7 +135,7 @@ def _row_of(name: str, cost: Cost, classic: Cost | None = None) -> str:
     return f"| {name} | {cost.seconds:.1f} | {cost.cpu:.1f} | {cost.memory:.0f} | {ratio} |"
 
 
-def _history_of(feeds: Path, home: Path, day: date) -> None:
+def history_of(feeds: Path, home: Path, day: date) -> None:
     """Lands and builds what is before a day, without its feeds."""
     backfill(feeds, home, until=datetime.combine(day, time.min, UTC))
 
@@ -255,7 +255,7 @@ def _history(directory: Path) -> list[str]:
         write_export_folder(simulate(bench_config(HISTORY_SIZE, days + 1, START - timedelta(days=days))), feeds)
         eve = START - timedelta(days=1)
         # The first run after a batch of hundreds of dates drops their tables: it is not what a day costs.
-        _history_of(feeds, home, eve)
+        history_of(feeds, home, eve)
         _trends("run", "--source", feeds, "--date", eve, "--home", home, "--no-deliver")
         before = _build_file(home)
         cost = _trends("run", "--source", feeds, "--date", START, "--home", home, "--no-deliver")
@@ -296,10 +296,10 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _trends(*arguments: object) -> Cost:
-    return _process("-m", "orchestration.cli", *arguments)
+    return process("-m", "orchestration.cli", *arguments)
 
 
-def _process(*arguments: object, with_pandas: bool = False) -> Cost:
+def process(*arguments: object, with_pandas: bool = False) -> Cost:
     """Runs Python in a process of its own and says what it took.
 
     Args:

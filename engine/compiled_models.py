@@ -9,6 +9,8 @@ depends on the project's files (models, macros, seeds, variables: `dbt_runner.fi
 batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
 `.compiled/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
 derived is made again (`rebuild`).
+
+It can go when dbt alone takes less than twice as long for a small day: `make bench BENCH=engine` has both.
 """
 
 from __future__ import annotations
