@@ -24,6 +24,7 @@ from typing import Any
 
 import duckdb
 
+from ingest.revenue_columns import ADDED, HEADERS, READ, REQUIRED, TAB
 from ingest.sheet_values import CellValue, Conventions, UnreadableError, conventions, count, day, is_blank, money
 from services.google_auth import SCOPE_SHEETS_READ, GoogleConfig, sign_in
 from services.retries import Policy, ServiceError
@@ -31,36 +32,12 @@ from services.sheets_client import HEADER_SEARCH_ROWS, connect, first_rows, norm
 
 SHEET, CACHE, SEED = "sheet", "cache", "seed"
 
-# The tab's columns in the order users know, with the names that count as the same header.
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "TikTok URL": ("url", "tiktok link", "video url"),
-    "Account": (),
-    "Template Link": ("template", "capcut link"),
-    "Received ($)": ("received", "revenue", "revenue ($)", "received $"),
-    "Estimated ($)": ("estimated", "estimate", "estimated $"),
-    "US & EU3 Installs": ("us installs", "us and eu3 installs", "us/eu3 installs"),
-    "ROW Installs": ("row", "rest of world installs"),
-    "Total Installs": (),
-    "Rev/Install": (),
-    "At Cap?": ("at cap",),
-    "Trend Description": ("trend", "description"),
-    "Momentum at Detection": ("momentum",),
-    "Trigger Level": ("trigger",),
-    "Action Window": (),
-    "Market": (),
-    "AI Category": ("ai",),
-    "Age at Detection": ("age",),
-    "Date First Seen": ("first seen", "date"),
-    "Notes": ("note",),
-}
-# Not one of the tab's columns, but read where a user added it: MY_PERFORMANCE shows it.
-TUTORIAL_LINK = "Tutorial Link"
-# Read where a user added it: the day that money is for.
-POST_DATE = "Post Date"
-# Computed from the others: never read, so that a broken formula breaks nothing here.
-FORMULA_COLUMNS = ("Total Installs", "Rev/Install", "At Cap?")
-REQUIRED_COLUMNS = ("TikTok URL", "Received ($)")
-ENTERED_COLUMNS = tuple(name for name in COLUMNS if name not in FORMULA_COLUMNS)
+# The tab's headers in the order users know.
+COLUMNS = tuple(column.header for column in TAB)
+ENTERED_COLUMNS = tuple(column.header for column in TAB if column.kind != "formula")
+REQUIRED_COLUMNS = tuple(HEADERS[name] for name in REQUIRED)
+
+_READ_HEADERS = frozenset(column.header for column in READ)
 
 # Every handle of the simulator starts so: entries that are all theirs are simulated.
 SIMULATED_PREFIX = "sim."
@@ -274,7 +251,7 @@ def read_sheet(config: RevenueSheetConfig, *, now: datetime) -> RevenueReading:
     title, grid = tabs[normal(config.tab)]["title"], tabs[normal(config.tab)]["gridProperties"]
     heads = read([first_rows(title, grid["rowCount"])], "FORMULA", "ROWS")[0]
     header_row, places = find_columns(heads)
-    names = [name for name in places if name not in FORMULA_COLUMNS]
+    names = [name for name in places if name in _READ_HEADERS]
     ranges = whole_columns(title, *(places[name] for name in names))
     grids = {}
     for render in ("UNFORMATTED_VALUE", "FORMATTED_VALUE"):
@@ -448,7 +425,7 @@ def read_seed(path: Path) -> RevenueReading:
     columns = {
         name: [line[place] if place < len(line) else "" for line in lines]
         for name, place in places.items()
-        if name not in FORMULA_COLUMNS
+        if name in _READ_HEADERS
     }
     notes = tuple(ignored_columns(lines[header_row], places))
     return parse_rows(
@@ -514,20 +491,11 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
     return int(read_id)
 
 
-_ROW_COLUMNS = (
-    "read_id, sheet_row, url, video_id, account, template_link, received, estimated, us_eu3_installs, row_installs,"
-    " trend_description, momentum_at_detection, trigger_level, action_window, market, ai_category,"
-    " age_at_detection_hours, first_seen_on, notes, tutorial_link, post_date, entered"
-)
-
-
 def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: RevenueReading) -> None:
+    names = [column.name for column in READ]
     readable = [
         (
-            read_id, row.sheet_row, row.url, _video_id(row.url), row.account, row.template_link, row.received,
-            row.estimated, row.us_eu3_installs, row.row_installs, row.trend_description, row.momentum_at_detection,
-            row.trigger_level, row.action_window, row.market, row.ai_category, row.age_at_detection_hours,
-            row.first_seen_on, row.notes, row.tutorial_link, row.post_date,
+            read_id, row.sheet_row, _video_id(row.url), *(getattr(row, name) for name in names),
             json.dumps(row.entered, ensure_ascii=False),
         )
         for row in reading.readable
@@ -539,7 +507,9 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
     ]
     if readable:
         connection.executemany(
-            f"insert into raw.revenue_rows ({_ROW_COLUMNS}) values ({', '.join('?' * len(readable[0]))})", readable
+            f"insert into raw.revenue_rows (read_id, sheet_row, video_id, {', '.join(names)}, entered)"
+            f" values ({', '.join('?' * len(readable[0]))})",
+            readable,
         )
     if unreadable:
         connection.executemany(
@@ -586,27 +556,17 @@ def _row(
         found = side(name, lambda value, _: money(_AGE.sub("", value) if isinstance(value, str) else value, rules))
         return float(found.amount) if found is not None else None
 
+    read: Mapping[str, Callable[[str], Any]] = {
+        "text": text,
+        "money": amount,
+        "count": lambda name: side(name, count),
+        "number": detail,
+        "day": lambda name: side(name, day),
+    }
     row = RevenueRow(
         sheet_row,
-        tuple(texts.get(name, "") if name not in FORMULA_COLUMNS else "" for name in COLUMNS),
-        url=text("TikTok URL"),
-        account=text("Account"),
-        template_link=text("Template Link"),
-        received=amount("Received ($)"),
-        estimated=amount("Estimated ($)"),
-        us_eu3_installs=side("US & EU3 Installs", count),
-        row_installs=side("ROW Installs", count),
-        trend_description=text("Trend Description"),
-        momentum_at_detection=detail("Momentum at Detection"),
-        trigger_level=text("Trigger Level"),
-        action_window=text("Action Window"),
-        market=text("Market"),
-        ai_category=text("AI Category"),
-        age_at_detection_hours=detail("Age at Detection"),
-        first_seen_on=side("Date First Seen", day),
-        notes=text("Notes"),
-        tutorial_link=text(TUTORIAL_LINK),
-        post_date=side(POST_DATE, day),
+        tuple(texts.get(column.header, "") if column.kind != "formula" else "" for column in TAB),
+        **{column.name: read[column.kind](column.header) for column in READ},
     )
     if not _POST_LINK.search(row.url or ""):
         # Its money may be the sum of the rows above.
@@ -648,15 +608,8 @@ def _column_of(cell: object) -> str | None:
     return _NAMES.get(normal(cell))
 
 
-_EXACT = {normal(name): name for name in (*COLUMNS, TUTORIAL_LINK, POST_DATE)}
-_NAMES = {normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
-    normal(name): column
-    for column, names in (
-        (TUTORIAL_LINK, (TUTORIAL_LINK, "tutorial")),
-        (POST_DATE, (POST_DATE, "date posted", "posted on")),
-    )
-    for name in names
-}
+_EXACT = {normal(column.header): column.header for column in (*TAB, *ADDED)}
+_NAMES = {normal(name): column.header for column in (*TAB, *ADDED) for name in (column.header, *column.aliases)}
 
 
 def _naive(moment: datetime) -> datetime:
@@ -674,10 +627,8 @@ def _as_json(row: RevenueRow) -> dict[str, Any]:
 
 def _from_json(values: Mapping[str, Any]) -> RevenueRow:
     typed: dict[str, Any] = dict(values) | {"entered": tuple(values["entered"])}
-    for name in ("received", "estimated"):
-        if name in typed:
-            typed[name] = Decimal(typed[name])
-    for name in ("first_seen_on", "post_date"):
-        if name in typed:
-            typed[name] = date.fromisoformat(typed[name])
+    parse: Mapping[str, Callable[[str], Any]] = {"money": Decimal, "day": date.fromisoformat}
+    for column in READ:
+        if column.kind in parse and column.name in typed:
+            typed[column.name] = parse[column.kind](typed[column.name])
     return RevenueRow(**typed)

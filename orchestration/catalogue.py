@@ -15,7 +15,7 @@ import dagster as dg
 from engine.columns import Column, Columns
 from orchestration import timetable
 from orchestration.assets.ingest import RAW_COLUMNS
-from orchestration.assets.publish import PUBLISHED
+from orchestration.assets.publication import PUBLISHED
 
 SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 # Sources named beside a column; all of them are in its lineage.

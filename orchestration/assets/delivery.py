@@ -23,7 +23,7 @@ from exports.report.chart import day_chart
 from exports.text import poll_report
 from exports.text.daily_report import covers, daily_report
 from orchestration import services
-from orchestration.assets.publish import PUBLISHED
+from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
 from services import discord as discord_room

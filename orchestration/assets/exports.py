@@ -17,10 +17,10 @@ import dagster as dg
 from engine import progress
 from exports.published import Day
 from orchestration import makers, plots
-from orchestration.assets.publish import PUBLISHED
-from orchestration.feeds import configured_markets
+from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
+from orchestration.sources import configured_markets
 from warehouse import machine
 from warehouse.publish import published_dates
 from warehouse.store import Store
