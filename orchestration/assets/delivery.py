@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from engine import progress
-from exports import dashboard, published
+from exports import published
 from exports.report.chart import day_chart
 from exports.text import poll_report
 from exports.text.daily_report import covers, daily_report
@@ -27,13 +27,14 @@ from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
 from services import discord as discord_room
-from services import drive, sheets
-from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
 from services.message import NOT_DELIVERED, Link, Message
 from services.receipts import Receipt, Receipts, give_up, is_message, is_not_sent, is_unclear
 from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from services.google_auth import GoogleSession
 
 MANIFEST = dg.AssetKey(["exports", "manifest"])
 DRIVE = dg.AssetKey(["delivery", "drive"])
@@ -272,6 +273,8 @@ class _Delivery:
         hashes = {entry["name"]: entry["sha256"] for entry in listed}
         hashes[manifest.name] = hashlib.sha256(manifest.read_bytes()).hexdigest()
         paths = [directory / name for name in hashes]
+        from services import drive
+
         done = drive.deliver(config, self._signed_in(), self._receipts, self._day, paths)
         self._links.append(Link("Drive folder", done.folder_link))
         self.problems += [f"drive: {name}: {reason}" for name, reason in done.failed]
@@ -292,6 +295,9 @@ class _Delivery:
         config = services.sheets(self._settings)
         if isinstance(config, str):
             raise Skipped(config)
+        from exports import dashboard
+        from services import sheets
+
         with published.open_day(self._store.published_path, self._day) as day:
             tables = dashboard.tables(day)
         done = sheets.append(config, self._signed_in(), self._receipts, self._day, tables)
@@ -360,7 +366,7 @@ class _Delivery:
             if receipt.effect == effect and receipt.digest
         }
 
-    def _signed_in(self) -> GoogleSession:
+    def _signed_in(self) -> "GoogleSession":
         """Signs in once for Drive and the dashboard; a refusal is told once too."""
         if self._is_signed_out:
             raise Skipped("Google sign-in failed, see above")
@@ -368,6 +374,8 @@ class _Delivery:
         if config is None:
             raise Skipped(services.GOOGLE_MISSING)
         if self._session is None:
+            from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, sign_in
+
             self._is_signed_out = True
             self._session = sign_in(config, [SCOPE_DRIVE, SCOPE_SHEETS])
             self._is_signed_out = False

@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 
 from engine import progress
-from ingest import facts, landing, readers, revenue, seasonal
+from ingest import facts, landing, readers
 from orchestration import plots, services, sources
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
@@ -160,6 +160,8 @@ def raw_feeds(
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing] + offered.notes
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
         if calendar:
+            from ingest import seasonal
+
             seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)
             report.notes += calendar.warnings(last.year, last.year + 1)
         landed = landing.landed_dates(connection)
@@ -238,6 +240,8 @@ def raw_revenue(
     services.guard_logs(settings)
     now = datetime.now(UTC)
     # Before the writer lock is taken: a slow service must not keep other writers waiting.
+    from ingest import revenue
+
     with progress.stage("revenue"):
         reading = sources.revenue(settings, store, now=now)
     with facts.writer(store) as connection:

@@ -161,7 +161,8 @@ def test_a_machines_time_zone_changes_nothing(tmp_path: Path) -> None:
         ]
         write_feed(folder, time, items, market="uk")
     rows = {}
-    for zone in ("UTC", "America/Los_Angeles", "Pacific/Kiritimati"):
+    # 22 hours apart: what depended on the zone would differ between them.
+    for zone in ("America/Los_Angeles", "Pacific/Kiritimati"):
         store = Store(tmp_path / zone.replace("/", "-"))
         done = subprocess.run(
             [Path(sys.executable).with_name("trends"), "run", "--date", "2026-02-20", "--source", folder,
@@ -177,7 +178,7 @@ def test_a_machines_time_zone_changes_nothing(tmp_path: Path) -> None:
             for mart in ("videos_daily", "video_readings", "forecasts", "trends_daily", "build_list", "sounds_daily")
         ]
         rows[zone] = (staged, marts)
-    assert len(rows["UTC"][0]) > 10
-    assert {row[2].hour for row in rows["UTC"][0]} <= {0, 5}
-    assert rows["America/Los_Angeles"] == rows["UTC"]
-    assert rows["Pacific/Kiritimati"] == rows["UTC"]
+    west, east = rows.values()
+    assert len(west[0]) > 10
+    assert {row[2].hour for row in west[0]} <= {0, 5}, "the hours that were given, as UTC"
+    assert west == east

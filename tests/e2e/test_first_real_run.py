@@ -13,12 +13,13 @@ import pytest
 from engine.dbt_runner import DbtFailedError
 from orchestration import sources
 from orchestration.assets import models
+from tests import homes
 from tests.service.server import Service, environment
 from tests.support import build, land_folder, published, trends, video, write_feed, write_file
 from warehouse.store import Store
 
 # A date of the sample too: rows of the one could pass for rows of the other.
-DAY = "2026-03-05"
+DAY = homes.SAMPLE_DAY
 
 
 def sha(path: Path) -> str:
@@ -33,9 +34,8 @@ def private_and_published(store: Store) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home with a day of the sample, as it was published."""
-    store = Store(tmp_path_factory.mktemp("sample"))
-    outcome = trends("run", "--source", "sample", "--date", DAY, "--no-deliver", "--home", store.home)
-    assert outcome.code == 0, outcome.err
+    store = Store(tmp_path_factory.mktemp("sample") / "home")
+    shutil.copytree(homes.day_of_sample(tmp_path_factory).home, store.home)
     return store
 
 
