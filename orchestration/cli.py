@@ -640,7 +640,7 @@ def _execute(
     started_at = datetime.now(UTC)
     store = _store(settings)
     from engine import progress
-    from orchestration import console, troubles
+    from orchestration import console, outcomes, troubles
 
     try:
         troubles.check_room(store)
@@ -654,9 +654,9 @@ def _execute(
     clock.lap("start-up")
     job, opened = _make_ready(job_name, settings, store, dates[0])
     clock.lap("definitions")
-    with opened:
+    with opened, outcomes.collected() as outcome:
         result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at, files))
-    report = console.report(result, clock)
+    report = console.report(outcome, result, clock)
     print(*report.lines, sep="\n")
     failures = console.failures(result)
     for step, reason in failures:

@@ -16,7 +16,7 @@ import dagster as dg
 
 from engine import progress
 from exports.published import Day
-from orchestration import makers, plots
+from orchestration import makers, outcomes, plots
 from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
@@ -252,6 +252,8 @@ def _exported_dates(context: dg.AssetExecutionContext, store: Store, settings: S
 
 
 def _result(files: "Sequence[ExportedFile]", name: str | None = None) -> dg.MaterializeResult:
+    for file in files:
+        outcomes.tell(outcomes.Written(file.path, file.seconds))
     last = files[-1]
     told: dict[str, Any] = {
         "files": "\n".join(str(file.path) for file in files),

@@ -13,7 +13,7 @@ import duckdb
 
 from engine import progress
 from ingest import facts, landing, readers
-from orchestration import plots, services, sources
+from orchestration import outcomes, plots, services, sources
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
 from warehouse.store import Store
@@ -187,6 +187,7 @@ def raw_feeds(
     sources.take_place(place, store)
     for line in (*report.problems, *report.notes):
         context.log.warning(line)
+    outcomes.tell(outcomes.Landed(source, report))
     shared: dict[str, Any] = {
         "source": source,
         "landing": report.summary(),
@@ -251,6 +252,7 @@ def raw_revenue(
         counts = _row_counts(connection, [f"raw.{name}" for name in REVENUE_TABLES], "meta.revenue_cutoffs")
     for line in (*reading.problems, *reading.notes, *filter(None, [reading.failure])):
         context.log.warning(f"revenue: {line}")
+    outcomes.tell(outcomes.RevenueRead(reading.summary(now)))
     shared: dict[str, Any] = {
         "revenue": reading.summary(now),
         "source": reading.source,
