@@ -144,7 +144,8 @@ class Guard:
             if name == SIGN_IN:
                 return self._of_sign_in(action, error)
         failure = failure_of(error)
-        if failure is None:
+        if failure is None or FAILURES.keys().isdisjoint(_names(error)):
+            # Of no client, whatever it was made from.
             return None
         met = next((cause for cause in _causes(error) if not _WRAPPERS.intersection(_names(cause))), error)
         # The text of these exceptions holds the address: only their kind is told.
