@@ -146,6 +146,7 @@ def test_results_lie_beside_the_manifest_as_dbt_writes_them(small: Subset) -> No
         small.folder, store, "ls", ["--select", "result:fail", "result:skipped", "--state", str(kept)]
     )
     assert listed.success, listed.exception
+    assert isinstance(listed.result, list)
     assert sorted(name.split(".")[-1].split("_")[0] for name in listed.result) == ["doubled", "never"]
 
 
