@@ -36,7 +36,7 @@
         {%- set of_batch = ' where is_in_batch' if 'is_in_batch' in names else '' -%}
         {%- if 'as_of_date' in names -%}
             {%- set found = run_query(
-                'select distinct cast(as_of_date as varchar) as day from ' ~ relation ~ of_batch ~ ' order by 1'
+                'select distinct cast(as_of_date as string) as day from ' ~ relation ~ of_batch ~ ' order by 1'
             ) -%}
             {%- for row in found.rows -%}{%- do dates.append(row[0]) -%}{%- endfor -%}
         {%- endif -%}

@@ -195,7 +195,7 @@ learned as (
     -- The row without market and age is for readings whose cohort was never seen.
     select
         as_of_date,
-        cast(null as varchar) as market,
+        cast(null as string) as market,
         level_basis,
         cast(null as integer) as age_bucket,
         cast(0 as bigint) as readings,

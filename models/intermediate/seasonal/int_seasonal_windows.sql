@@ -86,6 +86,6 @@ select
     local_date,
     starts_on,
     ends_on,
-    cast(local_date - starts_on as integer) + 1 as day_number,
-    cast(ends_on - local_date as integer) as days_left
+    cast({{ days_between('starts_on', 'local_date') }} as integer) + 1 as day_number,
+    cast({{ days_between('local_date', 'ends_on') }} as integer) as days_left
 from dated

@@ -236,7 +236,7 @@ triggered as (
             else 'NONE'
         end as urgency,
         case
-            when not coalesce(is_believed, true) then 'not believed: ' || array_to_string(oddities, ', ')
+            when not coalesce(is_believed, true) then 'not believed: ' || {{ entries_as_text('oddities', ', ') }}
             {% for rule, level, reason in rules -%}
             when {{ rule }} then {{ reason }}
             {% endfor -%}

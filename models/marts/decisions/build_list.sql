@@ -100,9 +100,9 @@ select
         when age_hours is null or (age_is_lower_bound and age_hours < 1) then 'age unknown, '
         else
             case when age_is_lower_bound then '≥ ' else '' end
-            || cast(cast(round(age_hours) as bigint) as varchar) || ' h old, '
+            || cast(cast(round(age_hours) as bigint) as string) || ' h old, '
     end
-    || 'window ' || cast(cast(round(window_left_hours) as bigint) as varchar) || ' h'
+    || 'window ' || cast(cast(round(window_left_hours) as bigint) as string) || ' h'
     {%- else -%}
     'momentum ' || {{ short_number('momentum_score') }} || ', velocity '
     || coalesce({{ short_number('velocity') }} || ' a day', 'not known') || ', age '

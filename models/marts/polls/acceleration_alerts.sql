@@ -91,7 +91,7 @@ walk as (
 
     select
         0 as step,
-        cast(null as varchar) as video_id,
+        cast(null as string) as video_id,
         0 as tier_rank,
         cast(null as timestamp) as alerted_at,
         cast(null as date) as as_of_date,
