@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills pictures lock clean
+.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore spark bench demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,13 @@ sqlfluff:
 explore: .venv/.installed-explore ## the published marts in the browser: lists, histories, forecasts against actual
 	$(TRENDS) explore
 
+.venv/.installed-spark: requirements-spark.lock .venv/.installed
+	@echo "installing the packages of the models on Spark into .venv"
+	@$(PIP) --no-compile -r requirements-spark.lock
+	@touch $@
+
+spark: .venv/.installed-spark ## install what the models need to run on Spark (Java 17 or newer must be there)
+
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui
 
@@ -109,7 +116,7 @@ drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory 
 	$(BIN)/python -m tests.service.polls_drill
 
 drill-kills: .venv/.installed-dev ## kill -9 at 200 random moments of run, backfill, poll and rebuild (DRILL_SEED=n: others)
-	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py
+	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py tests/integration/test_rebuild.py
 
 pictures: .venv/.installed-dev ## README's pictures of report and message, of the sample that make run made
 	$(BIN)/python -m tests.service.pictures --home home
@@ -118,6 +125,7 @@ lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-explore.in -o requirements-explore.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock -c requirements-explore.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-spark.in -o requirements-spark.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay

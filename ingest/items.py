@@ -10,7 +10,7 @@ is made by the macros that staging uses, `macros/tiktok_items.sql`: both have on
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,34 @@ def variables() -> Mapping[str, Any]:
 @functools.cache
 def macros() -> Any:
     """The macros that make SQL out of the names of facts, as callables that give text."""
-    files = [PROJECT / "macros" / name for name in ("engine.sql", "tiktok_items.sql")]
-    template = "".join(path.read_text(encoding="utf-8") for path in files)
+    engine = DuckDBMacros()
     # SQL, not HTML.
     environment = jinja2.Environment(autoescape=False)  # noqa: S701
-    return environment.from_string(template, globals={"var": variables().__getitem__}).module
+    template = environment.from_string(macros_text(), globals={"var": variables().__getitem__, "adapter": engine})
+    engine.module = template.module
+    return engine.module
+
+
+def macros_text() -> str:
+    """The macros of items and what they use of the engine, as one template."""
+    names = ("engine.sql", "engine_duckdb.sql", "tiktok_items.sql")
+    return "".join((PROJECT / "macros" / name).read_text(encoding="utf-8") for name in names)
+
+
+class DuckDBMacros:
+    """Stands for dbt's `adapter` in macros that are rendered without dbt.
+
+    Attributes:
+        module: The rendered macros.
+    """
+
+    module: Any = None
+
+    def dispatch(self, name: str, package: str) -> Callable[..., str]:
+        """DuckDB's macro of a name; all are of this project."""
+        del package
+        macro: Callable[..., str] = getattr(self.module, f"duckdb__{name}")
+        return macro
 
 
 def known_names() -> frozenset[str]:

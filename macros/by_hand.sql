@@ -4,6 +4,10 @@
   other would lose dates without a word. `trends` chooses what it builds itself.
 #}
 {% macro keep_history() -%}
+    {%- do adapter.dispatch('keep_history', 'tiktok_trends')() -%}
+{%- endmacro %}
+
+{% macro duckdb__keep_history() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed') and var('called_by', '') != 'trends' -%}
         {%- set batch = 'model.' ~ project_name ~ '.int_as_of' -%}
         {%- if flags.WHICH != 'seed' and batch in graph.nodes -%}
@@ -36,7 +40,7 @@
         {%- set of_batch = ' where is_in_batch' if 'is_in_batch' in names else '' -%}
         {%- if 'as_of_date' in names -%}
             {%- set found = run_query(
-                'select distinct cast(as_of_date as varchar) as day from ' ~ relation ~ of_batch ~ ' order by 1'
+                'select distinct cast(as_of_date as string) as day from ' ~ relation ~ of_batch ~ ' order by 1'
             ) -%}
             {%- for row in found.rows -%}{%- do dates.append(row[0]) -%}{%- endfor -%}
         {%- endif -%}

@@ -16,9 +16,9 @@ rates as (
 
     select
         batch.as_of_date,
-        max_by(revenue_rates.us_eu3_rate, revenue_rates.valid_from) as us_eu3_rate,
-        max_by(revenue_rates.row_rate, revenue_rates.valid_from) as row_rate,
-        max_by(revenue_rates.cap, revenue_rates.valid_from) as cap
+        {{ value_at_max('revenue_rates.us_eu3_rate', 'revenue_rates.valid_from') }} as us_eu3_rate,
+        {{ value_at_max('revenue_rates.row_rate', 'revenue_rates.valid_from') }} as row_rate,
+        {{ value_at_max('revenue_rates.cap', 'revenue_rates.valid_from') }} as cap
     from batch
     inner join {{ revenue_rates }} as revenue_rates
         on batch.as_of_date >= revenue_rates.valid_from

@@ -1,6 +1,5 @@
 {#
-  Parts that the forecasting models share. Engine-specific functions stay here: another engine needs these macros and
-  macros/engine.sql only.
+  Parts that the forecasting models share.
 #}
 
 {# Horizons that are forecast, in hours. #}
@@ -171,16 +170,6 @@ featured as (
     from retained
 
 )
-{%- endmacro %}
-
-{# A quantile by linear interpolation, null over no rows. #}
-{% macro quantile(value, share) -%}
-    quantile_cont({{ value }}, {{ share }})
-{%- endmacro %}
-
-{# Whole number 0 .. buckets - 1 that depends on the text alone: the same in every run and on every engine. #}
-{% macro stable_bucket(value, buckets) -%}
-    cast(md5_number_lower({{ value }}) % {{ buckets }} as integer)
 {%- endmacro %}
 
 {#

@@ -186,13 +186,13 @@ tellings as (
 {%- set poisson = [367879, 735759, 919699, 981012, 996340, 999406] -%}
 draw_numbers as (
 
-    select {{ explode_list('range(' ~ draws ~ ')') }} as draw
+    select {{ explode_list(whole_numbers(draws)) }} as draw
 
 ),
 
 day_numbers as (
 
-    select {{ explode_list('range(' ~ window ~ ')') }} as days_ago
+    select {{ explode_list(whole_numbers(window)) }} as days_ago
 
 ),
 

@@ -4,16 +4,6 @@
 {% macro seasonal_major_leads() -%}{{ return([42, 21]) }}{%- endmacro %}
 {% macro seasonal_days_after() -%}2{%- endmacro %}
 
-{# The local date of a UTC timestamp in a time zone given by a column. Differs between engines. #}
-{% macro local_date(utc_timestamp, timezone) -%}
-    cast(({{ utc_timestamp }} at time zone 'UTC') at time zone {{ timezone }} as date)
-{%- endmacro %}
-
-{# Hour of the day (0-23) of a UTC timestamp in a time zone. #}
-{% macro local_hour(utc_timestamp, timezone) -%}
-    cast(extract(hour from ({{ utc_timestamp }} at time zone 'UTC') at time zone {{ timezone }}) as integer)
-{%- endmacro %}
-
 {# Keywords per event of the seed, {key: [term, ...]}; empty while dbt parses. #}
 {% macro seasonal_keywords(events_relation) -%}
     {%- set keywords = {} -%}

@@ -60,24 +60,17 @@ a-zß-öø-ɏḀ-ỿѐ-ӿа-я𝐀-𝟋Ａ-ｚ
     {%- endif -%}
 {%- endmacro %}
 
-{# ---------- functions that differ between engines; the patterns do not #}
-
-{# Whether a pattern is found anywhere in a text. #}
+{# Whether a pattern, in which nothing is escaped for SQL yet, is found anywhere in a text. #}
 {% macro matches_pattern(value, pattern) -%}
-    regexp_matches({{ value }}, {{ pattern_literal(pattern) }})
+    {{ matches(value, pattern | replace("'", "''")) }}
 {%- endmacro %}
 
 {# First group of the first match, null where there is none. #}
 {% macro first_match(value, pattern) -%}
-    nullif(regexp_extract({{ value }}, {{ pattern_literal(pattern) }}, 1), '')
+    nullif({{ group_of_match(value, pattern | replace("'", "''"), 1) }}, '')
 {%- endmacro %}
 
 {# The text with every match replaced. #}
 {% macro replace_matches(value, pattern, replacement) -%}
-    regexp_replace({{ value }}, {{ pattern_literal(pattern) }}, {{ pattern_literal(replacement) }}, 'g')
-{%- endmacro %}
-
-{# Entries of a list joined to one text; an empty list gives the empty text. #}
-{% macro joined_list(values, separator) -%}
-    coalesce(array_to_string({{ values }}, '{{ separator }}'), '')
+    {{ replaced(value, pattern | replace("'", "''"), replacement | replace("'", "''")) }}
 {%- endmacro %}

@@ -2,7 +2,7 @@
   One resolver for the shapes of TikTok items. The names a fact may have stand in dbt_project.yml (vars: item_facts);
   here is what is done with them. Payloads are parsed once into one struct of text, `item`; empty text is no value.
   `ingest/items.py` renders these macros too, so that landing and staging have one idea of an item: they must give text
-  only, and use nothing of dbt but `var`.
+  only, and use nothing of dbt but `var` and what engine.sql uses.
 #}
 
 {# Keys that hold an object in which facts stand, between commas. #}
@@ -21,8 +21,8 @@
     {%- set parents = tiktok_parents().split(',') | select | unique(case_sensitive=true) | join('|') -%}
     {%- set keys = '"(?:(' ~ parents ~ ')/|(' ~ var('item_underscored') | join('|') ~ ')_)([A-Za-z0-9_]+)":' -%}
     case
-        when not contains({{ payload }}, '"authorMeta":') and regexp_matches({{ payload }}, '{{ keys }}')
-            then regexp_replace({{ payload }}, '{{ keys }}', '"\1\2.\3":', 'g')
+        when not contains({{ payload }}, '"authorMeta":') and {{ matches(payload, keys) }}
+            then {{ replaced(payload, keys, '"\\1\\2.\\3":') }}
         else {{ payload }}
     end
 {%- endmacro %}
@@ -63,9 +63,7 @@
     {%- set parent, child = path.split('.') -%}
     {{ before }}item."{{ parent }}"."{{ child }}"{{ after }}, {{ before }}item."{{ path }}"{{ after }}
     {%- elif (',' ~ path ~ ',') in parents -%}
-    {{ before }}case
-        when json_type(payload, '$."{{ path }}"') = 'VARCHAR' then payload ->> '$."{{ path }}"'
-    end{{ after }}
+    {{ before }}{{ json_text_at('payload', path) }}{{ after }}
     {%- else -%}
     {{ before }}item."{{ path }}"{{ after }}
     {%- endif -%}
@@ -79,12 +77,13 @@
 
 {# The id in links to a post: as people share it, as a page embeds it, and with its signs escaped. #}
 {% macro tiktok_link_pattern() -%}
-    (?:/|%2F)(?:video|photo|v|embed(?:/v[0-9])?|player/v[0-9])(?:/|%2F)([0-9]+)
+    {{ '(?:/|%2F)(?:video|photo|v|embed(?:/v[0-9])?|player/v[0-9])(?:/|%2F)([0-9]+)' }}
 {%- endmacro %}
 
 {# The id in a link to a post; null where no link of the item has one. #}
 {% macro tiktok_link_id() -%}
-    coalesce({{ tiktok_places('video_url', "nullif(regexp_extract(", ", '" ~ tiktok_link_pattern() ~ "', 1), '')") }})
+    {%- set around = group_of_match('@place@', tiktok_link_pattern(), 1).split('@place@') -%}
+    coalesce({{ tiktok_places('video_url', 'nullif(' ~ around[0], around[1] ~ ", '')") }})
 {%- endmacro %}
 
 {#
@@ -93,19 +92,19 @@
 #}
 {% macro tiktok_bare_id(value) -%}
     case
-        when regexp_full_match({{ value }}, '[0-9]{5,19}') then {{ value }}
-        when regexp_matches({{ value }}, '{{ tiktok_link_pattern() }}')
-            then regexp_extract({{ value }}, '{{ tiktok_link_pattern() }}', 1)
-        when regexp_full_match({{ value }}, '[0-9]{1,3}([, .''\x{00a0}\x{202f}][0-9]{3}){5,6}')
-            then regexp_replace({{ value }}, '[^0-9]', '', 'g')
+        when {{ matches_whole(value, '[0-9]{5,19}') }} then {{ value }}
+        when {{ matches(value, tiktok_link_pattern()) }}
+            then {{ group_of_match(value, tiktok_link_pattern(), 1) }}
+        when {{ matches_whole(value, "[0-9]{1,3}([, .''\\x{00a0}\\x{202f}][0-9]{3}){5,6}") }}
+            then {{ replaced(value, '[^0-9]', '') }}
         when not {{ tiktok_is_word(value, ['item_no_value', 'item_no_id', 'item_total_words']) }}
-            then nullif(trim({{ value }}, ' =''"'), '')
+            then nullif({{ stripped(value, ' =\'\'"') }}, '')
     end
 {%- endmacro %}
 
 {# Whether text is one of the words of these lists, whatever its case. #}
 {% macro tiktok_is_word(value, lists) -%}
-    lower(trim({{ value }}, ' =''":')) in (
+    lower({{ stripped(value, ' =\'\'":') }}) in (
     {%- for words in lists -%}
     {%- set outer = loop -%}
     {%- for word in var(words) -%}'{{ word }}'{{ ', ' if not (loop.last and outer.last) }}{%- endfor -%}
@@ -120,7 +119,7 @@
 
 {# An id that a spreadsheet or a float parser made a decimal number of: its last digits are gone. #}
 {% macro tiktok_is_decimal(value) -%}
-    regexp_full_match({{ value }}, '[0-9]+([.,][0-9]+([eE][+]?[0-9]+)?|[eE][+]?[0-9]+)')
+    {{ matches_whole(value, '[0-9]+([.,][0-9]+([eE][+]?[0-9]+)?|[eE][+]?[0-9]+)') }}
 {%- endmacro %}
 
 {# A sound's id; 0 and -1 stand for none. #}
@@ -134,18 +133,16 @@
   languages, where `mil` is a thousand in others.
 #}
 {% macro tiktok_count_core(value) -%}
-    regexp_replace(
-        regexp_replace(
-            translate(
-                lower({{ value }}),
-                '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९０１２３４５６７８９٬٫，．',
-                '0123456789012345678901234567890123456789,.,.'
-            ),
-            '[\s\x{00a0}\x{2000}-\x{200f}\x{202a}-\x{202f}\x{2060}\x{feff}_''’]|[+]\s*$|^\s*[~≈>≥]', '', 'g'
-        ),
-        '(?:views?|plays?|likes?|shares?|comments?|saves?|followers?|fans|aufrufe|vues|visualizaciones)$|([^l])[.]$',
-        '\1'
+    {%- set in_digits -%}
+    translate(
+        lower({{ value }}),
+        '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९０１２３４５６７８９٬٫，．',
+        '0123456789012345678901234567890123456789,.,.'
     )
+    {%- endset -%}
+    {%- set unseen = "[\\s\\x{00a0}\\x{2000}-\\x{200f}\\x{202a}-\\x{202f}\\x{2060}\\x{feff}_''’]|[+]\\s*$|^\\s*[~≈>≥]" -%}
+    {%- set counted = '(?:views?|plays?|likes?|shares?|comments?|saves?|followers?|fans|aufrufe|vues|visualizaciones)$' -%}
+    {{ replaced(replaced(in_digits, unseen, ''), counted ~ '|([^l])[.]$', '\\1', true) }}
 {%- endmacro %}
 
 {#
@@ -159,23 +156,23 @@
     {%- set core = core or tiktok_count_core(value) -%}
     {%- set shortened = shortened or tiktok_shortened(core) -%}
     case
-        when regexp_full_match({{ value }}, '[0-9]{1,18}')
+        when {{ matches_whole(value, '[0-9]{1,18}') }}
             then case when try_cast({{ value }} as bigint) <= {{ highest }} then try_cast({{ value }} as bigint) end
         when {{ value }} is not null
             then case
-                when regexp_full_match({{ core }}, '[0-9]{1,18}([.,]0{1,2})?')
-                    and try_cast(regexp_extract({{ core }}, '^[0-9]+') as bigint) <= {{ highest }}
-                    then try_cast(regexp_extract({{ core }}, '^[0-9]+') as bigint)
-                when regexp_full_match(
-                    {{ core }}, '[0-9]{1,3}((,[0-9]{3}){1,5}|([.][0-9]{3}){1,5})|[0-9]{1,2}(,[0-9]{2}){1,5},[0-9]{3}'
-                )
-                    and try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as hugeint) <= {{ highest }}
-                    then try_cast(regexp_replace({{ core }}, '[.,]', '', 'g') as bigint)
+                when {{ matches_whole(core, '[0-9]{1,18}([.,]0{1,2})?') }}
+                    and try_cast({{ group_of_match(core, '^[0-9]+') }} as bigint) <= {{ highest }}
+                    then try_cast({{ group_of_match(core, '^[0-9]+') }} as bigint)
+                when {{ matches_whole(
+                    core, '[0-9]{1,3}((,[0-9]{3}){1,5}|([.][0-9]{3}){1,5})|[0-9]{1,2}(,[0-9]{2}){1,5},[0-9]{3}'
+                ) }}
+                    and try_cast({{ replaced(core, '[.,]', '') }} as {{ large_whole_type() }}) <= {{ highest }}
+                    then try_cast({{ replaced(core, '[.,]', '') }} as bigint)
                 -- As money is written: thousands by one sign, and no cents behind the other.
-                when regexp_full_match({{ core }}, '[0-9]{1,3}((,[0-9]{3}){1,5}[.]0{1,2}|([.][0-9]{3}){1,5},0{1,2})')
-                    and try_cast(regexp_replace({{ core }}, '[.,]0{1,2}$|[.,]', '', 'g') as hugeint) <= {{ highest }}
-                    then try_cast(regexp_replace({{ core }}, '[.,]0{1,2}$|[.,]', '', 'g') as bigint)
-                when regexp_full_match({{ core }}, '[0-9]([.][0-9]{1,15})?e[+]?[0-9]{1,2}')
+                when {{ matches_whole(core, '[0-9]{1,3}((,[0-9]{3}){1,5}[.]0{1,2}|([.][0-9]{3}){1,5},0{1,2})') }}
+                    and try_cast({{ replaced(core, '[.,]0{1,2}$|[.,]', '') }} as {{ large_whole_type() }}) <= {{ highest }}
+                    then try_cast({{ replaced(core, '[.,]0{1,2}$|[.,]', '') }} as bigint)
+                when {{ matches_whole(core, '[0-9]([.][0-9]{1,15})?e[+]?[0-9]{1,2}') }}
                     and try_cast({{ core }} as double) <= {{ highest }}
                     then try_cast(round(try_cast({{ core }} as double)) as bigint)
                 when {{ shortened }} <= {{ highest }}
@@ -187,18 +184,14 @@
 {# A shortened number: at most three digits behind a point, two behind a comma, and a word that is known. #}
 {% macro tiktok_shortened(core) -%}
     case
-        when regexp_full_match({{ core }}, '([0-9]{1,9}([.][0-9]{1,3}|,[0-9]{1,2})?)[^0-9.,]{1,9}')
-            then try_cast(replace(regexp_extract({{ core }}, '^[0-9.,]+'), ',', '.') as double)
+        when {{ matches_whole(core, '([0-9]{1,9}([.][0-9]{1,3}|,[0-9]{1,2})?)[^0-9.,]{1,9}') }}
+            then try_cast(replace({{ group_of_match(core, '^[0-9.,]+') }}, ',', '.') as double)
                 * {{ tiktok_unit(core) }}
     end
 {%- endmacro %}
 
 {% macro tiktok_unit(core) -%}
-    map {
-    {%- for word, times in var('item_count_units').items() -%}
-    '{{ word }}': {{ times }}{{ ', ' if not loop.last }}
-    {%- endfor -%}
-    }[regexp_extract({{ core }}, '[^0-9.,]+$')]
+    {{ looked_up(group_of_match(core, '[^0-9.,]+$'), var('item_count_units')) }}
 {%- endmacro %}
 
 {#
@@ -210,7 +203,7 @@
         when {{ shortened }} is not null
             then cast(greatest(
                 {{ tiktok_unit(core) }}
-                / power(10, length(regexp_extract({{ core }}, '^[0-9]+[.,]([0-9]+)', 1))), 1
+                / power(10, length({{ group_of_match(core, '^[0-9]+[.,]([0-9]+)', 1) }})), 1
             ) as bigint)
     end
 {%- endmacro %}
@@ -242,7 +235,8 @@
     {%- set number = 'abs(try_cast(' ~ value ~ ' as double))' -%}
     case
         when try_cast({{ value }} as double) between 1e8 and 1e20
-            then make_timestamp(try_cast(
+            then {% set micros -%}
+            try_cast(
                 try_cast({{ value }} as double)
                 * case
                     when {{ number }} < 1e11 then 1e6
@@ -250,43 +244,49 @@
                     when {{ number }} < 1e17 then 1
                     else 1e-3
                 end as bigint
-            ))
+            )
+            {%- endset %}
+            {{- micros_to_timestamp(micros) }}
     end
 {%- endmacro %}
 
 {# Entries of a list of objects, of names, or of text that holds one of them; null where there is none. #}
 {% macro tiktok_list(value, names) -%}
+    {%- set structure -%}
+    [{ {%- for name in names %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%} }]
+    {%- endset -%}
+    {%- set name_of_object -%}
+    coalesce(
+    {%- for name in names -%}
+    case
+        when {{ begins_with('entry."' ~ name ~ '"', '{') }}
+            then nullif({{ group_of_match(
+                'entry."' ~ name ~ '"', '"(?:' ~ names | join('|') ~ ')": *"([^"]+)"', 1
+            ) }}, '')
+        else nullif(entry."{{ name }}", '')
+    end
+    {{- ', ' if not loop.last }}{%- endfor -%}
+    )
+    {%- endset -%}
+    {%- set name_of_value -%}
+    coalesce(
+    {%- for name in names -%}nullif({{ json_key_of_entry('entry', name) }}, ''), {% endfor -%}
+    {{ json_text_of_entry('entry') }})
+    {%- endset -%}
+    {%- set key = "[''\"](?:" ~ names | join('|') ~ ")[''\"]: *[''\"]" -%}
     case
         when {{ value }} is null or {{ value }} = '' or {{ tiktok_is_word(value, ['item_no_value']) }} then null
-        when starts_with({{ value }}, '[{')
-            and not regexp_matches({{ value }}, '[}] *, *"') and json_valid({{ value }})
-            then list_transform(
-                json_transform({{ value }}, '[{
-                {%- for name in names %}"{{ name }}": "VARCHAR"{{ ', ' if not loop.last }}{% endfor -%}
-                }]'),
-                lambda entry: coalesce(
-                {%- for name in names -%}
-                case
-                    when starts_with(entry."{{ name }}", '{')
-                        then nullif(regexp_extract(entry."{{ name }}", '"(?:{{ names | join('|') }})": *"([^"]+)"', 1), '')
-                    else nullif(entry."{{ name }}", '')
-                end
-                {{- ', ' if not loop.last }}{%- endfor -%}
-                )
-            )
-        when starts_with({{ value }}, '[') and json_valid({{ value }})
-            then list_transform(
-                json_transform({{ value }}, '["JSON"]'),
-                lambda entry: coalesce(
-                {%- for name in names -%}nullif(entry ->> '$.{{ name }}', ''), {% endfor -%}
-                case when json_type(entry) = 'VARCHAR' then entry ->> '$' end)
-            )
+        when {{ begins_with(value, '[{') }}
+            and not {{ matches(value, '[}] *, *"') }} and {{ is_json(value) }}
+            then {{ mapped(json_to_struct(value, structure), 'entry', name_of_object) }}
+        when {{ begins_with(value, '[') }} and {{ is_json(value) }}
+            then {{ mapped(json_entries(value), 'entry', name_of_value) }}
         -- As Python prints a list, or an object instead of one.
-        when regexp_matches({{ value }}, '^[[{].*[''"]({{ names | join('|') }})[''"]: *[''"]')
-            then regexp_extract_all({{ value }}, '[''"](?:{{ names | join('|') }})[''"]: *[''"]([^''"]*)', 1)
-        when starts_with({{ value }}, '{"')
-            then regexp_extract_all({{ value }}, ': *"([^"]*)"', 1)
-        else regexp_extract_all({{ value }}, '[^\s,;|#＃''"\[\]{}]+')
+        when {{ matches(value, '^[\\[{].*' ~ key) }}
+            then {{ groups_of_matches(value, key ~ "([^''\"]*)", 1) }}
+        when {{ begins_with(value, '{"') }}
+            then {{ groups_of_matches(value, ': *"([^"]*)"', 1) }}
+        else {{ groups_of_matches(value, "[^\\s,;|#＃''\"\\[\\]{}]+") }}
     end
 {%- endmacro %}
 
@@ -297,29 +297,26 @@
 {% macro tiktok_columns(keys, names) -%}
     {%- set place = '"(?:' ~ keys | join('|') ~ ')(?:[/._][0-9]+|\\[[0-9]+\\])' -%}
     {%- set text = '": ?("(?:[^"\\\\]|\\\\.)*")' -%}
+    {%- set found -%}
+    coalesce(
+    {%- for name in names -%}
+    nullif({{ groups_of_matches('payload', place ~ '[/._]' ~ name ~ text, 1) }}, {{ no_texts() }}),
+    {%- endfor -%}
+    {{ groups_of_matches('payload', place ~ text, 1) }}
+    )
+    {%- endset -%}
     case
-        when regexp_matches(payload, '"(?:{{ keys | join('|') }})[/._[][0-9]')
-            then list_transform(
-                coalesce(
-                {%- for name in names -%}
-                nullif(regexp_extract_all(payload, '{{ place ~ '[/._]' ~ name ~ text }}', 1), []),
-                {%- endfor -%}
-                regexp_extract_all(payload, '{{ place ~ text }}', 1)
-                ),
-                lambda entry: try_cast(entry as json) ->> '$'
-            )
+        when {{ matches('payload', '"(?:' ~ keys | join('|') ~ ')[/._\\[][0-9]') }}
+            then {{ mapped(found, 'entry', json_unquoted('entry')) }}
     end
 {%- endmacro %}
 
 {# What a caption calls by #; a sign behind / or & belongs to a link or to broken HTML. #}
 {% macro tiktok_caption_tags(caption) -%}
+    {%- set without_links = replaced(caption, '[/&][#＃]', ' ') -%}
+    {%- set called = groups_of_matches(without_links, '[#＃]([\\p{L}\\p{N}\\p{M}_]+)', 1) -%}
     case
         when contains({{ caption }}, '#') or contains({{ caption }}, '＃')
-            then list_filter(
-                regexp_extract_all(
-                    regexp_replace({{ caption }}, '[/&][#＃]', ' ', 'g'), '[#＃]([\p{L}\p{N}\p{M}_]+)', 1
-                ),
-                lambda tag: regexp_matches(tag, '[\p{L}]')
-            )
+            then {{ kept_entries(called, 'tag', matches('tag', '[\\p{L}]')) }}
     end
 {%- endmacro %}

@@ -1,16 +1,16 @@
 {#
   Trend keys: what several videos have in common, as text `<type>:<value>`, and the rules of the trend models that are
-  used more than once. The functions that differ between engines stand at the end.
+  used more than once.
 #}
 
 {# Everything a video carries that others may share, as a list of keys; the order says nothing. #}
 {% macro carried_trend_keys(template_id, music_id, effects, hashtags) -%}
-    list_concat(
-        case when {{ template_id }} is null then [] else ['template:' || {{ template_id }}] end,
-        case when {{ music_id }} is null then [] else ['sound:' || {{ music_id }}] end,
-        list_transform({{ effects }}, lambda effect: 'effect:' || effect),
-        list_transform({{ hashtags }}, lambda tag: 'hashtag:' || tag)
-    )
+    {{ lists_together([
+        "case when " ~ template_id ~ " is not null then " ~ list_of(["'template:' || " ~ template_id]) ~ " end",
+        "case when " ~ music_id ~ " is not null then " ~ list_of(["'sound:' || " ~ music_id]) ~ " end",
+        mapped(effects, 'effect', "'effect:' || effect"),
+        mapped(hashtags, 'tag', "'hashtag:' || tag"),
+    ]) }}
 {%- endmacro %}
 
 {# Type of a key: template, sound, effect, hashtag or video. #}
@@ -106,21 +106,4 @@ named_sounds as (
         when {{ live_views_per_hour }} is not null then least(24 * {{ live_views_per_hour }}, {{ plays }})
         when {{ age_hours }} <= 24 and not {{ age_is_lower_bound }} then {{ plays }}
     end
-{%- endmacro %}
-
-{# ---------- functions that differ between engines #}
-
-{# One row per entry of a list. #}
-{% macro explode_list(values) -%}
-    unnest({{ values }})
-{%- endmacro %}
-
-{# Quantile of a column in a group, interpolated. #}
-{% macro quantile_in_group(value, fraction) -%}
-    quantile_cont({{ value }}, {{ fraction }})
-{%- endmacro %}
-
-{# Values of a group as a list, in the order of a column. #}
-{% macro list_in_order(value, order_column) -%}
-    list({{ value }} order by {{ order_column }})
 {%- endmacro %}

@@ -14,8 +14,10 @@ import filelock
 import pytest
 
 from benchmarks.home import backfill
+from ingest import export_folder
+from simulator import sample_config, simulate, write_export_folder
 from tests import invented
-from tests.support import trends
+from tests.support import MARKETS, land_folder, prepare, trends
 from warehouse.store import Store
 
 # The second date of the sample.
@@ -33,10 +35,25 @@ def day_of_sample(factory: pytest.TempPathFactory) -> Store:
     return Store(_made_once(factory, "day_of_sample", lambda home: _run(home, *arguments)))
 
 
+def dates_of_sample(factory: pytest.TempPathFactory) -> Store:
+    """The sample landed, and all its dates built in one pass with every data test, and published."""
+    return Store(_made_once(factory, "dates_of_sample", _built_sample))
+
+
 def daily_lists(factory: pytest.TempPathFactory) -> tuple[Path, Store]:
     """Fourteen days of invented daily lists: their export folder, and a home with all of them built and published."""
     folder = _made_once(factory, "lists", lambda folder: invented.write_daily_lists(folder))
     return folder, Store(_made_once(factory, "home_of_lists", lambda home: backfill(folder, home)))
+
+
+def _built_sample(home: Path) -> None:
+    folder, store = home.with_name("feeds_of_sample"), Store(home)
+    write_export_folder(simulate(sample_config()), folder)
+    land_folder(store, folder, landed_at="2026-04-01T00:00")
+    feeds, _ = export_folder.scan(folder, MARKETS)
+    prepare(store, *sorted({str(feed.observed_at.date()) for feed in feeds}))
+    outcome = trends("rebuild", "--home", home)
+    assert outcome.code == 0, outcome.err
 
 
 def _run(home: Path, *arguments: str) -> None:

@@ -22,10 +22,11 @@ from tests.support import MARKETS, PROJECT, records
 def staging_sql(model: str) -> str:
     """The select of a staging model, on raw tables of the connection it is run on."""
     environment = jinja2.Environment(autoescape=False, extensions=["jinja2.ext.do"])
-    names = ("engine.sql", "tiktok_items.sql")
-    macros = "".join((PROJECT / "macros" / name).read_text(encoding="utf-8") for name in names)
     (path,) = (PROJECT / "models" / "staging").rglob(f"{model}.sql")
-    return environment.from_string(macros + path.read_text(encoding="utf-8")).render(
+    engine = items.DuckDBMacros()
+    engine.module = environment.from_string(items.macros_text(), globals={"adapter": engine}).module
+    return environment.from_string(items.macros_text() + path.read_text(encoding="utf-8")).render(
+        adapter=engine,
         var=items.variables().__getitem__,
         source=lambda schema, table: f"{schema}.{table}",
         is_incremental=lambda: False,

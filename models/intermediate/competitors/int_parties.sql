@@ -33,7 +33,7 @@ parties as (
         {{ total_of('role') }} as party,
         true as is_total,
         role,
-        cast(null as varchar) as home_market
+        cast(null as string) as home_market
     from accounts
     group by role
 

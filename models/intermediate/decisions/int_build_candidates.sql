@@ -117,7 +117,7 @@ seen as (
         {% if mode == 'measured' -%}
         -- The window counts from the last reading, of a feed that only repeats from the cut-off.
         case when videos.is_stale then batch.cutoff_at else coalesce(horizons.made_at, videos.observed_at) end
-        + to_seconds(cast(floor(decided.window_left_hours * 3600) as bigint)) as publish_by,
+        + {{ seconds_long('cast(floor(decided.window_left_hours * 3600) as bigint)') }} as publish_by,
         decided.measured_is_build as is_asked_for,
         {%- else -%}
         videos.posted_at + interval {{ var('fresh_age_hours') }} hour as publish_by,
@@ -184,7 +184,7 @@ asked as (
             when stop_reason is not null then 'stop: ' || stop_reason
             when recommended_variants = 0 then 'no variant is worth its work'
             when publish_by is null then 'no window is known'
-            when publish_by < cutoff_at + to_seconds(cast({{ production }} * 3600 as bigint))
+            when publish_by < cutoff_at + {{ seconds_long('cast(' ~ production ~ ' * 3600 as bigint)') }}
                 then 'the window closes before a template is out'
             when is_on_dead_trend then 'its trend is dead'
             when status = '❄️ DYING' or trajectory = '📉 CRASHING' then 'it is dying down'

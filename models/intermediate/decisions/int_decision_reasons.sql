@@ -53,16 +53,16 @@ select
     market,
     video_id,
     case
-        when not is_believed then 'not believed: ' || array_to_string(oddities, ', ')
+        when not is_believed then 'not believed: ' || {{ entries_as_text('oddities', ', ') }}
         when gain_p50 is null then 'no forecast: the feed gives no plays'
         else
             'gain to come in {{ horizon }} h: ' || cast(round(gain_p50) as bigint)
             || ' views in the middle case, at least ' || cast(round(gain_p10) as bigint)
             || ' in 9 of 10, place ' || gain_place || ' of ' || ranked_videos || ' in ' || told_in_market
-            || '; window left ' || cast(round(window_left_hours, 1) as varchar)
+            || '; window left ' || {{ in_tenths('window_left_hours') }}
             || ' h against {{ production }} h of production; trend '
             || coalesce(
-                trend_lifecycle || ' (' || cast(round(trend_window_left_h, 1) as varchar) || ' h left)',
+                trend_lifecycle || ' (' || {{ in_tenths('trend_window_left_h') }} || ' h left)',
                 'not staged'
             ) || ', ' || trend_creators
             || case when trend_creators = 1 then ' creator today' else ' creators today' end
@@ -72,7 +72,7 @@ select
         when gain_p50 is null then 'a reading with plays'
         when window_left_hours < {{ production }}
             then
-                'a new rise: the window of ' || cast(round(window_left_hours, 1) as varchar)
+                'a new rise: the window of ' || {{ in_tenths('window_left_hours') }}
                 || ' h must exceed {{ production }} h'
         when gain_p50 < {{ var('decision_minimum_gain') }}
             then
@@ -82,7 +82,7 @@ select
             then
                 'falling below ' || {{ short_number('coalesce(build_bar, 0)') }}
                 || ' views to come on average (place '
-                || cast(cast(build_places as bigint) as varchar) || '), or a window under {{ production }} h'
+                || cast(cast(build_places as bigint) as string) || '), or a window under {{ production }} h'
         when trend_lifecycle = 'dead' and measured_action_window = '❌ TOO LATE'
             then 'new uses of the trend: it is dead'
         when gain_place <= build_places
@@ -92,19 +92,19 @@ select
         else
             'a gain of ' || cast(round(coalesce(build_bar, 0)) as bigint)
             || ' views to come on average (place '
-            || cast(cast(build_places as bigint) as varchar) || '), it is '
+            || cast(cast(build_places as bigint) as string) || '), it is '
             || cast(round(gain_expected) as bigint)
     end as measured_would_change_if,
-    'velocity ' || coalesce(cast(round(velocity, 1) as varchar), 'not known') || ' momentum points a day; momentum '
-    || coalesce(cast(round(momentum_score, 1) as varchar), 'not known') || '; age '
-    || cast(round(age_hours, 1) as varchar) || ' h' as classic_reasons,
+    'velocity ' || coalesce({{ in_tenths('velocity') }}, 'not known') || ' momentum points a day; momentum '
+    || coalesce({{ in_tenths('momentum_score') }}, 'not known') || '; age '
+    || {{ in_tenths('age_hours') }} || ' h' as classic_reasons,
     case
         when age_hours > 60 then 'nothing: the video is older than 60 h'
         when velocity is null then 'a reading on a second day'
         when classic_is_build
-            then 'a velocity under 100 (now ' || round(velocity, 1) || '), or an age over 60 h'
+            then 'a velocity under 100 (now ' || {{ in_tenths('velocity') }} || '), or an age over 60 h'
         else
-            'a velocity of 100 and a momentum of 500 (now ' || round(velocity, 1) || ' and '
-            || round(momentum_score, 1) || ')'
+            'a velocity of 100 and a momentum of 500 (now ' || {{ in_tenths('velocity') }} || ' and '
+            || {{ in_tenths('momentum_score') }} || ')'
     end as classic_would_change_if
 from numbered

@@ -13,7 +13,7 @@ cutoffs as (
     select
         as_of_date,
         cutoff_at,
-        floor((as_of_date - date '1970-01-01') / {{ days }}) as stretch
+        floor(({{ days_between("date '1970-01-01'", 'as_of_date') }}) / {{ days }}) as stretch
     from {{ source('meta', 'cutoffs') }}
     where as_of_date > {{ window_start(ref('int_as_of'), days) }}
 

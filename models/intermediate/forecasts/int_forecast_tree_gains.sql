@@ -57,7 +57,7 @@ inputs as (
         -- What is learned of a video without a pace is the gain itself.
         case when inputs.is_cold_start then inputs.log_day_retention else 0 end as log_told_already,
         case when inputs.is_cold_start then 'cold' else 'warm' end as learner,
-        [{{ forecast_tree_inputs() | map('replace', 'f_', 'inputs.f_', 1) | join(', ') }}] as features
+        {{ list_of(forecast_tree_inputs() | map('replace', 'f_', 'inputs.f_', 1) | list) }} as features
     from {{ ref('int_forecast_inputs') }} as inputs
     inner join fit_dates on inputs.as_of_date = fit_dates.as_of_date
     where inputs.as_of_date >= {{ window_start(ref('int_as_of'), 0) }}

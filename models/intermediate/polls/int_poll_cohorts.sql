@@ -99,7 +99,7 @@ history as (
         levels.level_basis,
         levels.age_bucket,
         levels.log_change,
-        pow(0.5, (teachers.as_of_date - levels.as_of_date) / {{ var('alert_memory_days') }}) as weight
+        pow(0.5, ({{ days_between('levels.as_of_date', 'teachers.as_of_date') }}) / {{ var('alert_memory_days') }}) as weight
     from teachers
     inner join levels
         on
@@ -195,7 +195,7 @@ learned as (
     -- The row without market and age is for readings whose cohort was never seen.
     select
         as_of_date,
-        cast(null as varchar) as market,
+        cast(null as string) as market,
         level_basis,
         cast(null as integer) as age_bucket,
         cast(0 as bigint) as readings,

@@ -242,7 +242,7 @@ select
     count(*) as due,
     count(actual_gain) as scored,
     count(case when {{ label_hit(label) }} then 1 end) as hits,
-    {{ quantile_in_group('actual_gain', 0.5) }} as median_gain
+    {{ quantile('actual_gain', 0.5) }} as median_gain
 from told
 where {{ column }} in ('{{ (values + unordered_values(label)) | join("', '") }}')
 group by as_of_date, record, {{ column }}
@@ -264,6 +264,6 @@ select
     count(*) as due,
     count(new_uses) as scored,
     count(case when new_uses > 0 then 1 end) as hits,
-    {{ quantile_in_group('new_uses', 0.5) }} as median_gain
+    {{ quantile('new_uses', 0.5) }} as median_gain
 from staged
 group by as_of_date, lifecycle

@@ -49,7 +49,7 @@ wide as (
         horizon_hours,
         is_cold_start,
         count(value) as n,
-        {{ quantile_in_group('value', 0.5) }} as value
+        {{ quantile('value', 0.5) }} as value
     from recent_outcomes
     group by as_of_date, horizon_hours, is_cold_start
 
@@ -64,7 +64,7 @@ own as (
         age_bucket,
         rank_class,
         count(value) as n,
-        {{ quantile_in_group('value', 0.5) }} as value
+        {{ quantile('value', 0.5) }} as value
     from recent_outcomes
     group by as_of_date, horizon_hours, is_cold_start, age_bucket, rank_class
 

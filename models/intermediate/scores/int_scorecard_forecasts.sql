@@ -20,7 +20,7 @@ forecast_days as (
 
     select
         batch.as_of_date,
-        batch.as_of_date - days.as_of_date as days_ago,
+        {{ days_between('days.as_of_date', 'batch.as_of_date') }} as days_ago,
         days.record,
         days.market,
         days.horizon_hours,
@@ -173,10 +173,10 @@ forecast_intervals as (
         market,
         horizon_hours,
         stratum,
-        {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.025) }} as skill_low,
-        {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.975) }} as skill_high,
-        {{ quantile_in_group('1 - panel_error / nullif(panel_error_twin, 0)', 0.025) }} as panel_skill_low,
-        {{ quantile_in_group('1 - panel_error / nullif(panel_error_twin, 0)', 0.975) }} as panel_skill_high
+        {{ quantile('1 - error / nullif(error_twin, 0)', 0.025) }} as skill_low,
+        {{ quantile('1 - error / nullif(error_twin, 0)', 0.975) }} as skill_high,
+        {{ quantile('1 - panel_error / nullif(panel_error_twin, 0)', 0.025) }} as panel_skill_low,
+        {{ quantile('1 - panel_error / nullif(panel_error_twin, 0)', 0.975) }} as panel_skill_high
     from forecast_draws
     group by as_of_date, record, market, horizon_hours, stratum
 

@@ -19,7 +19,7 @@ label_days as (
 
     select
         batch.as_of_date,
-        batch.as_of_date - days.as_of_date as days_ago,
+        {{ days_between('days.as_of_date', 'batch.as_of_date') }} as days_ago,
         days.record,
         days.label,
         days.value,
@@ -53,7 +53,7 @@ label_sums as (
         sum(due) as due,
         sum(scored) as scored,
         sum(hits) as hits,
-        {{ quantile_in_group('median_gain', 0.5) }} as median_gain
+        {{ quantile('median_gain', 0.5) }} as median_gain
     from label_days
     group by as_of_date, record, label, value, place
 
@@ -128,8 +128,8 @@ label_intervals as (
         record,
         label,
         max(case when draw = -1 then concordance end) as score,
-        {{ quantile_in_group('case when draw >= 0 then concordance end', 0.025) }} as low,
-        {{ quantile_in_group('case when draw >= 0 then concordance end', 0.975) }} as high
+        {{ quantile('case when draw >= 0 then concordance end', 0.025) }} as low,
+        {{ quantile('case when draw >= 0 then concordance end', 0.975) }} as high
     from drawn_labels
     group by as_of_date, record, label
 
@@ -142,8 +142,8 @@ value_intervals as (
         record,
         label,
         value,
-        {{ quantile_in_group('hits / nullif(scored, 0)', 0.025) }} as low,
-        {{ quantile_in_group('hits / nullif(scored, 0)', 0.975) }} as high
+        {{ quantile('hits / nullif(scored, 0)', 0.025) }} as low,
+        {{ quantile('hits / nullif(scored, 0)', 0.975) }} as high
     from drawn_values
     where draw >= 0
     group by as_of_date, record, label, value

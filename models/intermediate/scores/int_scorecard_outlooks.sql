@@ -19,7 +19,7 @@ windows as (
 
     select
         batch.as_of_date,
-        batch.as_of_date - outcomes.as_of_date as days_ago,
+        {{ days_between('outcomes.as_of_date', 'batch.as_of_date') }} as days_ago,
         outcomes.told_hours,
         outcomes.actual_hours
     from batch
@@ -36,7 +36,7 @@ window_constants as (
     -- The constant that would have been best, known only now: a twin that is hard to beat.
     select
         as_of_date,
-        {{ quantile_in_group('actual_hours', 0.5) }} as constant_hours
+        {{ quantile('actual_hours', 0.5) }} as constant_hours
     from windows
     group by as_of_date
 
@@ -76,7 +76,7 @@ arrival_days as (
     -- The twin tells everybody the share that came, known only now.
     select
         batch.as_of_date,
-        batch.as_of_date - days.as_of_date as days_ago,
+        {{ days_between('days.as_of_date', 'batch.as_of_date') }} as days_ago,
         days.due,
         days.scored,
         days.squared_error as error,
@@ -143,8 +143,8 @@ outlook_intervals as (
     select
         as_of_date,
         label,
-        {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.025) }} as skill_low,
-        {{ quantile_in_group('1 - error / nullif(error_twin, 0)', 0.975) }} as skill_high
+        {{ quantile('1 - error / nullif(error_twin, 0)', 0.025) }} as skill_low,
+        {{ quantile('1 - error / nullif(error_twin, 0)', 0.975) }} as skill_high
     from outlook_draws
     group by as_of_date, label
 
@@ -174,8 +174,8 @@ range_sums as (
     select
         batch.as_of_date,
         days.label,
-        max(case when days.scored > 0 then batch.as_of_date - days.as_of_date end) as first_days_ago,
-        min(case when days.scored > 0 then batch.as_of_date - days.as_of_date end) as last_days_ago,
+        max(case when days.scored > 0 then {{ days_between('days.as_of_date', 'batch.as_of_date') }} end) as first_days_ago,
+        min(case when days.scored > 0 then {{ days_between('days.as_of_date', 'batch.as_of_date') }} end) as last_days_ago,
         count(case when days.scored > 0 then 1 end) as days,
         sum(days.due) as due,
         sum(days.scored) as scored,

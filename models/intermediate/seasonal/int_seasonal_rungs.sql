@@ -55,8 +55,8 @@ select
     days_before,
     event_date - days_before as due_on,
     case
-        when days_before > 0 then 'T-' || cast(days_before as varchar)
+        when days_before > 0 then 'T-' || cast(days_before as string)
         when days_before = 0 then 'T0'
-        else 'T+' || cast(-days_before as varchar)
+        else 'T+' || cast(-days_before as string)
     end as rung
 from offered

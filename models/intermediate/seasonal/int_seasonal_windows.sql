@@ -61,14 +61,14 @@ dated as (
             cast(
                 local_year - case
                     when start_month_day > end_month_day and month_day <= end_month_day then 1 else 0
-                end as varchar
+                end as string
             ) || '-' || starts as date
         ) as starts_on,
         cast(
             cast(
                 local_year + case
                     when start_month_day > end_month_day and month_day >= start_month_day then 1 else 0
-                end as varchar
+                end as string
             ) || '-' || ends as date
         ) as ends_on
     from opened
@@ -86,6 +86,6 @@ select
     local_date,
     starts_on,
     ends_on,
-    cast(local_date - starts_on as integer) + 1 as day_number,
-    cast(ends_on - local_date as integer) as days_left
+    cast({{ days_between('starts_on', 'local_date') }} as integer) + 1 as day_number,
+    cast({{ days_between('local_date', 'ends_on') }} as integer) as days_left
 from dated

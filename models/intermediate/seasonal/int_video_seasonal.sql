@@ -36,12 +36,12 @@ current_events as (
         calendar.name,
         calendar.emoji,
         calendar.event_date,
-        cast(calendar.event_date - days.local_date as integer) as days_until,
+        cast({{ days_between('days.local_date', 'calendar.event_date') }} as integer) as days_until,
         -- An event that is running is nearer than one that is to come.
         case
-            when days.local_date > calendar.event_end_date then days.local_date - calendar.event_end_date
+            when days.local_date > calendar.event_end_date then {{ days_between('calendar.event_end_date', 'days.local_date') }}
             when days.local_date >= calendar.event_date then 0
-            else calendar.event_date - days.local_date
+            else {{ days_between('days.local_date', 'calendar.event_date') }}
         end as days_away
     from days
     inner join calendar

@@ -113,7 +113,7 @@ summed as (
         max(observed_date) as observed_date,
         min(feed_date) as first_use_date,
         max(feed_date) as last_use_date,
-        max_by(top_video_id, feed_date) as top_video_id,
+        {{ value_at_max('top_video_id', 'feed_date') }} as top_video_id,
         max(day_number) as first_use_day,
         max(observed_day_count) as observed_day_count,
         min(case when creators >= {{ var('trend_onset_creators') }} then feed_date end) as onset_date,
@@ -167,7 +167,7 @@ type_peaks as (
         as_of_date,
         market,
         trend_key_type,
-        {{ quantile_in_group('peak_0', 0.75) }} as type_peak
+        {{ quantile('peak_0', 0.75) }} as type_peak
     from peaked
     where peak_0 >= {{ var('trend_minimum_videos') }}
     group by as_of_date, market, trend_key_type
@@ -301,7 +301,7 @@ select
     top_video_id,
     onset_date,
     was_running,
-    cast(observed_date - first_use_date as integer) as days_since_first_seen,
+    cast({{ days_between('first_use_date', 'observed_date') }} as integer) as days_since_first_seen,
     -- First seen on the first day there is: it may be older.
     first_use_day = observed_day_count - 1 as age_is_lower_bound,
     mean_0 as uses_3d_mean,

@@ -68,6 +68,6 @@ select
     cast(sum(case when is_new then 1 else 0 end) as bigint) as new_uses,
     -- Whole views: a sum of fractions would depend on the order of its rows.
     cast(sum(cast(round(gained_views_24h) as bigint)) as bigint) as gained_views_24h,
-    min_by(video_id, speed_place) as top_video_id
+    {{ value_at_min('video_id', 'speed_place') }} as top_video_id
 from used
 group by as_of_date, market, trend_key, trend_key_type

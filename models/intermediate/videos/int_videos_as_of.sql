@@ -163,7 +163,7 @@ joined as (
             false
         ) as is_a_day_after_other,
         day_before.momentum_score as other_day_momentum,
-        latest.reading_date - day_before.reading_date as other_day_gap_days,
+        {{ days_between('day_before.reading_date', 'latest.reading_date') }} as other_day_gap_days,
         (day_before.momentum_score - day_before.previous_day_momentum) / day_before.previous_day_gap_days
             as other_velocity
     from latest

@@ -96,10 +96,10 @@ select
     cast(summed.received as double) as received,
     'assumption: {{ var('competitor_installs_per_1000_views_p10') }} to '
     || '{{ var('competitor_installs_per_1000_views_p90') }} installs per 1,000 views, '
-    || cast(cast(100 * {{ var('competitor_us_eu3_share') }} as integer) as varchar) || ' % of them at $'
-    || cast(cast(rates.us_eu3_rate as decimal(18, 2)) as varchar) || ', the others at $'
-    || cast(cast(rates.row_rate as decimal(18, 2)) as varchar) || ', at most $'
-    || cast(cast(rates.cap as decimal(18, 0)) as varchar) || ' a post' as assumption
+    || cast(cast(100 * {{ var('competitor_us_eu3_share') }} as integer) as string) || ' % of them at $'
+    || cast(cast(rates.us_eu3_rate as decimal(18, 2)) as string) || ', the others at $'
+    || cast(cast(rates.row_rate as decimal(18, 2)) as string) || ', at most $'
+    || cast(cast(rates.cap as decimal(18, 0)) as string) || ' a post' as assumption
 from parties
 left join summed
     on

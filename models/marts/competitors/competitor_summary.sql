@@ -33,9 +33,9 @@ responses as (
         account as party,
         count(response_hours) as responses,
         count(*) filter (where response_hours < 0) as led,
-        {{ quantile_in_group('response_hours', 0.25) }} as response_p25_hours,
-        {{ quantile_in_group('response_hours', 0.5) }} as response_p50_hours,
-        {{ quantile_in_group('response_hours', 0.75) }} as response_p75_hours
+        {{ quantile('response_hours', 0.25) }} as response_p25_hours,
+        {{ quantile('response_hours', 0.5) }} as response_p50_hours,
+        {{ quantile('response_hours', 0.75) }} as response_p75_hours
     from {{ ref('competitor_responses') }}
     where as_of_date >= {{ window_start(ref('int_as_of'), 0) }}
     group by as_of_date, account

@@ -65,7 +65,7 @@ trailing_trials as (
         batch.as_of_date as known_on,
         trials.*,
         power(
-            0.5, cast(batch.as_of_date - trials.as_of_date as double) / {{ var('forecast_score_half_life_days') }}
+            0.5, cast({{ days_between('trials.as_of_date', 'batch.as_of_date') }} as double) / {{ var('forecast_score_half_life_days') }}
         ) as recency
         {%- for model in contestants %},
         coalesce(shifts.shift_{{ model }}, 0) as shift_{{ model }}
@@ -184,10 +184,11 @@ errors_told as (
         known_on,
         horizon_hours,
         is_cold_start,
-        string_agg(
-            model || case when is_moved then ' moved ' else ' ' end || round(error, 3)
-            || coalesce(' and ' || cast(round(100 * share_missed) as bigint) || ' %', ''), ', ' order by place
-        ) as errors
+        {% set error_told -%}
+        model || case when is_moved then ' moved ' else ' ' end || round(error, 3)
+            || coalesce(' and ' || cast(round(100 * share_missed) as bigint) || ' %', '')
+        {%- endset %}
+        {{- joined_in_order(error_told, ', ', 'place') }} as errors
     from ranked
     group by known_on, horizon_hours, is_cold_start
 
@@ -386,7 +387,7 @@ carried as (
         *,
         coalesce(
             log_correction,
-            last_value(log_correction ignore nulls) over (
+            {{ last_known('log_correction') }} over (
                 partition by as_of_date, market, video_id
                 order by horizon_hours
                 rows between unbounded preceding and current row

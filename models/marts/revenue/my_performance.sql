@@ -23,9 +23,9 @@ entered as (
         as_of_date,
         video_id,
         cast(sum(received) as double) as revenue,
-        min_by(tutorial_link, sheet_row) filter (where tutorial_link is not null) as tutorial_link,
-        min_by(template_link, sheet_row) filter (where template_link is not null) as template_link,
-        min_by(notes, sheet_row) filter (where notes is not null) as notes
+        {{ value_at_min('tutorial_link', 'sheet_row', 'tutorial_link is not null') }} as tutorial_link,
+        {{ value_at_min('template_link', 'sheet_row', 'template_link is not null') }} as template_link,
+        {{ value_at_min('notes', 'sheet_row', 'notes is not null') }} as notes
     from {{ ref('int_revenue_rows') }}
     where
         is_counted

@@ -20,7 +20,7 @@ caps as (
 
     select
         reads.as_of_date,
-        max_by(rates.cap, rates.valid_from) as cap
+        {{ value_at_max('rates.cap', 'rates.valid_from') }} as cap
     from reads
     inner join {{ ref('revenue_rates') }} as rates
         on reads.as_of_date >= rates.valid_from
@@ -36,7 +36,7 @@ counted as (
         count(*) filter (where not is_counted) as quarantined_rows,
         count(duplicate_of_row) as duplicate_rows,
         sum(received) as total_received,
-        string_agg('row ' || sheet_row || ': ' || problem, '; ' order by sheet_row) as problems
+        {{ joined_in_order("'row ' || sheet_row || ': ' || problem", '; ', 'sheet_row') }} as problems
     from revenue_rows
     group by as_of_date
 

@@ -71,7 +71,7 @@ earned as (
             coalesce(revenue_rows.us_eu3_installs, 0) * revenue_rows.us_eu3_rate
             + coalesce(revenue_rows.row_installs, 0) * revenue_rows.row_rate
         ) as rated,
-        greatest(cast(revenue_rows.as_of_date - revenue_rows.first_seen_on as double), 1) as age_days
+        greatest(cast({{ days_between('revenue_rows.first_seen_on', 'revenue_rows.as_of_date') }} as double), 1) as age_days
     from revenue_rows
 
 ),

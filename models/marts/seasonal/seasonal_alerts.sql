@@ -34,7 +34,7 @@ listed as (
         days.local_date,
         days.reached_before,
         calendar.*,
-        cast(calendar.event_date - days.local_date as integer) as days_until
+        cast({{ days_between('days.local_date', 'calendar.event_date') }} as integer) as days_until
     from days
     inner join calendar
         on
@@ -79,11 +79,11 @@ announced as (
             when listed.days_until = 0 then 'today'
             when listed.local_date between listed.event_start_date and listed.event_end_date
                 then
-                    'running, day ' || cast(listed.local_date - listed.event_start_date + 1 as varchar)
-                    || ' of ' || cast(listed.duration_days as varchar)
-            when listed.days_until > 1 then 'in ' || cast(listed.days_until as varchar) || ' days'
+                    'running, day ' || cast({{ days_between('listed.event_start_date', 'listed.local_date') }} + 1 as string)
+                    || ' of ' || cast(listed.duration_days as string)
+            when listed.days_until > 1 then 'in ' || cast(listed.days_until as string) || ' days'
             when listed.days_until = 1 then 'tomorrow'
-            else 'over since ' || cast(listed.event_end_date as varchar)
+            else 'over since ' || cast(listed.event_end_date as string)
         end as window_text
     from listed
     left join rungs

@@ -113,9 +113,9 @@ pairs as (
         watched.market as other_market,
         late.onset_date as other_onset_date,
         late.creators as other_creators,
-        late.onset_date - early.onset_date as lag_days,
+        {{ days_between('early.onset_date', 'late.onset_date') }} as lag_days,
         greatest(
-            coalesce(late.onset_date, watched.last_feed_date + 1) - early.onset_date - 1, 0
+            {{ days_between('early.onset_date', 'coalesce(late.onset_date, watched.last_feed_date + 1)') }} - 1, 0
         ) as days_without
     from ordered as early
     inner join watched
@@ -140,7 +140,7 @@ lags_of_all as (
         as_of_date,
         count(*) as lags
         {%- for name, fraction in lag_quantiles.items() %},
-        {{ quantile_in_group('lag_days', fraction) }} as {{ name }}
+        {{ quantile('lag_days', fraction) }} as {{ name }}
         {%- endfor %}
     from pairs
     where lag_days >= 1
@@ -155,7 +155,7 @@ lags_of_type as (
         trend_key_type,
         count(*) as lags
         {%- for name, fraction in lag_quantiles.items() %},
-        {{ quantile_in_group('lag_days', fraction) }} as {{ name }}
+        {{ quantile('lag_days', fraction) }} as {{ name }}
         {%- endfor %}
     from pairs
     where lag_days >= 1

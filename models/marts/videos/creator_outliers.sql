@@ -134,7 +134,7 @@ compared as (
         post.views_24h,
         coalesce(post.is_interpolated, false) as is_interpolated,
         count(*) as previous_posts,
-        {{ quantile_in_group('earlier.views_24h', 0.5) }} as previous_median_views_24h,
+        {{ quantile('earlier.views_24h', 0.5) }} as previous_median_views_24h,
         max(earlier.views_24h) as previous_best_views_24h
     from numbered as post
     inner join present

@@ -56,13 +56,13 @@ fed as (
         min(expected.display_order) as market_order,
         {{ joined_distinct('loads.run_id') }} as run_ids,
         {{ joined_distinct('loads.dataset_id') }} as dataset_ids,
-        max_by(loads.source, loads.observed_at) as source,
+        {{ value_at_max('loads.source', 'loads.observed_at') }} as source,
         count(*) filter (where loads.status in ('landed', 'repeat', 'empty')) as feeds,
         count(*) filter (where loads.status = 'repeat') as repeated_feeds,
         count(*) filter (where loads.status = 'unreadable') as unreadable_files,
-        max_by(loads.reason, loads.load_id) filter (where loads.status = 'missing') as failure,
-        max_by(loads.reason, loads.load_id) filter (where loads.status = 'unreadable') as unreadable_reason,
-        max_by(loads.reason, loads.load_id) filter (where loads.quarantined_count > 0 and loads.status <> 'unreadable')
+        {{ value_at_max('loads.reason', 'loads.load_id', "loads.status = 'missing'") }} as failure,
+        {{ value_at_max('loads.reason', 'loads.load_id', "loads.status = 'unreadable'") }} as unreadable_reason,
+        {{ value_at_max('loads.reason', 'loads.load_id', "loads.quarantined_count > 0 and loads.status <> 'unreadable'") }}
             as rejection,
         coalesce(sum(loads.quarantined_count) filter (where loads.status <> 'unreadable'), 0) as rejected_items,
         coalesce(sum(loads.item_count), 0) as items,

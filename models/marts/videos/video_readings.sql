@@ -40,7 +40,7 @@ select
     item_index,
     last_load_id,
     is_believed,
-    array_to_string(oddities, ', ') as oddities,
+    {{ entries_as_text('oddities', ', ') }} as oddities,
     is_new_level
 from {{ ref('int_video_readings') }}
 {% if is_incremental() %}

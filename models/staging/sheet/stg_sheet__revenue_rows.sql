@@ -41,7 +41,7 @@ all_rows as (
         notes,
         post_date,
         entered,
-        cast(null as varchar) as problem
+        cast(null as string) as problem
     from readable
 
     union all
@@ -79,8 +79,8 @@ select
     sheet_row,
     url,
     video_id,
-    coalesce(video_id, rtrim(lower(split_part(split_part(url, '?', 1), '#', 1)), '/')) as url_key,
-    lower(ltrim(trim(account), '@')) as account,
+    coalesce(video_id, {{ stripped_right("lower(split_part(split_part(url, '?', 1), '#', 1))", '/') }}) as url_key,
+    lower({{ stripped_left('trim(account)', '@') }}) as account,
     template_link,
     coalesce(
         {{ regex_capture('template_link', '/template-detail/([0-9]+)') }},
@@ -121,7 +121,7 @@ select
         first_seen_on,
         case
             when length(video_id) = 19
-                then cast({{ epoch_to_timestamp('try_cast(video_id as bigint) // 4294967296') }} as date)
+                then cast({{ epoch_to_timestamp(whole_quotient('try_cast(video_id as bigint)', 4294967296)) }} as date)
         end
     ) as posted_on,
     entered,

@@ -70,7 +70,7 @@ answers as (
         observed_at,
         {{ regex_capture('payload', '/(?:video|photo)/([0-9]{5,25})') }} as video_id,
         cast(null as bigint) as plays,
-        regexp_matches(lower(reason), '{{ var("panel_gone_words") }}') as is_gone
+        {{ matches('lower(reason)', var('panel_gone_words')) }} as is_gone
     from rejected
 
 )

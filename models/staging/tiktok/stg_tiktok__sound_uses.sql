@@ -64,7 +64,7 @@ select
     coalesce(music_play_url_text, case when is_sound then given_url end) as play_url,
     case when not is_sound then coalesce(link_id, given_id) end as video_id,
     nullif({{ bare_handle(
-        "coalesce(case when not starts_with(author_handle_text, '{') then " ~ tiktok_given('author_handle_text') ~ " end, "
+        "coalesce(case when not " ~ begins_with('author_handle_text', '{') ~ " then " ~ tiktok_given('author_handle_text') ~ " end, "
         ~ regex_capture('given_url', '/(@[^/?]+)/') ~ ")"
     ) }}, '') as author_handle,
     {{ tiktok_count('music_uses_text', 'music_uses') }} as platform_uses,

@@ -12,21 +12,28 @@
     'cover',
 ] %}
 {#- One expression for all lists of an item: written out for each of them it took half of the time of a small load. -#}
-{%- set all_tags -%}
-list_concat(
-    flatten(list_transform(
-        [{% for key in var('item_hashtag_lists') %}item."{{ key }}"{{ ', ' if not loop.last }}{% endfor %}],
-        lambda given: {{ tiktok_list('given', var('item_hashtag_names')) }}
-    )),
-    {{ tiktok_columns(var('item_hashtag_lists'), var('item_hashtag_names')) }},
-    {{ tiktok_caption_tags('caption_text') }}
-)
-{%- endset %}
+{%- set lists = [] %}
+{%- for key in var('item_hashtag_lists') %}{% do lists.append('item."' ~ key ~ '"') %}{% endfor %}
+{%- set all_tags = lists_together([
+    flattened(mapped(list_of(lists), 'given', tiktok_list('given', var('item_hashtag_names')))),
+    tiktok_columns(var('item_hashtag_lists'), var('item_hashtag_names')),
+    tiktok_caption_tags('caption_text'),
+]) %}
 {#- A tag is one word: sentences are about it. -#}
-{%- set all_hashtags = 'list_filter(' ~ all_tags ~ ", lambda tag: not regexp_matches(trim(tag, '#＃ '), '\\s'))" %}
-{%- set all_effects -%}
-list_concat({{ tiktok_list('item."effectStickers"', ['name', 'ID', 'id']) }}, {{ tiktok_columns(['effectStickers'], ['name']) }})
-{%- endset %}
+{%- set all_hashtags = kept_entries(all_tags, 'tag', 'not ' ~ matches(stripped('tag', '#＃ '), '\\s')) %}
+{%- set all_effects = lists_together([
+    tiktok_list('item."effectStickers"', ['name', 'ID', 'id']), tiktok_columns(['effectStickers'], ['name']),
+]) %}
+
+{#- What is not believed of a row, each null where there is nothing. -#}
+{%- set odd = [
+    "case when placed.is_id_from_link then 'id_from_link' end",
+    "case when placed.is_post_time_odd then 'post_time_not_believed' end",
+    "case when placed.is_post_time_unknown then 'post_time_unknown' end",
+] %}
+{%- for fact in counts %}
+{%- do odd.append('case when placed.is_' ~ fact ~ "_odd then '" ~ fact ~ "_not_believed' end") %}
+{%- endfor %}
 
 with
 
@@ -88,7 +95,7 @@ cored as (
         *,
         {%- for fact in counts %}
         case
-            when not regexp_full_match({{ fact }}_text, '[0-9]{1,18}') then {{ tiktok_count_core(fact ~ '_text') }}
+            when not {{ matches_whole(fact ~ '_text', '[0-9]{1,18}') }} then {{ tiktok_count_core(fact ~ '_text') }}
         end as {{ fact }}_core{{ ',' if not loop.last }}
         {%- endfor %}
     from picked
@@ -124,14 +131,14 @@ resolved as (
         coalesce(link_id <> given_id, false) as is_id_from_link,
         given_url,
         nullif({{ bare_handle(
-            "coalesce(case when not starts_with(author_handle_text, '{') then " ~ tiktok_given('author_handle_text') ~ " end, "
+            "coalesce(case when not " ~ begins_with('author_handle_text', '{') ~ " then " ~ tiktok_given('author_handle_text') ~ " end, "
             ~ regex_capture('given_url', '/(@[^/?]+)/') ~ ")"
         ) }}, '') as author_handle,
         author_id_text as author_id,
         {{ tiktok_music_id('music_id_text') }} as music_id,
         coalesce(
             template_id_text,
-            {{ regex_capture('item.anchors[1].log_extra', '"template_id": *"([^"]+)"') }},
+            {{ regex_capture(nth_of('item.anchors', 1) ~ '.log_extra', '"template_id": *"([^"]+)"') }},
             {{ regex_capture('caption_text', 'capcut[.]com/t/([A-Za-z0-9_-]+)') }},
             {{ regex_capture(
                 'caption_text', 'capcut[.](?:com|net)/[^ ]*?(?:template-detail/|template_id=)([0-9]+)'
@@ -192,8 +199,8 @@ identified as (
         *,
         -- A TikTok id carries the second of its upload in its upper 32 bits; other platforms' ids are shorter or text.
         case
-            when regexp_full_match(video_id, '[0-9]{18,19}')
-                then {{ epoch_to_timestamp('try_cast(video_id as bigint) // 4294967296') }}
+            when {{ matches_whole('video_id', '[0-9]{18,19}') }}
+                then {{ epoch_to_timestamp(whole_quotient('try_cast(video_id as bigint)', 4294967296)) }}
         end as posted_at_id
     from resolved
 
@@ -287,7 +294,7 @@ finders as (
         load_id,
         video_id,
         count(*) as times_in_load,
-        {{ clean_list('array_agg(distinct finder)') }} as found_by
+        {{ clean_list(distinct_values('finder')) }} as found_by
     from dated
     group by load_id, video_id
 
@@ -348,14 +355,7 @@ select
     placed.posted_at,
     placed.posted_at_source,
     placed.posted_at_disagrees,
-    list_filter([
-        case when placed.is_id_from_link then 'id_from_link' end,
-        case when placed.is_post_time_odd then 'post_time_not_believed' end,
-        case when placed.is_post_time_unknown then 'post_time_unknown' end,
-        {%- for fact in counts %}
-        case when placed.is_{{ fact }}_odd then '{{ fact }}_not_believed' end{{ ',' if not loop.last }}
-        {%- endfor %}
-    ], lambda oddity: oddity is not null) as oddities,
+    {{ kept_entries(list_of(odd), 'oddity', 'oddity is not null') }} as oddities,
     not (
         placed.is_post_time_unknown
         {%- for fact in decisive %}

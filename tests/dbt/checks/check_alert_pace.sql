@@ -13,7 +13,7 @@
 select
     as_of_date,
     'in ' || count(*) || ' polls of ' || market || ' an alert needed up to '
-    || cast(round(max(pace_factor_needed), 1) as varchar)
+    || cast(round(max(pace_factor_needed), 1) as string)
     || ' times the pace, or what was learned was set aside for asking as much' as message
 from {{ ref('poll_markets') }}
 where
