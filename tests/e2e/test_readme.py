@@ -124,12 +124,12 @@ def _is_there(_: Place, command: str) -> str:
 
 
 def _made_the_sample(place: Place, command: str) -> str:
-    """The shared sample was made with this very command: `homes.sample`."""
+    """The shared sample was made with this very command."""
     assert place.sample.published_path.exists()
-    if command.startswith("trends "):
+    if command == f"{homes.SAMPLE_COMMAND} --home DIR":
         return ""
     shown = subprocess.run(["make", "-n", *shlex.split(command)[1:]], cwd=PROJECT, capture_output=True, text=True)
-    return "" if "trends run --source sample\n" in shown.stdout else shown.stdout + shown.stderr
+    return "" if f"{homes.SAMPLE_COMMAND}\n" in shown.stdout else shown.stdout + shown.stderr
 
 
 def _tried_by_hand(_: Place, command: str) -> str:
