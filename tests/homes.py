@@ -22,17 +22,19 @@ from warehouse.store import Store
 
 # The second date of the sample.
 SAMPLE_DAY = "2026-03-05"
+# What `make run` does.
+SAMPLE_COMMAND = "trends run --source sample"
 
 
 def sample(factory: pytest.TempPathFactory) -> Store:
     """What `make run` makes: the bundled sample, run without any setting."""
-    return Store(_made_once(factory, "sample", lambda home: _run(home, "--source", "sample")))
+    return Store(_made_once(factory, "sample", lambda home: _well(*SAMPLE_COMMAND.split()[1:], "--home", home)))
 
 
 def day_of_sample(factory: pytest.TempPathFactory) -> Store:
     """The sample run for `SAMPLE_DAY`: this date and the one before."""
-    arguments = ("--source", "sample", "--date", SAMPLE_DAY, "--no-deliver")
-    return Store(_made_once(factory, "day_of_sample", lambda home: _run(home, *arguments)))
+    arguments = ("run", "--source", "sample", "--date", SAMPLE_DAY, "--no-deliver")
+    return Store(_made_once(factory, "day_of_sample", lambda home: _well(*arguments, "--home", home)))
 
 
 def dates_of_sample(factory: pytest.TempPathFactory) -> Store:
@@ -52,12 +54,11 @@ def _built_sample(home: Path) -> None:
     land_folder(store, folder, landed_at="2026-04-01T00:00")
     feeds, _ = export_folder.scan(folder, MARKETS)
     prepare(store, *sorted({str(feed.observed_at.date()) for feed in feeds}))
-    outcome = trends("rebuild", "--home", home)
-    assert outcome.code == 0, outcome.err
+    _well("rebuild", "--home", home)
 
 
-def _run(home: Path, *arguments: str) -> None:
-    outcome = trends("run", *arguments, "--home", home)
+def _well(*arguments: str | Path) -> None:
+    outcome = trends(*arguments)
     # Exit code 1 would say that files of the sample could not be read.
     assert outcome.code == 0, outcome.err
 

@@ -29,7 +29,7 @@ from warehouse.store import Store
 KILLS = int(os.environ.get("DRILL_KILLS", "1"))
 SEED = int(os.environ.get("DRILL_SEED", "20261129"))
 DAYS = ("2026-03-04", "2026-03-05", "2026-03-06")
-COMMANDS = ("run", "backfill", "poll", "rebuild") if KILLS > 1 else ("run", "rebuild")
+COMMANDS = ("run", "backfill", "poll", "rebuild") if os.environ.get("DRILL_KILLS") else ("run", "rebuild")
 
 Marts = dict[str, tuple[int, str]]
 

@@ -26,7 +26,7 @@ from tests.changed_project import change, copy_models
 from tests.support import PROJECT, build, mart_checksums, published, trends
 from warehouse.store import Store
 
-IS_DRILL = "DRILL_KILLS" in os.environ
+IS_DRILL = bool(os.environ.get("DRILL_KILLS"))
 DAYS = ["2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07"]
 
 
