@@ -7,6 +7,7 @@ Nothing else of the program imports PySpark: who stays with DuckDB does not inst
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
 import shutil
@@ -60,12 +61,13 @@ def required() -> None:
     Raises:
         SparkMissingError: See there.
     """
-    try:
-        import dbt.adapters.spark  # noqa: F401
-        import pyspark  # noqa: F401
-    except ImportError as error:
-        message = f"{error.name} is not installed: `make spark` installs the packages of requirements-spark.lock"
-        raise SparkMissingError(message) from error
+    # Without importing them, which takes seconds.
+    for package in ("pyspark", "dbt-spark"):
+        try:
+            importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError as error:
+            message = f"{package} is not installed: `make spark` installs the packages of requirements-spark.lock"
+            raise SparkMissingError(message) from error
     home = os.environ.get("JAVA_HOME")
     if not (Path(home, "bin", "java").exists() if home else shutil.which("java")):
         message = "Java is not found: install a JDK of 17 or newer, or set JAVA_HOME to one"
