@@ -203,7 +203,8 @@ class _SessionJob:
         """Called by dbt with the model's code, dbt's `dbtObj` and the relation (`spark__create_table_as`)."""
         from pyspark.sql import SparkSession
 
-        spark = SparkSession.builder.getOrCreate()
+        # Active in the thread that opened it; in dbt's threads it is the default one.
+        spark = SparkSession.active()
         names: dict[str, Any] = {}
         exec(compiled_code, names)  # noqa: S102 - the project's own model
         computed: pa.Table = names["model"](names["dbtObj"](lambda name: Relation(spark.table(name))), spark)

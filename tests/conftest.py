@@ -9,7 +9,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from engine import spark
 from orchestration.settings import Settings
 from tests.support import REAL_DATA
 from warehouse.store import Store
@@ -56,30 +55,19 @@ def pytest_runtest_makereport(
     return report
 
 
-def _left_out() -> dict[str, str]:
-    """Markers of tests that cannot run here, each with a line that says why."""
-    lines = {}
-    if not REAL_DATA.parent.is_dir():
-        lines["real_data"] = (
-            "tests on real data (-m real_data) are left out: they need ../shared/data, which is not beside this folder"
-        )
-    try:
-        spark.required()
-    except spark.SparkMissingError as error:
-        lines["spark"] = f"builds on Spark (-m spark) are left out: {error}"
-    return lines
-
-
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    """A line for whoever has no real data or no Spark, instead of a list of skipped tests."""
-    return list(_left_out().values())
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """One line for whoever has no real data, instead of a list of skipped tests."""
+    if REAL_DATA.parent.is_dir():
+        return None
+    return "tests on real data (-m real_data) are left out: they need ../shared/data, which is not beside this folder"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What cannot run here is not part of the run; a set that lacks in a folder of real data is a failure."""
-    markers = _left_out()
-    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in markers)]
+    """Without a folder of real data its tests are not part of the run; beside one, a set that lacks is a failure."""
+    if REAL_DATA.parent.is_dir():
+        return
+    left_out = [item for item in items if item.get_closest_marker("real_data")]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

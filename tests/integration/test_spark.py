@@ -21,7 +21,10 @@ from warehouse.store import Store, checkpoint
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A session of two cores whose tables are gone after the test."""
-    return spark.open_session(PROJECT, tmp_path_factory.mktemp("tables"), "local[2]", spark.SMALL)
+    try:
+        return spark.open_session(PROJECT, tmp_path_factory.mktemp("tables"), "local[2]", spark.SMALL)
+    except spark.SparkMissingError as error:
+        pytest.skip(str(error))
 
 
 def _built(home: Path, folder: Path) -> tuple[Store, list[str]]:
