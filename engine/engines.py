@@ -1,4 +1,4 @@
-"""What a home can be built with: DuckDB in this process, or Spark (`engine.spark`).
+"""What a home can be built with: DuckDB in this process, or Spark (`engine.on_spark`).
 
 Belongs here: what the pipeline asks of an engine. Must not be here: how one works.
 """

@@ -284,7 +284,7 @@ def unusable_places(settings: Settings) -> list[Problem]:
         if reason is not None:
             found.append(checks.problem("DAGSTER_POSTGRES_URL", "", reason, is_secret=True))
     if settings.trends_engine == SPARK:
-        from engine.spark import session
+        from engine.on_spark import session
         from orchestration.engines import spark_config
 
         reason = session.missing(spark_config(settings))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.spark import session
-from engine.spark.session import SparkConfig
+from engine.on_spark import session
+from engine.on_spark.session import SparkConfig
 from orchestration import doctor
 from orchestration.settings import load_usable
 from tests.support import trends
@@ -74,7 +74,7 @@ def test_run_and_doctor_say_what_is_not_installed(tmp_path: Path, monkeypatch: p
 def test_duckdb_imports_nothing_of_spark() -> None:
     code = (
         "import sys, orchestration.definitions, orchestration.cli, engine.rebuild, orchestration.assets.models;"
-        "spark = ('engine.spark', 'pyspark', 'py4j', 'dbt.adapters.spark');"
+        "spark = ('engine.on_spark', 'pyspark', 'py4j', 'dbt.adapters.spark');"
         "print([name for name in sys.modules if name.startswith(spark)])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

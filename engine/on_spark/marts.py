@@ -63,10 +63,12 @@ def bring(
         if node.unique_id in strategies
         and (node.name in _READ_TOO or (node.kind == "incremental" and f'"{MARTS_DATABASE}"' in node.relation))
     ]
-    polls = _read(_files(folder, "intermediate", "int_polls"))
+    polls = parquet(folder, "intermediate", "int_polls")
     poll_dates = [
         day.isoformat()
-        for (day,) in connection.execute(f"select distinct as_of_date from {polls} where is_in_batch").fetchall()
+        for (day,) in (
+            connection.execute(f"select distinct as_of_date from {polls} where is_in_batch").fetchall() if polls else []
+        )
     ]
     dates = {"as_of": list(as_of_dates), "poll_dates": poll_dates}
     # The statements of the others ask these which dates they replace.
@@ -100,14 +102,15 @@ def _rows(
     ).fetchall()
     listed = ", ".join(f'cast("{column}" as {type_name}) as "{column}"' for column, type_name in columns)
     of_dates = dates.get(strategy.name)
-    if of_dates is None:
-        fresh = f"select {listed} from {_read(_files(folder, schema, name))}"
-    else:
-        literals = ", ".join(f"date '{day}'" for day in of_dates) or "null"
-        fresh = f"select {listed} from {_read(_files(folder, schema, name, of_dates))} where as_of_date in ({literals})"
-    if not _files(folder, schema, name, of_dates):
+    files = _files(folder, schema, name, of_dates)
+    if not files:
         nothing = ", ".join(f'cast(null as {type_name}) as "{column}"' for column, type_name in columns)
         fresh = f"select {nothing} where false"
+    elif of_dates is None:
+        fresh = f"select {listed} from {_read(files)}"
+    else:
+        literals = ", ".join(f"date '{day}'" for day in of_dates)
+        fresh = f"select {listed} from {_read(files)} where as_of_date in ({literals})"
     if not strategy.keys:
         return fresh
     # Rows of keys that the build did not compute are as they were: only the others are written.
@@ -117,6 +120,12 @@ def _rows(
         f" changed as (select distinct {keys} from (from fresh except all from {node.relation}))"
         f" select fresh.* from fresh semi join changed using ({keys})"
     )
+
+
+def parquet(folder: Path, schema: str, name: str) -> str | None:
+    """A table of a set, as a table of DuckDB's SQL; None of one that has no rows."""
+    files = _files(folder, schema, name)
+    return _read(files) if files else None
 
 
 def _files(folder: Path, schema: str, name: str, dates: Sequence[str] | None = None) -> list[Path]:

@@ -6,6 +6,7 @@ Belongs here: finding Java and PySpark, opening and closing a session. Must not 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -134,7 +135,9 @@ def session(config: SparkConfig, name: str) -> Iterator[SparkSession]:
         builder = builder.remote(config.remote)
     else:
         builder = builder.master(config.master)
-        for key, value in _OWN_SETTINGS.items():
+        # Nothing is ever in it: every schema of the models has a place of its own, and so has every table of the facts.
+        given = {**_OWN_SETTINGS, "spark.sql.warehouse.dir": address(config.warehouse / "work" / "facts")}
+        for key, value in given.items():
             builder = builder.config(key, value)
         if config.master.startswith("local"):
             os.environ["SPARK_LOCAL_IP"] = _LOCAL_SETTINGS["spark.driver.host"]
@@ -142,6 +145,8 @@ def session(config: SparkConfig, name: str) -> Iterator[SparkSession]:
                 builder = builder.config(key, value)
     for key, value in SQL_SETTINGS.items():
         builder = builder.config(key, value)
+    # A failed statement is told by whoever asked for it: PySpark writes the whole of Java's stack besides.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     try:
         spark = builder.getOrCreate()
     except Exception as error:

@@ -13,13 +13,13 @@ anew.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from engine.spark.session import address
+from engine.on_spark.session import address
 from ingest.landing import KINDS, PANEL
 from warehouse.store import FACTS_DATABASE, quote_literal
 
@@ -87,11 +87,14 @@ def write_facts(connection: duckdb.DuckDBPyConnection, warehouse: Path, sources:
 
 
 def register(
-    spark: SparkSession, connection: duckdb.DuckDBPyConnection, warehouse: Path, sources: Iterable[tuple[str, str]]
+    spark: SparkSession, connection: duckdb.DuckDBPyConnection, warehouse: Path, sources: Collection[tuple[str, str]]
 ) -> None:
     """Makes tables of the written files, under the names that the facts have them by."""
+    for schema in sorted({schema for schema, _ in sources}):
+        # These tables are links to files: dropped, they leave them where they are.
+        spark.sql(f"drop schema if exists `{schema}` cascade")
+        spark.sql(f"create schema `{schema}`")
     for schema, name in sources:
-        spark.sql(f"create schema if not exists `{schema}`")
         if _is_items(schema, name):
             place = warehouse / "raw" / f"kind={name.removeprefix('tiktok_')}"
             place.mkdir(parents=True, exist_ok=True)

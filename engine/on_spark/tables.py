@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import filelock
 
-from engine.spark.session import SparkSetupError, address
+from engine.on_spark.session import SparkSetupError, address
 from warehouse.store import BUILD_DATABASE, Store, WarehouseBusyError, quote_literal
 
 if TYPE_CHECKING:

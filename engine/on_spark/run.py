@@ -22,9 +22,9 @@ from engine import compiled_models, dbt_runner, progress
 from engine.compiled_models import OutdatedHomeError
 from engine.dbt_runner import DbtFailedError, NodeResult
 from engine.engines import Engine
-from engine.spark import marts, raw, tables
-from engine.spark.marts import Strategy
-from engine.spark.session import SparkConfig, address, session
+from engine.on_spark import marts, raw, tables
+from engine.on_spark.marts import Strategy
+from engine.on_spark.session import SparkConfig, address, session
 from warehouse.store import Store, checkpoint, quote_literal
 
 if TYPE_CHECKING:
@@ -96,9 +96,10 @@ def _build(
         with ExitStack() as stack:
             with progress.stage(f"Spark at {config.remote or config.master}"):
                 spark = stack.enter_context(session(config, "trends"))
-                work = tables.begin(spark, config.warehouse, base, schemas)
                 with store.model_writer() as connection:
                     raw.register(spark, connection, config.warehouse, sources)
+                # Views read the facts too.
+                work = tables.begin(spark, config.warehouse, base, schemas)
             results = _dbt(project_dir, store, as_of_dates, names, spark, config.warehouse)
             table_set = tables.keep(spark, config.warehouse, work, schemas)
         with store.model_writer() as connection:
