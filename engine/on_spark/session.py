@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ _LOCAL_SETTINGS = {
 }
 
 
-class SparkSetupError(RuntimeError):
+class SparkSetupError(LookupError):
     """Spark can't be used on this machine, or in this place; the message names the remedy."""
 
 
@@ -112,12 +112,13 @@ def address(path: Path) -> str:
 
 
 @contextmanager
-def session(config: SparkConfig, name: str) -> Iterator[SparkSession]:
+def session(config: SparkConfig, name: str, further: Mapping[str, str]) -> Iterator[SparkSession]:
     """A session, ended with the block: between builds a cluster has nothing of ours to hold.
 
     Args:
         config: Where Spark is.
         name: What the cluster shows.
+        further: Settings of the session over those of the project.
 
     Raises:
         SparkSetupError: It can't be had; the message says what to do.
@@ -143,7 +144,7 @@ def session(config: SparkConfig, name: str) -> Iterator[SparkSession]:
             os.environ["SPARK_LOCAL_IP"] = _LOCAL_SETTINGS["spark.driver.host"]
             for key, value in _LOCAL_SETTINGS.items():
                 builder = builder.config(key, value)
-    for key, value in SQL_SETTINGS.items():
+    for key, value in {**SQL_SETTINGS, **further}.items():
         builder = builder.config(key, value)
     # A failed statement is told by whoever asked for it: PySpark writes the whole of Java's stack besides.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)

@@ -39,7 +39,7 @@ comment on table meta.spark_tables is 'The set of tables on Spark that the model
 """
 
 
-class LostTablesError(RuntimeError):
+class LostTablesError(LookupError):
     """The tables that a home names are not there; the message names the remedy."""
 
 

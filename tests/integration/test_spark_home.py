@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -20,7 +26,8 @@ from engine.on_spark.session import SparkConfig, SparkSetupError
 from ingest import export_folder, facts, landing
 from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.integration.dbt_subset import create_subset
-from tests.support import MARKETS
+from tests.service.spark_cluster import HOST, cluster
+from tests.support import MARKETS, PROJECT
 from warehouse.store import Store, WarehouseBusyError
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -85,20 +92,20 @@ class Place:
         """Builds dates with DuckDB."""
         compiled_models.build(self.project, store, dates)
 
-    def on_spark(self, store: Store, *dates: str) -> None:
-        """Builds dates with Spark, in this process."""
-        _spark(store)(self.project, store, dates)
+    def on_spark(self, store: Store, *dates: str, master: str = "local[2]") -> None:
+        """Builds dates with Spark, whose driver is this process."""
+        _spark(store, master)(self.project, store, dates)
 
 
 def _warehouse(store: Store) -> Path:
     return store.home / "spark"
 
 
-def _spark(store: Store) -> Build:
+def _spark(store: Store, master: str = "local[2]") -> Build:
     # Not at the top: where nothing of Spark is installed this module must be collected all the same.
     from engine.on_spark.run import engine
 
-    return engine(SparkConfig(_warehouse(store), "local[2]")).build
+    return engine(SparkConfig(_warehouse(store), master)).build
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +186,58 @@ def test_build_that_is_cut_short_leaves_what_was_there(
 
 def _cut_short(*_: object) -> str:
     raise KeyboardInterrupt
+
+
+def test_worker_that_dies_in_the_middle_changes_no_row(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_LOCAL_IP", HOST)
+    on_duckdb, on_spark = place.home(tmp_path / "duckdb"), place.home(tmp_path / "spark")
+    place.on_duckdb(on_duckdb, *DATES)
+    with cluster(tmp_path / "cluster") as up, ThreadPoolExecutor(1) as pool:
+        building = pool.submit(place.on_spark, on_spark, *DATES, master=up.url)
+        _wait_for(_first_table(on_spark), building)
+        up.workers[0].kill()
+        building.result()
+        assert up.workers[0].wait() == -signal.SIGKILL
+        up.wait_for(1)
+    assert _marts(on_spark) == _marts(on_duckdb)
+
+
+def test_run_after_a_driver_that_was_killed_is_right(place: Place, tmp_path: Path) -> None:
+    killed, whole = place.home(tmp_path / "killed"), place.home(tmp_path / "whole")
+    for store in (killed, whole):
+        place.on_spark(store, *DATES[:3])
+    before = _marts(killed)
+    code = (
+        "from pathlib import Path; from engine.on_spark.run import engine;"
+        "from engine.on_spark.session import SparkConfig; from warehouse.store import Store;"
+        f"engine(SparkConfig(Path({str(_warehouse(killed))!r}), 'local[2]'))"
+        f".build(Path({str(place.project)!r}), Store(Path({str(killed.home)!r})), {DATES[3:]!r})"
+    )
+    command = [sys.executable, "-c", code]
+    with (
+        subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.DEVNULL) as driver,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        _wait_for(_first_table(killed), pool.submit(driver.wait))
+        driver.kill()
+    assert driver.returncode == -signal.SIGKILL
+    assert _marts(killed) == before
+    for store in (killed, whole):
+        place.on_spark(store, *DATES[3:])
+    assert _marts(killed) == _marts(whole) != before
+
+
+def _first_table(store: Store) -> Callable[[], bool]:
+    """Whether the build that is under way has written a mart, and so is in the middle."""
+    return lambda: any((_warehouse(store) / "work").glob(f"*/marts/*/as_of_date={DATES[-1]}/*.parquet"))
+
+
+def _wait_for(happened: Callable[[], bool], building: Future[Any]) -> None:
+    while not happened():
+        assert not building.done(), "the build was over before it was looked at"
+        time.sleep(0.01)
 
 
 def test_landing_twice_writes_no_file_again_and_strange_ones_are_taken_away(place: Place, tmp_path: Path) -> None:
