@@ -79,6 +79,13 @@ sqlfluff:
 explore: .venv/.installed-explore ## the published marts in the browser: lists, histories, forecasts against actual
 	$(TRENDS) explore
 
+.venv/.installed-spark: requirements-spark.lock .venv/.installed
+	@echo "installing the packages of the models on Spark into .venv"
+	@$(PIP) --no-compile -r requirements-spark.lock
+	@touch $@
+
+spark: .venv/.installed-spark ## install what the models need to run on Spark (Java 17 or newer must be there)
+
 ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	$(TRENDS) ui
 
@@ -86,13 +93,6 @@ ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	@$(PIP) --upgrade --target .venv/bench -r requirements-bench.lock
 	@$(BIN)/python -m compileall -q .venv/bench || true
 	@touch $@
-
-.venv/.installed-spark: requirements-spark.lock .venv/.installed
-	@echo "installing Spark's packages into .venv"
-	@$(PIP) --no-compile -r requirements-spark.lock
-	@touch $@
-
-spark: .venv/.installed-spark ## what TRENDS_ENGINE=spark needs beside Java (docs/scaling.md)
 
 spark-demo: .venv/.installed-spark .venv/.installed-dev ## the sample on DuckDB and on a Spark cluster of this machine, models compared
 	$(BIN)/python -m tests.service.spark_demo
@@ -128,6 +128,7 @@ lock: ## compile the locks from requirements*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements.in -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-explore.in -o requirements-explore.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock -c requirements-explore.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-spark.in -o requirements-spark.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras -c requirements.lock requirements-bench.in -o requirements-bench.lock
 
 clean: ## remove the environment and parsed models; warehouse and outputs stay

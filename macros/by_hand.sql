@@ -4,6 +4,10 @@
   other would lose dates without a word. `trends` chooses what it builds itself.
 #}
 {% macro keep_history() -%}
+    {%- do adapter.dispatch('keep_history', 'tiktok_trends')() -%}
+{%- endmacro %}
+
+{% macro duckdb__keep_history() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed') and var('called_by', '') != 'trends' -%}
         {%- set batch = 'model.' ~ project_name ~ '.int_as_of' -%}
         {%- if flags.WHICH != 'seed' and batch in graph.nodes -%}

@@ -309,6 +309,19 @@
 
 {# ---------- numbers #}
 
+{#
+  A double with so many digits behind the point (one or more), halves away from zero and -0.0 as it is. A plain `round`
+  differs between engines where the double next to a half is not the half, which a text or a step shows.
+#}
+{% macro rounded(value, digits) -%}
+    {{ adapter.dispatch('rounded', 'tiktok_trends')(value, digits) }}
+{%- endmacro %}
+
+{# A double with one digit behind the point as text, 12345678.9 and not 1.23456789E7. #}
+{% macro in_tenths(value) -%}
+    {{ adapter.dispatch('in_tenths', 'tiktok_trends')(value) }}
+{%- endmacro %}
+
 {# Quotient of two whole numbers, without the rest. #}
 {% macro whole_quotient(dividend, divisor) -%}
     {{ adapter.dispatch('whole_quotient', 'tiktok_trends')(dividend, divisor) }}

@@ -206,6 +206,14 @@
 
 {# ---------- numbers #}
 
+{% macro duckdb__rounded(value, digits) -%}
+    round({{ value }}, {{ digits }})
+{%- endmacro %}
+
+{% macro duckdb__in_tenths(value) -%}
+    cast(round({{ value }}, 1) as varchar)
+{%- endmacro %}
+
 {% macro duckdb__whole_quotient(dividend, divisor) -%}
     {{ dividend }} // {{ divisor }}
 {%- endmacro %}

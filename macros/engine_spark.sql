@@ -225,6 +225,22 @@
 
 {# ---------- numbers #}
 
+{# Spark's `round` goes by the decimal that a double is printed as, and knows no -0.0. #}
+{% macro spark__rounded(value, digits) -%}
+    {%- set shift = '1' ~ '0' * digits ~ '.0' -%}
+    case
+        when {{ value }} < 0 then -(round(-({{ value }}) * {{ shift }}) / {{ shift }})
+        else round(({{ value }}) * {{ shift }}) / {{ shift }}
+    end
+{%- endmacro %}
+
+{% macro spark__in_tenths(value) -%}
+    case
+        when {{ value }} < 0 and {{ value }} > -0.05 then '-0.0'
+        else cast(cast({{ spark__rounded(value, 1) }} as decimal(38, 1)) as string)
+    end
+{%- endmacro %}
+
 {% macro spark__whole_quotient(dividend, divisor) -%}
     {{ dividend }} div {{ divisor }}
 {%- endmacro %}

@@ -9,6 +9,10 @@
 
 {# For a dbt that runs in a shell, on whatever home: the pipeline makes the same table. #}
 {% macro ensure_mart_rows() -%}
+    {{ adapter.dispatch('ensure_mart_rows', 'tiktok_trends')() }}
+{%- endmacro %}
+
+{% macro duckdb__ensure_mart_rows() -%}
     create schema if not exists trends.meta;
     create table if not exists {{ mart_rows_relation() }} (
         mart varchar not null, as_of_date date not null, row_count bigint not null
@@ -46,6 +50,10 @@
   table lost (--full-refresh builds those of the batch only) keep their notes, by which the loss is found.
 #}
 {% macro note_created_marts(results) -%}
+    {{ adapter.dispatch('note_created_marts', 'tiktok_trends')(results) }}
+{%- endmacro %}
+
+{% macro duckdb__note_created_marts(results) -%}
     {%- if execute -%}
     {%- set found = namespace(batch=none, statements=[]) -%}
     {%- for result in results if result.node.name == 'int_as_of' -%}

@@ -43,9 +43,9 @@
 {# A number as precise as it is known, as people say it: 940, 2.1k, 207k, 1.3m. #}
 {% macro short_number(value) -%}
     case
-        when abs({{ value }}) >= 999500 then cast(round({{ value }} / 1000000.0, 1) as string) || 'm'
+        when abs({{ value }}) >= 999500 then {{ in_tenths('(' ~ value ~ ') / 1000000.0') }} || 'm'
         when abs({{ value }}) >= 9950 then cast(cast(round({{ value }} / 1000.0) as bigint) as string) || 'k'
-        when abs({{ value }}) >= 999.5 then cast(round({{ value }} / 1000.0, 1) as string) || 'k'
+        when abs({{ value }}) >= 999.5 then {{ in_tenths('(' ~ value ~ ') / 1000.0') }} || 'k'
         else cast(cast(round({{ value }}) as bigint) as string)
     end
 {%- endmacro %}

@@ -77,7 +77,7 @@
 
 {# The id in links to a post: as people share it, as a page embeds it, and with its signs escaped. #}
 {% macro tiktok_link_pattern() -%}
-    (?:/|%2F)(?:video|photo|v|embed(?:/v[0-9])?|player/v[0-9])(?:/|%2F)([0-9]+)
+    {{ '(?:/|%2F)(?:video|photo|v|embed(?:/v[0-9])?|player/v[0-9])(?:/|%2F)([0-9]+)' }}
 {%- endmacro %}
 
 {# The id in a link to a post; null where no link of the item has one. #}

@@ -27,7 +27,7 @@ from engine.on_spark import marts, raw, tables
 from engine.on_spark.marts import Strategy
 from engine.on_spark.session import SparkConfig, address, session
 from engine.rebuild import rows_by_date
-from engine.spark import SMALL, enable_python_models
+from engine.spark import SMALL, enable_python_models, settings
 from warehouse.store import Store, checkpoint, quote_literal
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _build(
                 raw.write_facts(connection, config.warehouse, sources)
         with ExitStack() as stack:
             with progress.stage(f"Spark at {config.remote or config.master}"):
-                spark = stack.enter_context(session(config, "trends", SMALL if rows < _SMALL_ROWS else {}))
+                spark = stack.enter_context(session(config, "trends", _settings(project_dir, rows)))
                 with store.model_writer() as connection:
                     raw.register(spark, connection, config.warehouse, sources)
                 # Views read the facts too.
@@ -124,6 +124,11 @@ def _build(
         if on_result:
             on_result(result)
     return results
+
+
+def _settings(project_dir: Path, rows: int) -> dict[str, str]:
+    """Settings of a session for a batch of so many video items."""
+    return {**settings(project_dir), "spark.sql.ansi.enabled": "false", **(SMALL if rows < _SMALL_ROWS else {})}
 
 
 def _dbt(

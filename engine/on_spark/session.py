@@ -1,4 +1,4 @@
-"""A Spark session for one build: what it needs of this machine, and the settings that the models' SQL relies on.
+"""A Spark session for one build, and what it needs of this machine.
 
 Belongs here: finding Java and PySpark, opening and closing a session. Must not be here: what is run in it.
 """
@@ -25,18 +25,6 @@ JAVA_VERSION = 17
 _PACKAGES = ("pyspark", "dbt.adapters.spark")
 INSTALL = "install requirements-spark.lock into the project's environment: make spark"
 
-# What the models' SQL relies on: moments without a zone as everywhere in the project, names as they are written, and
-# an `insert overwrite` that replaces the dates of its rows alone.
-SQL_SETTINGS = {
-    "spark.sql.timestampType": "TIMESTAMP_NTZ",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.caseSensitive": "true",
-    "spark.sql.sources.partitionOverwriteMode": "dynamic",
-    "spark.sql.cteRecursionLevelLimit": "2000",
-    "spark.sql.sources.default": "parquet",
-    "spark.sql.legacy.createHiveTableByDefault": "false",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-}
 # Beside the code, for Java: how much it says.
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 # Of a session that this process starts. Tables live as long as the build (`tables` keeps their files), so that no
@@ -112,13 +100,13 @@ def address(path: Path) -> str:
 
 
 @contextmanager
-def session(config: SparkConfig, name: str, further: Mapping[str, str]) -> Iterator[SparkSession]:
+def session(config: SparkConfig, name: str, settings: Mapping[str, str]) -> Iterator[SparkSession]:
     """A session, ended with the block: between builds a cluster has nothing of ours to hold.
 
     Args:
         config: Where Spark is.
         name: What the cluster shows.
-        further: Settings of the session over those of the project.
+        settings: Of the session.
 
     Raises:
         SparkSetupError: It can't be had; the message says what to do.
@@ -144,7 +132,7 @@ def session(config: SparkConfig, name: str, further: Mapping[str, str]) -> Itera
             os.environ["SPARK_LOCAL_IP"] = _LOCAL_SETTINGS["spark.driver.host"]
             for key, value in _LOCAL_SETTINGS.items():
                 builder = builder.config(key, value)
-    for key, value in {**SQL_SETTINGS, **further}.items():
+    for key, value in settings.items():
         builder = builder.config(key, value)
     # A failed statement is told by whoever asked for it: PySpark writes the whole of Java's stack besides.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)

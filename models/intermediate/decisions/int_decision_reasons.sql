@@ -59,10 +59,10 @@ select
             'gain to come in {{ horizon }} h: ' || cast(round(gain_p50) as bigint)
             || ' views in the middle case, at least ' || cast(round(gain_p10) as bigint)
             || ' in 9 of 10, place ' || gain_place || ' of ' || ranked_videos || ' in ' || told_in_market
-            || '; window left ' || cast(round(window_left_hours, 1) as string)
+            || '; window left ' || {{ in_tenths('window_left_hours') }}
             || ' h against {{ production }} h of production; trend '
             || coalesce(
-                trend_lifecycle || ' (' || cast(round(trend_window_left_h, 1) as string) || ' h left)',
+                trend_lifecycle || ' (' || {{ in_tenths('trend_window_left_h') }} || ' h left)',
                 'not staged'
             ) || ', ' || trend_creators
             || case when trend_creators = 1 then ' creator today' else ' creators today' end
@@ -72,7 +72,7 @@ select
         when gain_p50 is null then 'a reading with plays'
         when window_left_hours < {{ production }}
             then
-                'a new rise: the window of ' || cast(round(window_left_hours, 1) as string)
+                'a new rise: the window of ' || {{ in_tenths('window_left_hours') }}
                 || ' h must exceed {{ production }} h'
         when gain_p50 < {{ var('decision_minimum_gain') }}
             then
@@ -95,16 +95,16 @@ select
             || cast(cast(build_places as bigint) as string) || '), it is '
             || cast(round(gain_expected) as bigint)
     end as measured_would_change_if,
-    'velocity ' || coalesce(cast(round(velocity, 1) as string), 'not known') || ' momentum points a day; momentum '
-    || coalesce(cast(round(momentum_score, 1) as string), 'not known') || '; age '
-    || cast(round(age_hours, 1) as string) || ' h' as classic_reasons,
+    'velocity ' || coalesce({{ in_tenths('velocity') }}, 'not known') || ' momentum points a day; momentum '
+    || coalesce({{ in_tenths('momentum_score') }}, 'not known') || '; age '
+    || {{ in_tenths('age_hours') }} || ' h' as classic_reasons,
     case
         when age_hours > 60 then 'nothing: the video is older than 60 h'
         when velocity is null then 'a reading on a second day'
         when classic_is_build
-            then 'a velocity under 100 (now ' || round(velocity, 1) || '), or an age over 60 h'
+            then 'a velocity under 100 (now ' || {{ in_tenths('velocity') }} || '), or an age over 60 h'
         else
-            'a velocity of 100 and a momentum of 500 (now ' || round(velocity, 1) || ' and '
-            || round(momentum_score, 1) || ')'
+            'a velocity of 100 and a momentum of 500 (now ' || {{ in_tenths('velocity') }} || ' and '
+            || {{ in_tenths('momentum_score') }} || ')'
     end as classic_would_change_if
 from numbered

@@ -33,7 +33,7 @@ select
     round(coalesce({{ log_of_count('bases.previous_pace') }}, -9), 4) as f_previous_pace,
     round(coalesce(ln((bases.base_likes + 1.0) / (bases.base_plays + 1)), -19), 4) as f_like_ratio,
     round(coalesce(ln((bases.base_comments + 1.0) / (bases.base_plays + 1)), -19), 4) as f_comment_ratio,
-    round(bases.age_hours, 2) as f_age,
+    {{ rounded('bases.age_hours', 2) }} as f_age,
     round(cast(extract(hour from bases.base_at) as double), 0) as f_hour,
     cast(coalesce(bases.best_feed_rank, 1000) as double) as f_feed_rank,
     cast(bases.market_count as double) as f_markets,

@@ -4,7 +4,7 @@
     faster than `minimum_gap_hours` the interval begins at the last one that is old enough.
 -#}
 
-{%- set memory = 'interval ' ~ var('poll_memory_hours') ~ ' hour' %}
+{%- set memory = 'interval ' ~ (var('poll_memory_hours') * 3600) | int ~ ' second' %}
 
 with
 
@@ -75,7 +75,7 @@ paired as (
             partition by market, video_id
             order by observed_at
             range between {{ memory }} preceding
-            and interval {{ (60 * var('minimum_gap_hours')) | int }} minute preceding
+            and interval {{ (3600 * var('minimum_gap_hours')) | int }} second preceding
         )
 
 ),

@@ -296,7 +296,7 @@ in_order as (
         last_value(z) over (
             partition by market, video_id
             order by observed_at
-            range between interval {{ var('poll_memory_hours') }} hour preceding
+            range between interval {{ (var('poll_memory_hours') * 3600) | int }} second preceding
             and interval 1 microsecond preceding
         ) as previous_z
     from remembered

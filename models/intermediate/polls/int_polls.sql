@@ -40,7 +40,7 @@ compared as (
         max(observed_at) over (
             partition by market
             order by observed_at
-            range between interval {{ var('poll_memory_hours') }} hour preceding
+            range between interval {{ (var('poll_memory_hours') * 3600) | int }} second preceding
             and interval 1 microsecond preceding
         ) as previous_feed_at,
         row_number() over (partition by market order by observed_at) as feed_number

@@ -61,14 +61,14 @@ dated as (
             cast(
                 local_year - case
                     when start_month_day > end_month_day and month_day <= end_month_day then 1 else 0
-                end as varchar
+                end as string
             ) || '-' || starts as date
         ) as starts_on,
         cast(
             cast(
                 local_year + case
                     when start_month_day > end_month_day and month_day >= start_month_day then 1 else 0
-                end as varchar
+                end as string
             ) || '-' || ends as date
         ) as ends_on
     from opened

@@ -171,7 +171,7 @@ chained as (
     select
         curve.*,
         {%- for day in range(1, 7) %}
-        coalesce(lead(curve.log_q50, {{ day }}) over ageing, last_value(curve.log_q50) over ageing) as log_day_{{ day }},
+        coalesce(lead(curve.log_q50, {{ day }}) over older, last_value(curve.log_q50) over ageing) as log_day_{{ day }},
         {%- endfor %}
         coalesce(feed_shifts.feed_shift, 0) as feed_shift
     from curve
@@ -180,6 +180,7 @@ chained as (
             curve.as_of_date = feed_shifts.as_of_date
             and curve.market = feed_shifts.market
     window
+        older as (partition by curve.as_of_date, curve.market order by curve.age_bucket),
         ageing as (
             partition by curve.as_of_date, curve.market
             order by curve.age_bucket

@@ -194,25 +194,26 @@ chosen as (
 {#- First match wins: (rule, action, urgency, reason). -#}
 {%- set rules = [
     ('momentum_score >= ' ~ var('urgent_momentum'), 'urgent',
-        "'momentum ' || round(momentum_score, 1) || ' >= " ~ var('urgent_momentum') ~ "'"),
+        "'momentum ' || " ~ in_tenths('momentum_score') ~ " || ' >= " ~ var('urgent_momentum') ~ "'"),
     ('shares_per_hour >= ' ~ var('urgent_shares_per_hour'), 'urgent',
-        "'shares/h ' || round(shares_per_hour, 1) || ' >= " ~ var('urgent_shares_per_hour') ~ "'"),
+        "'shares/h ' || " ~ in_tenths('shares_per_hour') ~ " || ' >= " ~ var('urgent_shares_per_hour') ~ "'"),
     ("status = '🚀 SPIKING' and momentum_score >= " ~ var('urgent_spiking_momentum'), 'urgent',
-        "'spiking, momentum ' || round(momentum_score, 1) || ' >= " ~ var('urgent_spiking_momentum') ~ "'"),
+        "'spiking, momentum ' || " ~ in_tenths('momentum_score') ~ " || ' >= " ~ var('urgent_spiking_momentum') ~ "'"),
     ('momentum_score >= ' ~ var('high_momentum'), 'high',
-        "'momentum ' || round(momentum_score, 1) || ' >= " ~ var('high_momentum') ~ "'"),
+        "'momentum ' || " ~ in_tenths('momentum_score') ~ " || ' >= " ~ var('high_momentum') ~ "'"),
     ('shares_per_hour >= ' ~ var('high_shares_per_hour'), 'high',
-        "'shares/h ' || round(shares_per_hour, 1) || ' >= " ~ var('high_shares_per_hour') ~ "'"),
+        "'shares/h ' || " ~ in_tenths('shares_per_hour') ~ " || ' >= " ~ var('high_shares_per_hour') ~ "'"),
     ("status = '🚀 SPIKING' and momentum_score >= " ~ var('high_spiking_momentum'), 'high',
-        "'spiking, momentum ' || round(momentum_score, 1) || ' >= " ~ var('high_spiking_momentum') ~ "'"),
+        "'spiking, momentum ' || " ~ in_tenths('momentum_score') ~ " || ' >= " ~ var('high_spiking_momentum') ~ "'"),
     ('momentum_score >= ' ~ var('watch_momentum'), 'watch',
-        "'momentum ' || round(momentum_score, 1) || ' >= " ~ var('watch_momentum') ~ "'"),
+        "'momentum ' || " ~ in_tenths('momentum_score') ~ " || ' >= " ~ var('watch_momentum') ~ "'"),
     ('shares_per_hour >= ' ~ var('watch_shares_per_hour'), 'watch',
-        "'shares/h ' || round(shares_per_hour, 1) || ' >= " ~ var('watch_shares_per_hour') ~ "'"),
+        "'shares/h ' || " ~ in_tenths('shares_per_hour') ~ " || ' >= " ~ var('watch_shares_per_hour') ~ "'"),
     ("status = '📈 RISING' and momentum_score >= " ~ var('watch_rising_momentum'), 'watch',
-        "'rising, momentum ' || round(momentum_score, 1) || ' >= " ~ var('watch_rising_momentum') ~ "'"),
+        "'rising, momentum ' || " ~ in_tenths('momentum_score') ~ " || ' >= " ~ var('watch_rising_momentum') ~ "'"),
     ("build_now = 'BUILD NOW'", 'watch',
-        "'BUILD NOW: shares/h ' || round(shares_per_hour, 1) || ', views/h ' || round(views_per_hour, 0)"),
+        "'BUILD NOW: shares/h ' || " ~ in_tenths('shares_per_hour') ~ " || ', views/h ' || "
+        ~ in_tenths('round(views_per_hour)')),
 ] %}
 {%- set actions = {'urgent': '🔴 MAKE_NOW', 'high': '🔴 MAKE_NOW', 'watch': '🟡 WATCH'} %}
 {%- set urgencies = {'urgent': '🔥 URGENT', 'high': '⚡ HIGH', 'watch': '🟡 WATCH'} %}

@@ -377,9 +377,9 @@ day_trends as (
         reading_date,
         row_number() over earlier as reading_days,
         lag(momentum_score) over earlier as previous_day_momentum,
-        reading_date - lag(reading_date) over earlier as previous_day_gap_days,
+        {{ days_between('lag(reading_date) over earlier', 'reading_date') }} as previous_day_gap_days,
         (lag(momentum_score) over earlier - lag(momentum_score, 2) over earlier)
-        / (lag(reading_date) over earlier - lag(reading_date, 2) over earlier) as previous_velocity
+        / ({{ days_between('lag(reading_date, 2) over earlier', 'lag(reading_date) over earlier') }}) as previous_velocity
     from chained
     where closes_day
     window earlier as (partition by market, video_id order by reading_date)

@@ -256,8 +256,8 @@ select
     trend_creators,
     {%- for part in parts %}
     {% if not loop.first %}|| {% endif %}'{{ ", " if not loop.first }}{{ part }} '
-    || coalesce(cast(round({{ part }}_z, 2) as string), 'not known') || ' x {{ var("score_weight_" ~ part) }}'
+    || coalesce(cast({{ rounded(part ~ '_z', 2) }} as string), 'not known') || ' x {{ var("score_weight_" ~ part) }}'
     {%- endfor %}
-    || '; counts ' || round(trust, 2) || ' (' || usable_intervals || ' intervals); against '
+    || '; counts ' || {{ rounded('trust', 2) }} || ' (' || usable_intervals || ' intervals); against '
     || cohort_videos || ' videos of ' || age_bucket || ' days' as score_reason
 from placed

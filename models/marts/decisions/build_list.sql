@@ -16,18 +16,6 @@ candidates as (
 
 {{ named_sounds(ref('sounds_daily'), ref('int_as_of')) }},
 
-templates as (
-
-    select
-        as_of_date,
-        video_id,
-        min(substring(trend_key, {{ 'template:' | length + 1 }})) as template_id
-    from {{ ref('int_video_trend_keys') }}
-    where trend_key like 'template:%'
-    group by as_of_date, video_id
-
-),
-
 yours as (
 
     select * from {{ ref('int_party_trends') }}
@@ -51,7 +39,6 @@ described as (
         markets.timezone,
         named_sounds.sound_name,
         named_sounds.artist,
-        templates.template_id,
         yours.trend_key is not null as previously_built,
         yours.best_url as previously_built_url
     from candidates
@@ -60,10 +47,6 @@ described as (
         on
             candidates.as_of_date = named_sounds.as_of_date
             and candidates.music_id = named_sounds.sound_id
-    left join templates
-        on
-            candidates.as_of_date = templates.as_of_date
-            and candidates.video_id = templates.video_id
     left join yours
         on
             candidates.as_of_date = yours.as_of_date

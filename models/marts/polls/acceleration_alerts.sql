@@ -5,8 +5,7 @@
 
 {#-
     Polls are walked in order, because a message depends on those sent before it: the budget of the poll and the day,
-    the cool-down of the video. The recursion carries what was sent so far; engines that allow one reference to it only
-    need another walk here, and nowhere else.
+    the cool-down of the video. The recursion carries what was sent so far (macros/engine_alert_walk.sql).
 -#}
 
 {%- set cohort = var('alert_mode') == 'cohort' %}
@@ -87,101 +86,31 @@ candidates as (
 
 ),
 
-walk as (
+sent_before as (
 
-    select
-        0 as step,
-        cast(null as string) as video_id,
-        0 as tier_rank,
-        cast(null as timestamp) as alerted_at,
-        cast(null as date) as as_of_date,
-        false as is_new
-
+    -- What earlier dates told, as far back as a video cools down.
     {% if is_incremental() -%}
-    union all
-
     select
-        0 as step,
         video_id,
         tier_rank,
         alerted_at,
-        as_of_date,
-        false as is_new
+        as_of_date
     from {{ this }}
     where
         as_of_date >= {{ window_start(ref('int_as_of'), 4) }}
         and as_of_date < (select min(polls.as_of_date) from polls)
+    {%- else -%}
+    select
+        cast(null as string) as video_id,
+        cast(null as integer) as tier_rank,
+        cast(null as timestamp) as alerted_at,
+        cast(null as date) as as_of_date
+    where false
     {%- endif %}
 
-    union all
-
-    (
-        select
-            step + 1 as step,
-            video_id,
-            tier_rank,
-            alerted_at,
-            as_of_date,
-            false as is_new
-        from walk
-        where step < (select max(candidates.step) from candidates)
-
-        union all
-
-        select
-            step,
-            video_id,
-            tier_rank,
-            observed_at as alerted_at,
-            as_of_date,
-            true as is_new
-        from (
-            select
-                candidates.*,
-                -- Watching costs no message.
-                row_number() over (
-                    partition by candidates.tier_rank = 1
-                    -- What is followed comes first within the budget.
-                    order by
-                        case when candidates.followed_by is null then 1 else 0 end,
-                        candidates.tier_rank desc, candidates.extra_views desc, candidates.video_id asc
-                ) as place_in_budget
-            from candidates
-            where
-                candidates.step = (select max(walk.step) + 1 from walk)
-                and not exists (
-                    select 1 from walk
-                    where
-                        walk.video_id = candidates.video_id
-                        and (
-                            walk.tier_rank >= candidates.tier_rank
-                            or (
-                                walk.tier_rank > 1
-                                and {{ hours_between('walk.alerted_at', 'candidates.observed_at') }}
-                                < {{ var('alert_cooldown_hours') }}
-                            )
-                        )
-                )
-        ) as allowed
-        where
-            tier_rank = 1
-            or (
-                place_in_budget <= {{ var('alert_budget_poll') }}
-                and place_in_budget <= {{ var('alert_budget_day') }} - (
-                    select count(*) from walk
-                    where walk.tier_rank > 1 and walk.as_of_date = allowed.as_of_date
-                )
-            )
-    )
-
 ),
 
-sent as (
-
-    select * from walk
-    where is_new
-
-),
+{{ walked_alerts() }},
 
 attributes as (
 

@@ -21,7 +21,7 @@ polls as (
         count(*) as feeds,
         max(poll_at) over (
             order by poll_at
-            range between interval {{ var('poll_memory_hours') }} hour preceding
+            range between interval {{ (var('poll_memory_hours') * 3600) | int }} second preceding
             and interval 1 microsecond preceding
         ) as previous_poll_at
     from feeds
