@@ -148,25 +148,49 @@ def _dbt(
     chosen = ["--select", *names] if names is not None else []
     arguments = [*chosen, "--exclude", "resource_type:unit_test"]
     first, last = min(as_of_dates), max(as_of_dates)
+    failure: DbtFailedError | None = None
     with progress.stage(f"models of {first if first == last else f'{first} to {last}'} on Spark") as shown:
         try:
             results = dbt_runner.invoke(
                 project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown, target=TARGET
             )
         except DbtFailedError as error:
-            told = [_kept(result, spark, warehouse) for result in error.results]
-            raise DbtFailedError(str(error), told) from None
-    return [_kept(result, spark, warehouse) for result in results]
+            results, failure = error.results, error
+        kept = _keep_found(project_dir, store, as_of_dates, results, spark, warehouse)
+    results = [replace(result, relation=None, query=kept.get(result.unique_id)) for result in results]
+    if failure:
+        raise DbtFailedError(str(failure), results) from None
+    return results
 
 
-def _kept(result: NodeResult, spark: SparkSession, warehouse: Path) -> NodeResult:
-    """A result whose query, where a check found something, selects the rows found from a file."""
-    result = replace(result, relation=None)
-    if not result.query:
-        return result
-    place = warehouse / "found" / result.unique_id.split(".")[2]
-    spark.sql(result.query).coalesce(1).write.mode("overwrite").parquet(address(place))
-    return replace(result, query=f"from read_parquet({quote_literal(str(place / '*.parquet'))})")
+def _keep_found(
+    project_dir: Path,
+    store: Store,
+    as_of_dates: Sequence[str],
+    results: Sequence[NodeResult],
+    spark: SparkSession,
+    warehouse: Path,
+) -> dict[str, str]:
+    """Writes the rows that checks found; returns a query for DuckDB on them, by the check's id.
+
+    dbt itself makes tables of them, for it alone knows what it makes of a check's SQL on Spark. That takes seconds, and
+    most checks find nothing: so it is done afterwards, for those that did.
+    """
+    names = [result.unique_id.split(".")[2] for result in results if result.query]
+    if not names:
+        return {}
+    outcome = dbt_runner.call(
+        project_dir, store, "test", ["--store-failures", "--select", *names],
+        variables={"as_of_dates": list(as_of_dates)}, target=TARGET,
+    )  # fmt: skip
+    kept = {}
+    for result in getattr(outcome.result, "results", None) or []:
+        if result.node.relation_name and result.status in ("warn", "fail"):
+            place = warehouse / "found" / result.node.name
+            spark.table(result.node.relation_name).coalesce(1).write.mode("overwrite").parquet(address(place))
+            kept[result.node.unique_id] = f"from read_parquet({quote_literal(str(place / '*.parquet'))})"
+            spark.sql(f"drop table {result.node.relation_name}")
+    return kept
 
 
 def _with_rows(result: NodeResult, brought: NodeResult | None) -> NodeResult:

@@ -11,13 +11,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from engine import compare, compiled_models
+from engine.compare import Comparison
+from engine.on_spark import tables
+from engine.on_spark.marts import parquet
 from tests.service.spark_cluster import HOST, Cluster, cluster
-from tests.service.spark_compare import Difference, compare
 from tests.support import PROJECT, REAL_DATA
 from warehouse.store import Store
 
+# Columns of the run itself: two runs that land the same have other ones.
+OF_THE_RUN = ("landed_at", "told_at")
 # Sources by name: what `--source` gets. Real polls are not part of the repository.
 REAL_POLLS = REAL_DATA / "tiktok_polls"
 
@@ -48,11 +54,11 @@ def _both(place: Path, name: str, source: str, up: Cluster) -> int:
             print(f"{name}: the run on {engine} failed", flush=True)
             return 1
         seconds[engine] = time.monotonic() - started
-    found = compare(on_duckdb, on_spark, on_spark.home / "spark")
-    told = report(name, found, seconds)
-    print(told, flush=True)
+    found = compared(on_duckdb, on_spark, on_spark.home / "spark")
+    times = ", ".join(f"{engine} {taken:.0f} s" for engine, taken in seconds.items())
+    print(f"== {name}: whole runs, {times}\n{found.told()}", flush=True)
     shutil.rmtree(place)
-    return int(any(difference.rows for difference in found))
+    return int(bool(found.differences))
 
 
 def run(store: Store, source: str, engine: str, master: str) -> int:
@@ -69,12 +75,37 @@ def run(store: Store, source: str, engine: str, master: str) -> int:
     return subprocess.run(command, cwd=PROJECT, env=os.environ | given, check=False).returncode
 
 
-def report(name: str, found: list[Difference], seconds: dict[str, float]) -> str:
-    """What is printed of a comparison: models that differ, how many are equal, and the times of the runs."""
-    lines = [f"{name}: {difference}" for difference in found if difference.rows]
-    equal = sum(not difference.rows for difference in found)
-    times = ", ".join(f"{engine} {taken:.0f} s" for engine, taken in seconds.items())
-    return "\n".join([*lines, f"{name}: {equal} of {len(found)} models equal ({times}, whole runs)"])
+def compared(on_duckdb: Store, on_spark: Store, warehouse: Path) -> Comparison:
+    """Compares every model that is a table.
+
+    Args:
+        on_duckdb: A home that DuckDB built.
+        on_spark: One that Spark built, from the same source.
+        warehouse: Its `SPARK_WAREHOUSE`.
+
+    Raises:
+        LookupError: Nothing was built on Spark.
+    """
+    table_set = tables.named_by_file(on_spark.build_path)
+    if table_set is None:
+        message = f"{on_spark.home} was not built on Spark"
+        raise LookupError(message)
+    with on_duckdb.model_writer() as connection:
+        return compare.models(connection, _pairs(tables.folder(warehouse, table_set)))
+
+
+def _pairs(folder: Path) -> Iterator[tuple[str, str, str]]:
+    without = f"columns(name -> not list_contains({list(OF_THE_RUN)}, name))"
+    for node in compiled_models.compiled(PROJECT):
+        if node.resource_type == "model" and node.kind in ("table", "incremental"):
+            _, schema, name = node.relation.replace('"', "").split(".")
+            # Of a table without rows Spark keeps no file.
+            other = parquet(folder, schema, name) or f"(select * from {node.relation} where false)"
+            yield (
+                f"{schema}.{name}",
+                f"(select {without} from {node.relation}) as mine",
+                f"(select {without} from {other}) as other",
+            )
 
 
 if __name__ == "__main__":
