@@ -73,13 +73,14 @@ def required() -> None:
 
 
 def settings(project_dir: Path) -> dict[str, str]:
-    """Settings that the models' SQL needs of a session, as profiles.yml has them."""
+    """Settings that the models' SQL needs of a session, as profiles.yml has them, without what the environment says."""
     profiles = yaml.safe_load((project_dir / "profiles.yml").read_text(encoding="utf-8"))
     (profile,) = (value for value in profiles.values() if "outputs" in value)
-    return dict(profile["outputs"]["spark"]["server_side_parameters"])
+    given = profile["outputs"]["spark"]["server_side_parameters"]
+    return {name: value for name, value in given.items() if "{{" not in value}
 
 
-def session(
+def open_session(
     project_dir: Path, warehouse: Path, master: str = "local[*]", further: Mapping[str, str] | None = None
 ) -> SparkSession:
     """The session of this process, whose tables lie below a folder.
@@ -99,7 +100,11 @@ def session(
     builder = SparkSession.builder.master(master).appName("tiktok-trends")
     for name, value in {**given, "spark.sql.ansi.enabled": "false", **(further or {})}.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    # A failed statement is told by dbt, without the 200 lines that the JVM has of it.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+    opened = builder.getOrCreate()
+    opened.sparkContext.setLogLevel("ERROR")
+    return opened
 
 
 def register_facts(spark: SparkSession, store: Store, folder: Path) -> None:

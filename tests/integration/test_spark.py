@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 def session(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A session of two cores whose tables are gone after the test."""
     try:
-        return spark.session(PROJECT, tmp_path_factory.mktemp("tables"), "local[2]", spark.SMALL)
+        return spark.open_session(PROJECT, tmp_path_factory.mktemp("tables"), "local[2]", spark.SMALL)
     except spark.SparkMissingError as error:
         pytest.skip(str(error))
 
@@ -52,7 +52,8 @@ def test_every_model_is_equal_on_both_engines(session: object, tmp_path: Path) -
     write_export_folder(simulate(SimulatorConfig(seed=11, days=3, polls=2, videos_per_day=30)), tmp_path / "feeds")
     store, dates = _built(tmp_path / "home", tmp_path / "feeds")
     spark.register_facts(session, store, tmp_path / "facts")  # type: ignore[arg-type]
-    spark.build(PROJECT, tmp_path / "target", as_of_dates=dates, command="run")
+    without_tests = ["--exclude", "resource_type:test", "resource_type:unit_test"]
+    spark.build(PROJECT, tmp_path / "target", as_of_dates=dates, arguments=without_tests)
     found = spark.compare_models(PROJECT, session, store)  # type: ignore[arg-type]
     assert len(found.models) > 120
     assert found.differences == {}
