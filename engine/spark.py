@@ -202,10 +202,8 @@ class _SessionJob:
         """Called by dbt with the model's code and dbt's `dbtObj`."""
         from pyspark.sql import SparkSession
 
-        spark = SparkSession.getActiveSession()
-        if spark is None:
-            message = "a model in Python needs a session of this process"
-            raise SparkMissingError(message)
+        # Active in the thread that opened it; in dbt's threads it is the default one.
+        spark = SparkSession.active()
         names: dict[str, Any] = {}
         exec(compiled_code, names)  # noqa: S102 - the project's own model
         computed: pa.Table = names["model"](names["dbtObj"](lambda name: Relation(spark.table(name))), spark)
