@@ -14,7 +14,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ from engine.engines import Engine
 from engine.on_spark import marts, raw, tables
 from engine.on_spark.marts import Strategy
 from engine.on_spark.session import SparkConfig, address, session
-from engine.rebuild import rows_by_date
 from engine.spark import SMALL, enable_python_models, settings
 from warehouse.store import Store, checkpoint, quote_literal
 
@@ -40,8 +38,9 @@ logger = logging.getLogger(__name__)
 TARGET = "spark"
 # Measured on 2 cores: what a build takes on the smallest day.
 _START_S = 240.0
-# Video items of a batch below which Spark's compiling of a query takes longer than what is saved by it.
-_SMALL_ROWS = 50_000
+# Items of a home below which Spark's compiling of a query takes longer than what is saved by it: a day looks back on
+# those before it.
+_SMALL_ITEMS = 100_000
 
 
 def engine(config: SparkConfig) -> Engine:
@@ -95,13 +94,13 @@ def _build(
                 )
                 raise OutdatedHomeError(message)
             base = tables.named(connection)
-            rows = sum(rows_by_date(connection, [date.fromisoformat(day) for day in as_of_dates]).values())
+            [(items,)] = connection.execute("select coalesce(sum(item_count), 0) from raw.loads").fetchall()
             with progress.stage("facts as Parquet"):
                 raw.write(connection, config.warehouse)
                 raw.write_facts(connection, config.warehouse, sources)
         with ExitStack() as stack:
             with progress.stage(f"Spark at {config.remote or config.master}"):
-                spark = stack.enter_context(session(config, "trends", _settings(project_dir, rows)))
+                spark = stack.enter_context(session(config, "trends", _settings(project_dir, items)))
                 with store.model_writer() as connection:
                     raw.register(spark, connection, config.warehouse, sources)
                 # Views read the facts too.
@@ -126,9 +125,9 @@ def _build(
     return results
 
 
-def _settings(project_dir: Path, rows: int) -> dict[str, str]:
-    """Settings of a session for a batch of so many video items."""
-    return {**settings(project_dir), "spark.sql.ansi.enabled": "false", **(SMALL if rows < _SMALL_ROWS else {})}
+def _settings(project_dir: Path, items: int) -> dict[str, str]:
+    """Settings of a session for a home of so many items."""
+    return {**settings(project_dir), "spark.sql.ansi.enabled": "false", **(SMALL if items < _SMALL_ITEMS else {})}
 
 
 def _dbt(

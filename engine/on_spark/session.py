@@ -32,11 +32,11 @@ _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _OWN_SETTINGS = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.ui.showConsoleProgress": "false",
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOG_SETTINGS}",
 }
-# Of one machine: nobody else calls the driver, whose page costs a port and a second. Java asks the net for the name of
-# any other address, and waits for it for minutes where nobody answers.
+# Of one machine, where nobody set Spark up. Nobody else calls the driver, whose page costs a port and a second. Java asks
+# the net for the name of any other address, and waits where nobody answers.
 _LOCAL_SETTINGS = {
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOG_SETTINGS}",
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
