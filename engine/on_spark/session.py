@@ -33,8 +33,8 @@ _OWN_SETTINGS = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.ui.showConsoleProgress": "false",
 }
-# Of one machine, where nobody set Spark up. Nobody else calls the driver, whose page costs a port and a second. Java asks
-# the net for the name of any other address, and waits where nobody answers.
+# Of one machine, where nobody set Spark up. Nobody else calls the driver, whose page costs a port and a second. Java
+# asks the net for the name of any other address, and waits where nobody answers.
 _LOCAL_SETTINGS = {
     "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{_LOG_SETTINGS}",
     "spark.ui.enabled": "false",
