@@ -7,6 +7,7 @@ Nothing else of the program imports PySpark: who stays with DuckDB does not inst
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
 import shutil
@@ -60,12 +61,13 @@ def required() -> None:
     Raises:
         SparkMissingError: See there.
     """
-    try:
-        import dbt.adapters.spark  # noqa: F401
-        import pyspark  # noqa: F401
-    except ImportError as error:
-        message = f"{error.name} is not installed: `make spark` installs the packages of requirements-spark.lock"
-        raise SparkMissingError(message) from error
+    # Without importing them, which takes seconds.
+    for package in ("pyspark", "dbt-spark"):
+        try:
+            importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError as error:
+            message = f"{package} is not installed: `make spark` installs the packages of requirements-spark.lock"
+            raise SparkMissingError(message) from error
     home = os.environ.get("JAVA_HOME")
     if not (Path(home, "bin", "java").exists() if home else shutil.which("java")):
         message = "Java is not found: install a JDK of 17 or newer, or set JAVA_HOME to one"
@@ -195,11 +197,10 @@ class _SessionJob:
     """Runs the compiled code of a model in Python and writes its rows."""
 
     def __init__(self, parsed_model: dict[str, Any], credentials: object) -> None:
-        del credentials
-        self._model = parsed_model
+        """Called by dbt; the code says all that is needed."""
 
     def submit(self, compiled_code: str) -> None:
-        """Called by dbt with the model's code and dbt's `dbtObj`."""
+        """Called by dbt with the model's code, dbt's `dbtObj` and the relation (`spark__create_table_as`)."""
         from pyspark.sql import SparkSession
 
         # Active in the thread that opened it; in dbt's threads it is the default one.
@@ -207,13 +208,8 @@ class _SessionJob:
         names: dict[str, Any] = {}
         exec(compiled_code, names)  # noqa: S102 - the project's own model
         computed: pa.Table = names["model"](names["dbtObj"](lambda name: Relation(spark.table(name))), spark)
-        frame = spark.createDataFrame(computed)
-        target = f"{self._model['schema']}.{self._model['alias']}"
-        if not spark.catalog.tableExists(target):
-            frame.write.partitionBy("as_of_date").format("parquet").saveAsTable(target)
-            return
-        columns = spark.table(target).columns
-        frame.select(*columns).write.insertInto(target, overwrite=True)
+        written = spark.createDataFrame(computed).write.mode("overwrite").format("parquet")
+        written.partitionBy("as_of_date").saveAsTable(names["RELATION"])
 
 
 def compare_models(project_dir: Path, spark: SparkSession, store: Store) -> Comparison:

@@ -1,6 +1,6 @@
 """The models on Spark give the rows that they give on DuckDB.
 
-Left out where the packages of requirements-spark.lock or Java are not there (`make spark`).
+The builds are left out where the packages of requirements-spark.lock or Java are not there (`make spark`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from ingest import export_folder, facts, landing
 from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.support import MARKETS, PROJECT
 from warehouse.store import Store, checkpoint
-
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +46,8 @@ def _built(home: Path, folder: Path) -> tuple[Store, list[str]]:
     return store, dates
 
 
+@pytest.mark.spark
+@pytest.mark.slow
 def test_every_model_is_equal_on_both_engines(session: object, tmp_path: Path) -> None:
     write_export_folder(simulate(SimulatorConfig(seed=11, days=3, polls=2, videos_per_day=30)), tmp_path / "feeds")
     store, dates = _built(tmp_path / "home", tmp_path / "feeds")

@@ -99,7 +99,9 @@ history as (
         levels.level_basis,
         levels.age_bucket,
         levels.log_change,
-        pow(0.5, ({{ days_between('levels.as_of_date', 'teachers.as_of_date') }}) / {{ var('alert_memory_days') }}) as weight
+        pow(
+            0.5, ({{ days_between('levels.as_of_date', 'teachers.as_of_date') }}) / {{ var('alert_memory_days') }}
+        ) as weight
     from teachers
     inner join levels
         on

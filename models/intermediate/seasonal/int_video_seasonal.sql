@@ -39,7 +39,8 @@ current_events as (
         cast({{ days_between('days.local_date', 'calendar.event_date') }} as integer) as days_until,
         -- An event that is running is nearer than one that is to come.
         case
-            when days.local_date > calendar.event_end_date then {{ days_between('calendar.event_end_date', 'days.local_date') }}
+            when days.local_date > calendar.event_end_date
+                then {{ days_between('calendar.event_end_date', 'days.local_date') }}
             when days.local_date >= calendar.event_date then 0
             else {{ days_between('days.local_date', 'calendar.event_date') }}
         end as days_away

@@ -379,7 +379,8 @@ day_trends as (
         lag(momentum_score) over earlier as previous_day_momentum,
         {{ days_between('lag(reading_date) over earlier', 'reading_date') }} as previous_day_gap_days,
         (lag(momentum_score) over earlier - lag(momentum_score, 2) over earlier)
-        / ({{ days_between('lag(reading_date, 2) over earlier', 'lag(reading_date) over earlier') }}) as previous_velocity
+        / ({{ days_between('lag(reading_date, 2) over earlier', 'lag(reading_date) over earlier') }})
+            as previous_velocity
     from chained
     where closes_day
     window earlier as (partition by market, video_id order by reading_date)

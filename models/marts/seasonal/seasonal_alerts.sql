@@ -79,7 +79,8 @@ announced as (
             when listed.days_until = 0 then 'today'
             when listed.local_date between listed.event_start_date and listed.event_end_date
                 then
-                    'running, day ' || cast({{ days_between('listed.event_start_date', 'listed.local_date') }} + 1 as string)
+                    'running, day '
+                    || cast({{ days_between('listed.event_start_date', 'listed.local_date') }} + 1 as string)
                     || ' of ' || cast(listed.duration_days as string)
             when listed.days_until > 1 then 'in ' || cast(listed.days_until as string) || ' days'
             when listed.days_until = 1 then 'tomorrow'

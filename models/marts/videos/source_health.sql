@@ -62,8 +62,9 @@ fed as (
         count(*) filter (where loads.status = 'unreadable') as unreadable_files,
         {{ value_at_max('loads.reason', 'loads.load_id', "loads.status = 'missing'") }} as failure,
         {{ value_at_max('loads.reason', 'loads.load_id', "loads.status = 'unreadable'") }} as unreadable_reason,
-        {{ value_at_max('loads.reason', 'loads.load_id', "loads.quarantined_count > 0 and loads.status <> 'unreadable'") }}
-            as rejection,
+        {{ value_at_max(
+            'loads.reason', 'loads.load_id', "loads.quarantined_count > 0 and loads.status <> 'unreadable'"
+        ) }} as rejection,
         coalesce(sum(loads.quarantined_count) filter (where loads.status <> 'unreadable'), 0) as rejected_items,
         coalesce(sum(loads.item_count), 0) as items,
         coalesce(sum(loads.quarantined_count), 0) as quarantined_items,
