@@ -154,7 +154,7 @@ def build(
     fingerprint = dbt_runner.fingerprint(project_dir)
     nodes = compiled(project_dir)
     with copied_ahead(store), store.model_writer() as connection:
-        prepare(connection, project_dir)
+        prepare(connection, project_dir, fingerprint)
         if not is_current(connection, fingerprint):
             message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
             raise OutdatedHomeError(message)
@@ -215,11 +215,17 @@ def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
     }
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, project_dir: Path) -> None:
-    """Gives files without models the relations of the project as it is, `compiled` before."""
+def prepare(connection: duckdb.DuckDBPyConnection, project_dir: Path, fingerprint: str) -> None:
+    """Gives files without models the relations of the project as it is, `compiled` before.
+
+    Args:
+        connection: A model writer.
+        project_dir: Folder of dbt_project.yml.
+        fingerprint: What they are noted with.
+    """
     if is_new(connection):
         create_relations(connection, project_dir)
-        record_built(connection, dbt_runner.fingerprint(project_dir))
+        record_built(connection, fingerprint)
 
 
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -285,6 +291,7 @@ def run(
     names: Iterable[str] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
     callers: int | None = None,
+    told_as: str = "models of",
 ) -> list[NodeResult]:
     """Builds models and runs their tests, in the order of `dbt build`: what hangs on a failure is skipped.
 
@@ -295,6 +302,7 @@ def run(
         names: Models and seeds to build, each with the tests of what is among them; None for all.
         on_result: Called with each node's result as soon as it is there.
         callers: How many nodes run at a time; as many as there are cores by default.
+        told_as: What is shown before the dates.
 
     Returns:
         The results in order of completion.
@@ -324,7 +332,7 @@ def run(
     cores = threads = int(threads)
     callers = callers or cores
     with (
-        progress.stage(f"models of {_span(as_of_dates)}", len(chosen), "nodes") as shown,
+        progress.stage(f"{told_as} {_span(as_of_dates)}", len(chosen), "nodes") as shown,
         ThreadPoolExecutor(callers) as pool,
     ):
         cursors = [connection.cursor() for _ in range(callers)]

@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 KEPT = ".compiled"
 _PARSED = "partial_parse.msgpack"
 
+# The target of profiles.yml that homes are built with where nothing else is said.
+TARGET = "build"
+
 # Value of the variable `called_by` in the project's own calls; macros/by_hand.sql and profiles.yml ask for it.
 CALLER = "trends"
 
@@ -85,22 +88,26 @@ def kept_in(project_dir: Path) -> Path:
     return project_dir / KEPT
 
 
-def ensure_manifest(project_dir: Path) -> Path:
+def ensure_manifest(project_dir: Path, target: str = TARGET) -> Path:
     """Parses the project unless the saved manifest is of exactly these files; returns its manifest.json in `kept_in`.
+
+    Args:
+        project_dir: Folder of dbt_project.yml.
+        target: A target of profiles.yml; names of relations differ between them.
 
     Raises:
         DbtFailedError: The project does not parse; the message is dbt's.
     """
-    target = kept_in(project_dir)
-    target.mkdir(exist_ok=True)
-    with filelock.FileLock(target / "manifest.lock"):
-        return _ensure_manifest(project_dir, target)
+    folder = kept_in(project_dir) / ("" if target == TARGET else target)
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / "manifest.lock"):
+        return _ensure_manifest(project_dir, folder, target)
 
 
-def _ensure_manifest(project_dir: Path, target: Path) -> Path:
-    manifest_path, stamp_path = target / "manifest.json", target / "manifest.sha256"
+def _ensure_manifest(project_dir: Path, folder: Path, target: str) -> Path:
+    manifest_path, stamp_path = folder / "manifest.json", folder / "manifest.sha256"
     of_files = fingerprint(project_dir)
-    is_whole = all(path.exists() for path in (manifest_path, target / _PARSED, stamp_path))
+    is_whole = all(path.exists() for path in (manifest_path, folder / _PARSED, stamp_path))
     if is_whole and stamp_path.read_text(encoding="utf-8").strip() == of_files:
         return manifest_path
     from dbt.cli.main import dbtRunner
@@ -110,7 +117,8 @@ def _ensure_manifest(project_dir: Path, target: Path) -> Path:
     with progress.stage("reading the models, once per version of the project"):
         result = dbtRunner().invoke([
             "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir),
-            "--profiles-dir", str(project_dir), "--target-path", str(target), "--log-path", str(target),
+            "--profiles-dir", str(project_dir), "--target", target,
+            "--target-path", str(folder), "--log-path", str(folder),
         ])  # fmt: skip
     if not result.success:
         message = f"the dbt project does not parse: {result.exception}"
@@ -128,6 +136,7 @@ def invoke(
     arguments: Sequence[str] = (),
     on_result: Callable[[NodeResult], object] | None = None,
     shown: progress.Stage | None = None,
+    target: str = TARGET,
 ) -> list[NodeResult]:
     """Runs a dbt command on a home's build file, in this process and under the writer lock.
 
@@ -139,6 +148,7 @@ def invoke(
         arguments: Further dbt arguments, such as `["--select", "+videos_daily"]`.
         on_result: Called with each node's result as soon as it is there.
         shown: Told how many nodes there are and which are done.
+        target: A target of profiles.yml.
 
     Returns:
         The results of all nodes, in order of completion.
@@ -148,7 +158,7 @@ def invoke(
     """
     variables = {"as_of_dates": list(as_of_dates)} if as_of_dates else {}
     callbacks = [counted(shown)] if shown else []
-    outcome = call(project_dir, store, command, arguments, variables=variables, callbacks=callbacks)
+    outcome = call(project_dir, store, command, arguments, variables=variables, callbacks=callbacks, target=target)
     results = []
     for result in getattr(outcome.result, "results", None) or []:
         node = result.node
@@ -181,6 +191,7 @@ def call(
     *,
     variables: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callable[[Any], None]] = (),
+    target: str = TARGET,
 ) -> dbtRunnerResult:
     """Result, as dbt gives it, of a command on a home's build file, in this process and under the writer lock.
 
@@ -191,11 +202,12 @@ def call(
         arguments: Its further arguments.
         variables: Values of `var(...)` over those of dbt_project.yml.
         callbacks: Called with each event of dbt.
+        target: A target of profiles.yml.
     """
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    manifest = _load_manifest(ensure_manifest(project_dir).parent)
+    manifest = load_manifest(project_dir, target)
     # dbt does so where it parses itself; macros read it (as `graph`).
     manifest.build_flat_graph()
     artifacts = store.warehouse / "dbt"
@@ -204,7 +216,7 @@ def call(
             return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke([
                 *_QUIET, "--no-write-json", *command.split(),
                 "--vars", json.dumps({"trends_home": str(store.home), "called_by": CALLER, **(variables or {})}),
-                "--project-dir", str(project_dir), "--profiles-dir", str(project_dir),
+                "--project-dir", str(project_dir), "--profiles-dir", str(project_dir), "--target", target,
                 "--target-path", str(artifacts), "--log-path", str(artifacts), *arguments,
             ])  # fmt: skip
         finally:
@@ -269,12 +281,18 @@ def descriptions(manifest_path: Path) -> dict[str, TableDescription]:
     }
 
 
-def _load_manifest(target: Path) -> Manifest:
+def load_manifest(project_dir: Path, target: str = TARGET) -> Manifest:
+    """The parsed project for a target of profiles.yml.
+
+    Raises:
+        DbtFailedError: It does not parse.
+    """
+    folder = ensure_manifest(project_dir, target).parent
     # The saved partial-parse state is the whole parsed project; reading it takes 0.1 s where parsing takes 5 s.
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    return Manifest.from_msgpack((target / _PARSED).read_bytes(), decoder=extended_mashumuro_decoder)
+    return Manifest.from_msgpack((folder / _PARSED).read_bytes(), decoder=extended_mashumuro_decoder)
 
 
 def fingerprint(project_dir: Path) -> str:

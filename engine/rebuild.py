@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import duckdb
 
 from engine import compiled_models, dbt_runner
 from engine.dbt_runner import DbtFailedError, NodeResult
+from engine.engines import DUCKDB, Engine
 from engine.version import git_sha, project_version
 from ingest import facts, landing
 from warehouse import completeness, publish
@@ -34,8 +35,8 @@ logger = logging.getLogger(__name__)
 ROWS_PER_BATCH = 1_000_000
 # What a run makes again by itself; a longer rebuild is the user's to start.
 OWN_ACCORD_S = 60.0
-# Measured on 2 cores (`benchmarks/RESULTS.md`): a start, a date of 100 items, an item of a large date.
-_START_S, _DATE_S, _ITEM_S = 3.0, 0.05, 0.0003
+# Measured on 2 cores with DuckDB (`benchmarks/RESULTS.md`): a date of 100 items, an item of a large date.
+_DATE_S, _ITEM_S = 0.05, 0.0003
 
 
 class RebuildNeededError(RuntimeError):
@@ -48,14 +49,16 @@ class Plan:
 
     Attributes:
         rows_by_date: Video items of each date, ISO, oldest first.
+        start_s: Seconds that a build takes whatever its size.
     """
 
     rows_by_date: Mapping[str, int]
+    start_s: float = DUCKDB.start_s
 
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        return _START_S + _DATE_S * len(self.rows_by_date) + _ITEM_S * sum(self.rows_by_date.values())
+        return self.start_s + _DATE_S * len(self.rows_by_date) + _ITEM_S * sum(self.rows_by_date.values())
 
     def describe(self) -> str:
         """Dates and time for people."""
@@ -105,8 +108,14 @@ def rows_by_date(connection: duckdb.DuckDBPyConnection, dates: Sequence[date]) -
     return dict.fromkeys((day.isoformat() for day in sorted(dates)), 0) | dict(found)
 
 
-def plan(store: Store, first: date | None = None, last: date | None = None) -> Plan:
+def plan(store: Store, first: date | None = None, last: date | None = None, *, engine: Engine = DUCKDB) -> Plan:
     """What a rebuild of a range builds: the dates that anything was landed for.
+
+    Args:
+        store: The home.
+        first: First date; all by default.
+        last: Last date; all by default.
+        engine: What will build them.
 
     Raises:
         WarehouseBusyError: Another process is writing.
@@ -117,7 +126,7 @@ def plan(store: Store, first: date | None = None, last: date | None = None) -> P
             for day in landing.landed_dates(connection)
             if (first is None or day >= first) and (last is None or day <= last)
         ]
-        return Plan(rows_by_date(connection, dates))
+        return Plan(rows_by_date(connection, dates), engine.start_s)
 
 
 def rebuild(
@@ -125,6 +134,7 @@ def rebuild(
     store: Store,
     wanted: Plan,
     *,
+    engine: Engine = DUCKDB,
     is_part: bool = False,
     on_result: Callable[[NodeResult], object] | None = None,
 ) -> Rebuilt:
@@ -134,6 +144,7 @@ def rebuild(
         project_dir: Folder of dbt_project.yml.
         store: The home; the writer lock is held to the end.
         wanted: The dates.
+        engine: What builds them.
         is_part: Other dates stay as they are, in a home that is current; else nothing but these dates is there then.
         on_result: Called with each node's result.
 
@@ -149,11 +160,11 @@ def rebuild(
         # What a killed rebuild left is made anew: it may be of another version.
         shutil.rmtree(fresh.build_path.parent, ignore_errors=True)
         if is_part:
-            _copy_derived(project_dir, store, fresh)
+            _copy_derived(project_dir, store, fresh, engine)
         with fresh.model_writer() as connection:
-            compiled_models.prepare(connection, project_dir)
+            compiled_models.prepare(connection, project_dir, engine.fingerprint(project_dir))
         for batch in batches(wanted.rows_by_date):
-            _build(project_dir, fresh, batch, run_id, done, on_result)
+            _build(project_dir, fresh, batch, run_id, done, on_result, engine)
         with fresh.model_writer() as connection:
             checkpoint(connection)
         store.take_over_rebuilt()
@@ -165,12 +176,13 @@ def rebuild_and_publish(
     store: Store,
     wanted: Plan,
     *,
+    engine: Engine = DUCKDB,
     is_part: bool = False,
     on_result: Callable[[NodeResult], object] | None = None,
 ) -> Rebuilt:
     """`rebuild`, and then the published file in one step; arguments as there."""
     with store.lock():
-        done = rebuild(project_dir, store, wanted, is_part=is_part, on_result=on_result)
+        done = rebuild(project_dir, store, wanted, engine=engine, is_part=is_part, on_result=on_result)
         if publish.has_builds(store):
             done.publication = publish.publish(
                 store,
@@ -186,6 +198,7 @@ def ensure_current(
     store: Store,
     wanted: Sequence[date],
     *,
+    engine: Engine = DUCKDB,
     is_part: bool = False,
     on_begin: Callable[[Plan], object] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
@@ -196,6 +209,7 @@ def ensure_current(
         project_dir: Folder of dbt_project.yml.
         store: The home.
         wanted: The dates that the caller builds itself afterwards.
+        engine: What builds.
         is_part: The caller builds only some models of them: they are rebuilt too.
         on_begin: Called with what will be built.
         on_result: Called with each node's result.
@@ -206,27 +220,28 @@ def ensure_current(
     Raises:
         RebuildNeededError: It takes longer; the message says how long, and how to start it.
     """
-    fingerprint = dbt_runner.fingerprint(project_dir)
+    fingerprint = engine.fingerprint(project_dir)
     with store.model_writer() as connection:
         is_new = compiled_models.is_new(connection)
         if not is_new and compiled_models.is_current(connection, fingerprint):
             return None
         if is_new and not publish.is_published_of(store, connection):
             return None
-    everything = plan(store)
+    everything = plan(store, engine=engine)
     others = [day for day in everything.rows_by_date if date.fromisoformat(day) not in wanted]
     # A date that others come after is built in its place in time: they look back at it.
     all_before = not is_part and (not others or max(others) < min(wanted).isoformat())
-    needed = Plan({day: everything.rows_by_date[day] for day in others}) if all_before else everything
-    if needed.seconds > OWN_ACCORD_S:
+    chosen = others if all_before else everything.rows_by_date
+    needed = replace(everything, rows_by_date={day: everything.rows_by_date[day] for day in chosen})
+    if needed.rows_by_date and needed.seconds > OWN_ACCORD_S:
         message = (
-            f"the project changed since this home was built: {needed.describe()}. Start it with `trends rebuild`, then"
-            " run this again; until then the published file stays as it is"
+            f"the project or its engine changed since this home was built: {needed.describe()}. Start it with"
+            " `trends rebuild`, then run this again; until then the published file stays as it is"
         )
         raise RebuildNeededError(message)
     if on_begin:
         on_begin(needed)
-    return rebuild(project_dir, store, needed, on_result=on_result)
+    return rebuild(project_dir, store, needed, engine=engine, on_result=on_result)
 
 
 def record(
@@ -284,12 +299,13 @@ def _build(
     run_id: str,
     done: Rebuilt,
     on_result: Callable[[NodeResult], object] | None,
+    engine: Engine,
 ) -> None:
     """Builds a batch; where it fails, its halves, down to the date that fails alone, which is left out."""
     with store.model_writer() as connection:
         publish.forget_builds(connection, batch)
     try:
-        results = compiled_models.build(project_dir, store, batch, on_result=on_result)
+        results = engine.build(project_dir, store, batch, on_result=on_result)
         record(project_dir, store, batch, results, run_id)
     except DbtFailedError as error:
         if len(batch) == 1:
@@ -298,16 +314,16 @@ def _build(
             return
         half = len(batch) // 2
         for part in (batch[:half], batch[half:]):
-            _build(project_dir, store, part, run_id, done, on_result)
+            _build(project_dir, store, part, run_id, done, on_result, engine)
         return
     done.dates += batch
 
 
-def _copy_derived(project_dir: Path, store: Store, fresh: Store) -> None:
+def _copy_derived(project_dir: Path, store: Store, fresh: Store, engine: Engine) -> None:
     """Copies the derived files of a home that is current."""
     with store.model_writer() as connection:
         if compiled_models.is_new(connection) or not compiled_models.is_current(
-            connection, dbt_runner.fingerprint(project_dir)
+            connection, engine.fingerprint(project_dir)
         ):
             message = (
                 "the project changed since this home was built, so that a part of its dates can't be built alone:"

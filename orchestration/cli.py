@@ -360,18 +360,19 @@ def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[],
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
     from engine import compiled_models
     from engine import rebuild as rebuilding
+    from orchestration.engines import engine_of
     from orchestration.settings import PROJECT_ROOT
 
     _check_range(options)
-    store = _store(settings)
-    wanted = rebuilding.plan(store, options.first, options.last) if store.has_facts else None
+    store, engine = _store(settings), engine_of(settings)
+    wanted = rebuilding.plan(store, options.first, options.last, engine=engine) if store.has_facts else None
     if wanted is None or not wanted.rows_by_date:
         message = f"nothing to rebuild: nothing was landed in {store.home} for these dates. Run `trends run` first."
         raise UsageError(message)
     print(f"rebuilding {wanted.describe()}; nothing is fetched or sent, the published file stays until it is whole")
     is_part = options.first is not None or options.last is not None
     try:
-        done = rebuilding.rebuild_and_publish(PROJECT_ROOT, store, wanted, is_part=is_part)
+        done = rebuilding.rebuild_and_publish(PROJECT_ROOT, store, wanted, engine=engine, is_part=is_part)
     except compiled_models.OutdatedHomeError as error:
         raise UsageError(str(error)) from None
     for day, reason in done.left_out.items():

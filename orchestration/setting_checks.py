@@ -68,6 +68,11 @@ EXPECTED = {
     "FEED_MAX_EXPANSION": "a whole number above 0, such as 200",
     "OUTPUT_DIR": "a directory that can be written",
     "CACHE_DIR": "a directory that can be written",
+    "TRENDS_ENGINE": "duckdb, or spark on a machine with Java and the packages of requirements-spark.lock",
+    "SPARK_MASTER": "the address of a master such as spark://host:7077, yarn, k8s://https://host:443, or local[4]",
+    "SPARK_REMOTE": "the address of a Spark Connect server, such as sc://host:15002",
+    "SPARK_WAREHOUSE": "a directory that can be written, and that all machines of the cluster see under this path",
+    "JAVA_HOME": "the folder of a Java of 17 or newer, which has bin/java",
 }
 
 TASK_NAME = re.compile(r"[A-Z0-9]+_(VIDEO|MUSIC)_TASK_ID")
@@ -153,6 +158,37 @@ def poll_summary(value: str) -> str:
         message = "is no kind of summary"
         raise ValueError(message)
     return kind
+
+
+def engine(value: str) -> str:
+    """What builds the models."""
+    name = value.strip().lower()
+    if name not in ("duckdb", "spark"):
+        raise ValueError("is no engine")
+    return name
+
+
+def spark_master(value: str) -> str:
+    """The address of a Spark cluster's master."""
+    if not re.fullmatch(r"local(\[(\d+|\*)(, *\d+)?\])?|local-cluster\[.*\]|yarn|(spark|k8s)://\S+", value):
+        raise ValueError(
+            "is no address of a master" + ("; it goes into SPARK_REMOTE" if value.startswith("sc:") else "")
+        )
+    return value
+
+
+def spark_remote(value: str) -> str:
+    """The address of a Spark Connect server."""
+    if not re.match(r"sc://[^/\s]", value):
+        raise ValueError("is no address of a Spark Connect server")
+    return no_blanks(value)
+
+
+def folder(value: object) -> object:
+    """A folder of the file system, and no address of an object store."""
+    if isinstance(value, str) and "://" in value:
+        raise ValueError("is an address and no folder: mount the store, and name the place where it is mounted")
+    return value
 
 
 def time_zone(value: str) -> str:

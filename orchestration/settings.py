@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestration import setting_checks as checks
@@ -23,6 +32,8 @@ from services.times import DEFAULT_HOURS, DEFAULT_ZONE, Times
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # Apart from the code: a folder that a home makes must not look like a package to linters, nor a package like data.
 DEFAULT_HOME = PROJECT_ROOT / "home"
+# The engine that has settings of its own.
+SPARK = "spark"
 
 
 def _secret(check: Callable[[str], str]) -> AfterValidator:
@@ -93,6 +104,11 @@ class Settings(BaseSettings):
         owners: Who owns the assets in the catalogue: addresses or `team:name`, parted by commas.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
+        trends_engine: What builds the models: `duckdb` in this process, or `spark` (docs/scaling.md).
+        spark_master: Address of the Spark cluster's master; `local[n]` is Spark on n cores of this machine.
+        spark_remote: Address of a Spark Connect server, in place of `spark_master`.
+        spark_warehouse: Folder of Spark's tables, which driver and workers see, instead of `<home>/spark`.
+        java_home: Folder of the Java that Spark runs on, instead of the one that the shell finds.
     """
 
     model_config = SettingsConfigDict(
@@ -148,6 +164,12 @@ class Settings(BaseSettings):
 
     output_dir: Path | None = None
     cache_dir: Path | None = None
+
+    trends_engine: Annotated[str, AfterValidator(checks.engine)] = "duckdb"
+    spark_master: Annotated[str, AfterValidator(checks.spark_master)] = "local[*]"
+    spark_remote: Annotated[str, AfterValidator(checks.spark_remote)] | None = None
+    spark_warehouse: Annotated[Path, BeforeValidator(checks.folder)] | None = None
+    java_home: Path | None = None
 
     @property
     def secrets(self) -> list[SecretStr]:
@@ -211,7 +233,7 @@ class Settings(BaseSettings):
         # A secret that was pasted into a form often ends with a line break.
         return value.strip() if isinstance(value, str) else value
 
-    @field_validator("trends_home", "output_dir", "cache_dir")
+    @field_validator("trends_home", "output_dir", "cache_dir", "spark_warehouse", "java_home")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value is not None else None
@@ -255,8 +277,10 @@ def load_usable(**given: Any) -> tuple[Settings, list[Problem]]:
 
 
 def unusable_places(settings: Settings) -> list[Problem]:
-    """What a command that writes can't work with: directories, and the database of the run history."""
+    """What a command that writes can't work with: directories, the database of the run history, the engine."""
     places = {"TRENDS_HOME": settings.trends_home, "OUTPUT_DIR": settings.output_dir, "CACHE_DIR": settings.cache_dir}
+    if settings.trends_engine == SPARK:
+        places["SPARK_WAREHOUSE"] = settings.spark_warehouse
     found = [
         checks.problem(name, place, reason)
         for name, place in places.items()
@@ -266,6 +290,13 @@ def unusable_places(settings: Settings) -> list[Problem]:
         reason = checks.unreachable(settings.dagster_postgres_url.get_secret_value())
         if reason is not None:
             found.append(checks.problem("DAGSTER_POSTGRES_URL", "", reason, is_secret=True))
+    if settings.trends_engine == SPARK:
+        from engine.on_spark import session
+        from orchestration.engines import spark_config
+
+        reason = session.missing(spark_config(settings))
+        if reason is not None:
+            found.append(checks.problem("TRENDS_ENGINE", settings.trends_engine, reason))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from engine.on_spark import session
+from engine.on_spark.session import SparkConfig
 from orchestration.settings import Settings
 from tests.support import REAL_DATA
 from warehouse.store import Store
@@ -55,19 +58,28 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """One line for whoever has no real data, instead of a list of skipped tests."""
-    if REAL_DATA.parent.is_dir():
-        return None
-    return "tests on real data (-m real_data) are left out: they need ../shared/data, which is not beside this folder"
+@functools.cache
+def _left_out() -> dict[str, str]:
+    """Markers whose tests can't run here, with the reason; beside real data, a set that lacks is a failure."""
+    reasons = {}
+    if not REAL_DATA.parent.is_dir():
+        reasons["real_data"] = "they need ../shared/data, which is not beside this folder"
+    lack = session.missing(SparkConfig(Path()))
+    if lack is not None:
+        reasons["spark"] = lack
+    return reasons
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """One line for whoever has no real data or no Spark, instead of a list of skipped tests."""
+    names = {"real_data": "real data"}
+    return [f"tests on {names.get(name, name)} (-m {name}) are left out: {why}" for name, why in _left_out().items()]
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a folder of real data its tests are not part of the run; beside one, a set that lacks is a failure."""
-    if REAL_DATA.parent.is_dir():
-        return
-    left_out = [item for item in items if item.get_closest_marker("real_data")]
+    """Tests that can't run here are not part of the run."""
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in _left_out())]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

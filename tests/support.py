@@ -177,7 +177,7 @@ def build_models(
         model = name.removeprefix("+")
         wanted.update([model], made_from[model] if name != model else ())
     with store.model_writer() as connection:
-        compiled_models.prepare(connection, PROJECT)
+        compiled_models.prepare(connection, PROJECT, dbt_runner.fingerprint(PROJECT))
         results = compiled_models.run(connection, nodes, dates, wanted or None)
         checkpoint(connection)
     return results

@@ -16,11 +16,12 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from engine import compiled_models, rebuild
+from engine import rebuild
 from engine.dbt_runner import DbtFailedError, NodeResult
 from ingest import landing
 from orchestration import panel, plots
 from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
+from orchestration.engines import engine_of
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
@@ -70,10 +71,12 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         names = [dbt_name(spec) for key, spec in specs.items() if key in context.selected_asset_keys]
         is_poll = dbt.polled.issuperset(names)
         everything = not context.is_subset
+        engine = engine_of(settings)
         rebuild.ensure_current(
             project_dir,
             store,
             wanted,
+            engine=engine,
             is_part=context.is_subset,
             on_begin=lambda plan: context.log.warning(f"the project changed: rebuilding {plan.describe()}"),
         )
@@ -98,7 +101,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         parts = rebuild.batches(rows)
         for batch in parts:
             context.log.info(f"building {batch[0]} to {batch[-1]} ({len(batch)} dates)")
-            building = partial(compiled_models.build, project_dir, store, batch, None if everything else names)
+            building = partial(engine.build, project_dir, store, batch, None if everything else names)
             # Another command must not publish between: what is being built does not count as built.
             with store.lock():
                 with store.model_writer() as connection:
@@ -110,7 +113,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                     else:
                         done = building()
                     if everything and panel.play_sample(settings, store, [date.fromisoformat(day) for day in batch]):
-                        done = [*done, *compiled_models.build(project_dir, store, batch, [BATCH, *panel.SCORED])]
+                        done = [*done, *engine.build(project_dir, store, batch, [BATCH, *panel.SCORED])]
                         done = list({result.unique_id: result for result in done}.values())
                 except DbtFailedError as error:
                     done, failure = error.results, error
@@ -218,7 +221,7 @@ def _events(
         if result.unique_id in by_unique_id:
             key = by_unique_id[result.unique_id]
             if result.status == "success" and key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **told[result.unique_id]})
+                yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **told.get(result.unique_id, {})})
         elif result.unique_id in checks and checks[result.unique_id] in context.selected_asset_check_keys:
             yield dg.AssetCheckResult(
                 asset_key=checks[result.unique_id].asset_key,

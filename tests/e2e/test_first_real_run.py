@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from engine import compiled_models
 from engine.dbt_runner import DbtFailedError
 from orchestration import sources
-from orchestration.assets import models
 from tests import homes
 from tests.service.server import Service, environment
 from tests.support import build, land_folder, published, trends, video, write_feed, write_file
@@ -157,7 +157,7 @@ def test_the_sample_stays_published_until_real_dates_are(
         raise DbtFailedError("invented")
 
     with monkeypatch.context() as patch:
-        patch.setattr(models.compiled_models, "build", fail)
+        patch.setattr(compiled_models, "build", fail)
         outcome = trends("run", "--source", folder, "--no-deliver", "--home", home.home)
     assert (outcome.code, "published" in outcome.out) == (1, False)
     assert len(list(home.warehouse.glob("facts.sample-*.duckdb"))) == 1

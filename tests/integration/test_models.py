@@ -56,7 +56,7 @@ def empty_models(tmp_path_factory: pytest.TempPathFactory) -> Store:
     prepare(store, "2026-01-05")
     compiled_models.compiled(PROJECT)
     with store.model_writer() as connection:
-        compiled_models.prepare(connection, PROJECT)
+        compiled_models.prepare(connection, PROJECT, dbt_runner.fingerprint(PROJECT))
     return store
 
 

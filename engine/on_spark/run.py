@@ -1,0 +1,206 @@
+"""Builds and tests the models of a home on Spark, and brings what is published back to the home.
+
+Belongs here: the order of a build. Must not be here: how its parts are done (the modules beside it), how dbt is called
+(`dbt_runner`).
+
+A build is the facts as Parquet; a session; the tables of the last build; `dbt build --target spark`; the new set of
+tables; its marts in the home; and then the home names the set. Whatever is cut short before that is done again by the
+next run, from the same facts and the same tables, so with the same rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import compiled_models, dbt_runner, progress
+from engine.compiled_models import OutdatedHomeError
+from engine.dbt_runner import DbtFailedError, NodeResult
+from engine.engines import Engine
+from engine.on_spark import marts, raw, tables
+from engine.on_spark.marts import Strategy
+from engine.on_spark.session import SparkConfig, address, session
+from engine.spark import SMALL, enable_python_models, settings
+from warehouse.store import Store, checkpoint, quote_literal
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+    from pyspark.sql import SparkSession
+
+logger = logging.getLogger(__name__)
+
+# Of profiles.yml.
+TARGET = "spark"
+# Measured on 2 cores: what a build takes on the smallest day.
+_START_S = 240.0
+# Items of a home below which Spark's compiling of a query takes longer than what is saved by it: a day looks back on
+# those before it.
+_SMALL_ITEMS = 100_000
+
+
+def engine(config: SparkConfig) -> Engine:
+    """Spark, as the engine that a home is built with."""
+
+    def build(
+        project_dir: Path,
+        store: Store,
+        as_of_dates: Sequence[str],
+        names: Iterable[str] | None = None,
+        on_result: Callable[[NodeResult], object] | None = None,
+    ) -> list[NodeResult]:
+        return _build(config, project_dir, store, as_of_dates, names, on_result)
+
+    return Engine(TARGET, build, fingerprint, _START_S)
+
+
+def fingerprint(project_dir: Path) -> str:
+    """Hash of all files that the project is parsed from, and the versions that build it."""
+    return f"{dbt_runner.fingerprint(project_dir)} spark {version('dbt-spark')} {version('pyspark')}"
+
+
+def _build(
+    config: SparkConfig,
+    project_dir: Path,
+    store: Store,
+    as_of_dates: Sequence[str],
+    names: Iterable[str] | None,
+    on_result: Callable[[NodeResult], object] | None,
+) -> list[NodeResult]:
+    """As `compiled_models.build`; results are told when the marts are in the home.
+
+    Raises:
+        DbtFailedError: A node failed; `results` holds what ran.
+        OutdatedHomeError: Another version of the project, or another engine, made the home.
+        SparkSetupError: Spark can't be used.
+        LostTablesError: See there.
+        WarehouseBusyError: Another build has the folder of Spark's tables.
+    """
+    nodes = compiled_models.compiled(project_dir)
+    manifest = dbt_runner.load_manifest(project_dir, TARGET)
+    schemas = {node.schema for node in manifest.nodes.values() if node.resource_type in ("model", "seed")}
+    sources = sorted((source.schema, source.identifier) for source in manifest.sources.values())
+    with store.lock(), tables.held(config.warehouse, store):
+        with store.model_writer() as connection:
+            compiled_models.prepare(connection, project_dir, fingerprint(project_dir))
+            if not compiled_models.is_current(connection, fingerprint(project_dir)):
+                message = (
+                    f"{store.build_path} was made by another version of this project, or by another engine:"
+                    " `trends rebuild` makes it again"
+                )
+                raise OutdatedHomeError(message)
+            base = tables.named(connection)
+            [(items,)] = connection.execute("select coalesce(sum(item_count), 0) from raw.loads").fetchall()
+            with progress.stage("facts as Parquet"):
+                raw.write(connection, config.warehouse)
+                raw.write_facts(connection, config.warehouse, sources)
+        with ExitStack() as stack:
+            with progress.stage(f"Spark at {config.remote or config.master}"):
+                spark = stack.enter_context(session(config, "trends", _settings(project_dir, items)))
+                with store.model_writer() as connection:
+                    raw.register(spark, connection, config.warehouse, sources)
+                # Views read the facts too.
+                work = tables.begin(spark, config.warehouse, base, schemas)
+            results = _dbt(project_dir, store, as_of_dates, names, spark, config.warehouse)
+            table_set = tables.keep(spark, config.warehouse, work, schemas)
+        with store.model_writer() as connection:
+            built = {result.unique_id for result in results if result.status == "success"}
+            strategies = {key: strategy for key, strategy in _strategies(manifest).items() if key in built}
+            folder = tables.folder(config.warehouse, table_set)
+            brought = {
+                result.unique_id: result for result in marts.bring(connection, nodes, folder, as_of_dates, strategies)
+            }
+            tables.name(connection, table_set)
+            checkpoint(connection)
+        present = tables.named_by_file(replace(store, derived="").build_path) if store.derived else None
+        tables.clear(config.warehouse, {table_set, base, present})
+    results = [_with_rows(result, brought.get(result.unique_id)) for result in results]
+    for result in results:
+        if on_result:
+            on_result(result)
+    return results
+
+
+def _settings(project_dir: Path, items: int) -> dict[str, str]:
+    """Settings of a session for a home of so many items."""
+    return {**settings(project_dir), "spark.sql.ansi.enabled": "false", **(SMALL if items < _SMALL_ITEMS else {})}
+
+
+def _dbt(
+    project_dir: Path,
+    store: Store,
+    as_of_dates: Sequence[str],
+    names: Iterable[str] | None,
+    spark: SparkSession,
+    warehouse: Path,
+) -> list[NodeResult]:
+    """Runs `dbt build` in the session; what a check found is kept as rows that DuckDB can read.
+
+    Raises:
+        DbtFailedError: A node failed.
+    """
+    enable_python_models()
+    chosen = ["--select", *names] if names is not None else []
+    arguments = [*chosen, "--exclude", "resource_type:unit_test"]
+    first, last = min(as_of_dates), max(as_of_dates)
+    failure: DbtFailedError | None = None
+    with progress.stage(f"models of {first if first == last else f'{first} to {last}'} on Spark") as shown:
+        try:
+            results = dbt_runner.invoke(
+                project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown, target=TARGET
+            )
+        except DbtFailedError as error:
+            results, failure = error.results, error
+        kept = _keep_found(project_dir, store, as_of_dates, results, spark, warehouse)
+    results = [replace(result, relation=None, query=kept.get(result.unique_id)) for result in results]
+    if failure:
+        raise DbtFailedError(str(failure), results) from None
+    return results
+
+
+def _keep_found(
+    project_dir: Path,
+    store: Store,
+    as_of_dates: Sequence[str],
+    results: Sequence[NodeResult],
+    spark: SparkSession,
+    warehouse: Path,
+) -> dict[str, str]:
+    """Writes the rows that checks found; returns a query for DuckDB on them, by the check's id.
+
+    dbt itself makes tables of them, for it alone knows what it makes of a check's SQL on Spark. That takes seconds, and
+    most checks find nothing: so it is done afterwards, for those that did.
+    """
+    names = [result.unique_id.split(".")[2] for result in results if result.query]
+    if not names:
+        return {}
+    outcome = dbt_runner.call(
+        project_dir, store, "test", ["--store-failures", "--select", *names],
+        variables={"as_of_dates": list(as_of_dates)}, target=TARGET,
+    )  # fmt: skip
+    kept = {}
+    for result in getattr(outcome.result, "results", None) or []:
+        if result.node.relation_name and result.status in ("warn", "fail"):
+            place = warehouse / "found" / result.node.name
+            spark.table(result.node.relation_name).coalesce(1).write.mode("overwrite").parquet(address(place))
+            kept[result.node.unique_id] = f"from read_parquet({quote_literal(str(place / '*.parquet'))})"
+            spark.sql(f"drop table {result.node.relation_name}")
+    return kept
+
+
+def _with_rows(result: NodeResult, brought: NodeResult | None) -> NodeResult:
+    """A result with the relation of the home and its rows, where it was brought."""
+    return replace(result, relation=brought.relation, rows=brought.rows) if brought else result
+
+
+def _strategies(manifest: Manifest) -> dict[str, Strategy]:
+    return {key: _strategy(node.config) for key, node in manifest.nodes.items() if node.resource_type == "model"}
+
+
+def _strategy(config: Any) -> Strategy:
+    keys = config.unique_key or ()
+    return Strategy(config.incremental_strategy or "", (keys,) if isinstance(keys, str) else tuple(keys))
