@@ -189,8 +189,9 @@ def enable_python_models() -> None:
     """Lets dbt-spark run models in Python in a session of this process, which it only does on Databricks."""
     from dbt.adapters.spark.impl import SparkAdapter
 
-    SparkAdapter.default_python_submission_method = property(lambda _: "session")  # type: ignore[method-assign]
-    SparkAdapter.python_submission_helpers = property(lambda _: {"session": _SessionJob})  # type: ignore[method-assign]
+    further = {"default_python_submission_method": "session", "python_submission_helpers": {"session": _SessionJob}}
+    for name, value in further.items():
+        setattr(SparkAdapter, name, value)
 
 
 class _SessionJob:

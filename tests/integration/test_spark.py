@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -19,7 +20,7 @@ from warehouse.store import Store, checkpoint
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> object:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A session of two cores whose tables are gone after the test."""
     try:
         return spark.open_session(PROJECT, tmp_path_factory.mktemp("tables"), "local[2]", spark.SMALL)
@@ -48,13 +49,13 @@ def _built(home: Path, folder: Path) -> tuple[Store, list[str]]:
 
 @pytest.mark.spark
 @pytest.mark.slow
-def test_every_model_is_equal_on_both_engines(session: object, tmp_path: Path) -> None:
+def test_every_model_is_equal_on_both_engines(session: Any, tmp_path: Path) -> None:
     write_export_folder(simulate(SimulatorConfig(seed=11, days=3, polls=2, videos_per_day=30)), tmp_path / "feeds")
     store, dates = _built(tmp_path / "home", tmp_path / "feeds")
-    spark.register_facts(session, store, tmp_path / "facts")  # type: ignore[arg-type]
+    spark.register_facts(session, store, tmp_path / "facts")
     without_tests = ["--exclude", "resource_type:test", "resource_type:unit_test"]
     spark.build(PROJECT, tmp_path / "target", as_of_dates=dates, arguments=without_tests)
-    found = spark.compare_models(PROJECT, session, store)  # type: ignore[arg-type]
+    found = spark.compare_models(PROJECT, session, store)
     assert len(found.models) > 120
     assert found.differences == {}
 
