@@ -189,9 +189,10 @@ def enable_python_models() -> None:
     """Lets dbt-spark run models in Python in a session of this process, which it only does on Databricks."""
     from dbt.adapters.spark.impl import SparkAdapter
 
-    further = {"default_python_submission_method": "session", "python_submission_helpers": {"session": _SessionJob}}
-    for name, value in further.items():
-        setattr(SparkAdapter, name, value)
+    # Of no type: what it is to be replaced by is none of dbt's own, and it need not be installed.
+    adapter: Any = SparkAdapter
+    adapter.default_python_submission_method = property(lambda _: "session")
+    adapter.python_submission_helpers = property(lambda _: {"session": _SessionJob})
 
 
 class _SessionJob:
