@@ -1,6 +1,6 @@
 {#
-  The functions of engine.sql on Spark 4.3 or newer. The session needs the settings of profiles.yml: timestamps without a
-  zone, UTC, names in quotation marks, ANSI.
+  The functions of engine.sql on Spark 4.3 or newer. The session needs the settings of profiles.yml, and the text goes
+  through `spark_sql` (engine_spark_dbt.sql), which knows what quotation marks and points in numbers mean here.
 #}
 
 {# ---------- times #}

@@ -125,8 +125,9 @@
 {%- endmacro %}
 
 {#
-  The rows are written to a table of their own first: what is computed once is read for what it replaces and for what it
-  adds. Partitions of the batch that came out empty are dropped, the others overwritten as a whole.
+  Of `as_of` and `poll_dates` the batch's partitions are dropped, as some may come out empty, and those with rows written:
+  after a kill in between these dates are missing until the next build makes them again. Of `replace_keys` the rows are
+  computed once, into a table of their own, and read for what they replace and for what they add.
 #}
 {% macro dbt_spark_get_incremental_sql(strategy, source, target, existing, unique_key, incremental_predicates) -%}
     {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | join(', ') -%}
