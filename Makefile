@@ -119,7 +119,7 @@ drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory 
 	$(BIN)/python -m tests.service.polls_drill
 
 drill-kills: .venv/.installed-dev ## kill -9 at 200 random moments of run, backfill, poll and rebuild (DRILL_SEED=n: others)
-	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py
+	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py tests/integration/test_rebuild.py
 
 pictures: .venv/.installed-dev ## README's pictures of report and message, of the sample that make run made
 	$(BIN)/python -m tests.service.pictures --home home

@@ -84,7 +84,7 @@ def _start_up() -> list[str]:
         ("dagster-dbt", "import dagster_dbt"),
         ("definitions of this project, loaded", "from orchestration.definitions import defs; defs()"),
     ):
-        cost = _process("-c", code)
+        cost = process("-c", code)
         lines.append(f"| {name} | {cost.seconds:.2f} | {cost.cpu:.2f} |")
     return lines
 
@@ -94,7 +94,10 @@ def _day(directory: Path, size: int) -> list[str]:
     day = START + timedelta(days=DAYS_BEFORE)
     feeds, home = directory / "feeds", directory / "home"
     write_export_folder(simulate(bench_config(size, DAYS_BEFORE + 1, START)), feeds)
-    _history_of(feeds, home, day)
+    eve = day - timedelta(days=1)
+    history_of(feeds, home, eve)
+    # The first one makes the databases of Dagster.
+    _trends("run", "--source", feeds, "--date", eve, "--home", home, "--no-deliver")
     before = _build_file(home)
     whole_run_only = size >= WHOLE_RUN_ONLY
     if not whole_run_only:
@@ -107,7 +110,7 @@ def _day(directory: Path, size: int) -> list[str]:
     ]
     rows = [_row_of("`trends run`", ours)]
     if not whole_run_only:
-        classic = _process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
+        classic = process("-m", "benchmarks.classic_day", feeds, day, directory / "classic", with_pandas=True)
         rows = [_row_of("`trends run`", ours, classic), _row_of("classic day, pandas and openpyxl", classic, classic)]
         told += [
             "",
@@ -132,7 +135,7 @@ def _row_of(name: str, cost: Cost, classic: Cost | None = None) -> str:
     return f"| {name} | {cost.seconds:.1f} | {cost.cpu:.1f} | {cost.memory:.0f} | {ratio} |"
 
 
-def _history_of(feeds: Path, home: Path, day: date) -> None:
+def history_of(feeds: Path, home: Path, day: date) -> None:
     """Lands and builds what is before a day, without its feeds."""
     backfill(feeds, home, until=datetime.combine(day, time.min, UTC))
 
@@ -210,22 +213,25 @@ def _write_bare(tabs: dict[str, list[tuple[object, ...]]], path: Path) -> None:
 
 
 def _poll(directory: Path) -> list[str]:
-    """A poll of 2 x 1,000 fresh items against 30 days of history, alert rows included."""
+    """A poll of 2 x 1,000 fresh items against 30 days of history, alert rows included; not the home's first one."""
     days = 30
     config = replace(
-        bench_config(1_000, days + 1, START), polls=2, poll_days=(days,), burst_share=0.05, music=False
+        bench_config(1_000, days + 1, START), polls=3, poll_days=(days,), burst_share=0.05, music=False
     )  # fmt: skip
     feeds, home = directory / "feeds", directory / "home"
     write_export_folder(simulate(config), feeds)
     day = START + timedelta(days=days)
-    newest = sorted(feeds.rglob(f"{day.isoformat()}T*"))
-    late = directory / "late"
-    for path in newest[len(newest) // 2 :]:
-        target = late / path.relative_to(feeds)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(target)
+    hours = sorted({path.stem[:13] for path in feeds.rglob(f"{day.isoformat()}T*")})
+    second, third = directory / "second", directory / "third"
+    for hour, folder in zip(hours[1:], (second, third), strict=True):
+        for path in feeds.rglob(f"{hour}*"):
+            target = folder / path.relative_to(feeds)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
     backfill(feeds, home)
-    cost = _trends("poll", "--source", late, "--date", day, "--home", home, "--no-deliver")
+    # The first one makes the databases of Dagster.
+    _trends("poll", "--source", second, "--date", day, "--home", home, "--no-deliver")
+    cost = _trends("poll", "--source", third, "--date", day, "--home", home, "--no-deliver")
     told = next((line for line in cost.output.splitlines() if line.startswith("poll of ")), cost.output[-300:])
     shutil.rmtree(directory)
     return [
@@ -249,7 +255,7 @@ def _history(directory: Path) -> list[str]:
         write_export_folder(simulate(bench_config(HISTORY_SIZE, days + 1, START - timedelta(days=days))), feeds)
         eve = START - timedelta(days=1)
         # The first run after a batch of hundreds of dates drops their tables: it is not what a day costs.
-        _history_of(feeds, home, eve)
+        history_of(feeds, home, eve)
         _trends("run", "--source", feeds, "--date", eve, "--home", home, "--no-deliver")
         before = _build_file(home)
         cost = _trends("run", "--source", feeds, "--date", START, "--home", home, "--no-deliver")
@@ -290,10 +296,10 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _trends(*arguments: object) -> Cost:
-    return _process("-m", "orchestration.cli", *arguments)
+    return process("-m", "orchestration.cli", *arguments)
 
 
-def _process(*arguments: object, with_pandas: bool = False) -> Cost:
+def process(*arguments: object, with_pandas: bool = False) -> Cost:
     """Runs Python in a process of its own and says what it took.
 
     Args:

@@ -9,6 +9,8 @@ depends on the project's files (models, macros, seeds, variables: `dbt_runner.fi
 batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
 `.compiled/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
 derived is made again (`rebuild`).
+
+It can go when dbt alone takes less than twice as long for a small day: `make bench BENCH=engine` has both.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any
 import duckdb
 import filelock
 
-from engine import columns, dbt_runner, progress
+from engine import columns, dbt_runner, progress, run_results
 from engine.dbt_runner import DbtFailedError, NodeResult
 from ingest import facts
 from warehouse import completeness
@@ -156,10 +158,20 @@ def build(
         if not is_current(connection, fingerprint):
             message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
             raise OutdatedHomeError(message)
+        watch = run_results.Watch()
+        done: list[NodeResult] = []
+
+        def came(result: NodeResult) -> None:
+            watch(result)
+            done.append(result)
+            if on_result:
+                on_result(result)
+
         try:
-            return run(connection, nodes, as_of_dates, names, on_result)
+            return run(connection, nodes, as_of_dates, names, came)
         finally:
             # Here, while the caller still tells of the results.
+            run_results.write(dbt_runner.kept_in(project_dir), done, watch, as_of_dates)
             checkpoint(connection)
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from exports import questions
 from exports.questions import Lookup, Row
+from warehouse.labels import AT_CAP, BREAKOUT
 from warehouse.store import Store
 
 _TURN = threading.Lock()
@@ -145,7 +146,8 @@ TRENDS = f"""
 """
 OUTLIERS = f"""
     select
-        round(found.views_ratio, 1) as "Times the usual", case when found.is_breakout then '💥' end as "Breakout",
+        round(found.views_ratio, 1) as "Times the usual",
+        case when found.is_breakout then '{BREAKOUT}' end as "Breakout",
         '@' || found.author_handle as "Creator", {_CAPTION.format("any_value(videos.caption)")} as "Caption",
         cast(found.views_24h as bigint) as "Views at 24 h",
         cast(found.previous_median_views_24h as bigint) as "Usual at 24 h", found.previous_posts as "Posts compared",
@@ -337,11 +339,11 @@ REVENUE_BREAKDOWN = """
     where as_of_date = $last
     order by dimension, display_order
 """
-REVENUE_TEMPLATES = """
+REVENUE_TEMPLATES = f"""
     select
         trend_description as "Template", account as "Account", received as "Received ($)",
         estimated as "Estimated ($)", total_installs as "Installs", round(revenue_per_install, 2) as "per install",
-        case when is_at_cap then '✅ CAP' end as "At cap", trigger_level as "Trigger",
+        case when is_at_cap then '{AT_CAP}' end as "At cap", trigger_level as "Trigger",
         market_at_detection as "Market", first_seen_on as "First seen",
         cast(forecast_p50 as bigint) as "Still to come ($)", trend_key as "Trend", url as "Link"
     from marts.template_revenue

@@ -13,17 +13,18 @@ from typing import Any
 
 from exports import published
 from exports.published import Day
-from exports.workbooks.build_today import one_line
+from exports.text.lines import one_line, revenue_line
 from exports.workbooks.enhanced import (
     COMPETITOR_VIEW_COLUMNS,
     DATA_FEED_COLUMNS,
     OPPORTUNITY_COLUMNS,
     PREDICTION_COLUMNS,
 )
-from exports.workbooks.revenue_tabs import AT_CAP, TRACKER, TRACKER_COLUMNS, revenue_line
+from exports.workbooks.revenue_tabs import TRACKER, TRACKER_COLUMNS
 from exports.workbooks.workbook import Column, Shown
-from ingest import revenue
+from ingest import revenue_columns
 from services.sheets import Cell, SheetTable, row_key
+from warehouse.labels import AT_CAP
 
 Rows = list[dict[str, Any]]
 
@@ -95,7 +96,7 @@ def _tracked(title: str) -> Callable[[dict[str, Any]], Any]:
 
 
 # The columns that users know; the workbook's further ones are computed from them.
-_TRACKER_TITLES = tuple(column.title for column in TRACKER_COLUMNS[: len(revenue.COLUMNS)])
+_TRACKER_TITLES = tuple(column.title for column in TRACKER_COLUMNS[: len(revenue_columns.TAB)])
 _INSTALLS = "{US & EU3 Installs};{ROW Installs}"
 _TRACKER_FORMULAS = {
     "Total Installs": f'=IF(COUNT({_INSTALLS})=0;"";SUM({_INSTALLS}))',
@@ -121,7 +122,7 @@ TABS = (
         formulas=_TRACKER_FORMULAS,
         unique_column="TikTok URL",
         is_dated=False,
-        aliases=revenue.COLUMNS,
+        aliases={column.header: column.aliases for column in revenue_columns.TAB},
     ),
     Tab(
         "COMPETITOR_VIEW",

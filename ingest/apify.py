@@ -30,18 +30,9 @@ from pydantic import SecretStr
 from ingest import items
 from ingest.export_folder import TIME_FORMAT
 from ingest.landing import FeedFile
+from services.failures import TIMEOUT, UNREADABLE, Guard
 from services.receipts import RunRecord
-from services.retries import (
-    Effect,
-    Failure,
-    Policy,
-    ServiceError,
-    call,
-    failure_of_httpx,
-    failure_of_status,
-    retry_after_seconds,
-    scrub,
-)
+from services.retries import Effect, Failure, Policy, ServiceError, call, scrub
 
 _SERVICE = "Apify"
 STARTING = "STARTING"
@@ -53,7 +44,7 @@ FAILED = frozenset({"FAILED", "TIMED-OUT", "ABORTED"})
 _CLOCK_DIFFERENCE = dt.timedelta(minutes=2)
 _LOOKS_AFTER_UNCLEAR_START = 3
 _STARTS = 2
-_REMEDIES = {
+_REMEDIES: Mapping[str | int, str] = {
     401: "Check APIFY_TOKEN",
     402: "The Apify account is out of credit or above its limit: top it up or raise the limit",
     403: "The token may not use this task: check APIFY_TOKEN and the task id",
@@ -231,7 +222,7 @@ def fetch_runs(
     Returns:
         What was read and what is missing, with reasons.
     """
-    room = _Room(config, ledger, directory, run_key, clock, sleep, progress)
+    room = _TaskRuns(config, ledger, directory, run_key, clock, sleep, progress)
     results: list[Fetched | Degraded] = []
     with ThreadPoolExecutor(max_workers=max(1, len(tasks)), thread_name_prefix="apify") as pool:
         futures = [pool.submit(room.fetch, task) for task in tasks]
@@ -291,7 +282,7 @@ def fetch_finished(
     Returns:
         What was read and what is missing, with reasons.
     """
-    room = _Room(config, _NoLedger(), directory, "", clock, time.sleep, None)
+    room = _TaskRuns(config, _NoLedger(), directory, "", clock, time.sleep, None)
     try:
         results = [room.fetch_finished(task, run_id) for task, run_id in runs]
     finally:
@@ -338,7 +329,7 @@ class _NoLedger:
         raise RuntimeError(f"{record.key}: only who may start runs keeps them")
 
 
-class _Room:
+class _TaskRuns:
     """One call of ``fetch_runs``: what its threads share."""
 
     def __init__(
@@ -443,7 +434,7 @@ class _Room:
                 found = self._look(task, intended_at, before)
                 if found is not None:
                     return self._adopt(task, found, intended_at), True
-            if problem.code == "timeout":
+            if problem.code == TIMEOUT:
                 break
         raise _DegradedError(
             f"{problem}. No run was found, and none is started again, because that could be paid twice: "
@@ -592,7 +583,7 @@ class _Room:
         except (ValueError, KeyError, TypeError):
             pass
         # A start whose answer can't be read has started all the same.
-        raise ServiceError(_SERVICE, action, Failure.UNCLEAR, "the answer can't be read")
+        raise ServiceError(_SERVICE, action, Failure.UNCLEAR, UNREADABLE)
 
     def _key(self, task: ApifyTask) -> str:
         return f"apify:{self._run_key}:{task.market}:{task.kind}:{task.task_id}"
@@ -621,46 +612,12 @@ def _request(
 ) -> httpx.Response:
     """Sends one request; every failure comes out as ``ServiceError`` without address or headers."""
     timeout = httpx.Timeout(config.timeout_seconds, read=config.timeout_seconds + wait)
-    try:
+
+    def send() -> httpx.Response:
         answer = client.request(method, path, params=dict(query or {}), json=body, timeout=timeout)
-        if answer.is_success:
-            return answer
-        problem = _of_response(config, action, answer)
-    except httpx.TransportError as error:
-        was_late = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
-        problem = ServiceError(
-            _SERVICE,
-            action,
-            failure_of_httpx(error),
-            type(error).__name__,
-            code="timeout" if was_late else "",
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        problem = ServiceError(_SERVICE, action, Failure.UNCLEAR, type(error).__name__)
-    # Outside of the except block, so that httpx's exception, which knows the request, doesn't hang on it.
-    raise problem
+        return answer.raise_for_status()
 
-
-def _of_response(config: ApifyConfig, action: str, answer: httpx.Response) -> ServiceError:
-    code, message = "", f"HTTP {answer.status_code}"
-    try:
-        details = answer.json()["error"]
-        code = scrub(str(details.get("type", "")), [config.token])
-        message += f", {scrub(str(details.get('message', '')), [config.token])}"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass  # an HTML page of a gateway says nothing worth keeping
-    if answer.status_code == 504:
-        code = "timeout"  # a gateway's: the server behind it may still be at work
-    return ServiceError(
-        _SERVICE,
-        action,
-        failure_of_status(answer.status_code),
-        message,
-        status=answer.status_code,
-        code=code,
-        retry_after=retry_after_seconds(answer.headers.get("retry-after"), dt.datetime.now(dt.UTC)),
-        remedy=_REMEDIES.get(answer.status_code, ""),
-    )
+    return Guard(_SERVICE, lambda: [config.token], config.policy, _REMEDIES).once(action, send)
 
 
 def _task_path(task: ApifyTask) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -339,6 +339,19 @@ def _land_batch(
     limits: readers.Limits,
 ) -> None:
     """Reads the files one by one, then checks and inserts all their items in one transaction."""
+    _read_batch(connection, batch, limits)
+    _decide(connection, batch, report)
+    accepted = [offered for offered in batch if offered.load_id is not None]
+    if accepted:
+        with transaction(connection):
+            _insert_loads(connection, batch, landed_at)
+            _insert_items(connection, accepted)
+            _insert_unreadable(connection, accepted)
+    connection.execute("drop table incoming; drop table incoming_items; drop table offered_files")
+
+
+def _read_batch(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Offered], limits: readers.Limits) -> None:
+    """Brings the items of the files into the temporary tables and judges each."""
     items.create_tables(connection)
     connection.executemany(
         "insert into offered_files values (?, ?, ?)",
@@ -353,76 +366,136 @@ def _land_batch(
         if offered.problem is not None:
             offered.content_hash = _file_hash(offered.feed.path)
     items.judge(connection)
-    _decide(connection, batch, landed_at, report)
-    with transaction(connection):
-        connection.execute("create or replace temporary table accepted (file_index integer, load_id bigint)")
-        rows = [(index, offered.load_id) for index, offered in enumerate(batch) if offered.load_id is not None]
-        if not rows:
-            return
-        connection.executemany("insert into accepted values (?, ?)", rows)
-        connection.executemany(
-            f"insert into raw.loads ({', '.join(_LOAD_COLUMNS)}) values ({', '.join('?' * len(_LOAD_COLUMNS))})",
-            [offered.load_row(landed_at) for offered in batch if offered.load_id is not None],
-        )
-        kept = 0
-        for kind in _TABLES:
-            kept += _count(
-                connection.execute(
-                    f"""
+
+
+def _insert_loads(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Offered], landed_at: datetime) -> None:
+    """Adds the loads of the accepted files; `accepted` has the load of each by its place in the batch."""
+    connection.execute("create or replace temporary table accepted (file_index integer, load_id bigint)")
+    accepted = [(index, offered) for index, offered in enumerate(batch) if offered.load_id is not None]
+    connection.executemany(
+        "insert into accepted values (?, ?)", [(index, offered.load_id) for index, offered in accepted]
+    )
+    connection.executemany(
+        f"insert into raw.loads ({', '.join(_LOAD_COLUMNS)}) values ({', '.join('?' * len(_LOAD_COLUMNS))})",
+        [offered.load_row(landed_at) for _, offered in accepted],
+    )
+
+
+def _insert_items(connection: duckdb.DuckDBPyConnection, accepted: Sequence[_Offered]) -> None:
+    """Adds each item of the accepted files to the raw table of its kind, or to the quarantine.
+
+    Raises:
+        RuntimeError: Other items were kept than were read: the transaction must not stand.
+    """
+    from_accepted = """
+        from incoming
+        inner join incoming_items as items on incoming.rowid = items.incoming_row
+        inner join accepted on items.file_index = accepted.file_index
+        inner join raw.loads as loads using (load_id)
+    """
+    kept = 0
+    for kind in _TABLES:
+        kept += _count(
+            connection.execute(
+                f"""
                 insert into raw.tiktok_{kind} ({_ITEM_COLUMNS})
                 select
                     loads.load_id, items.item_index, loads.source, loads.market, loads.kind, loads.run_id,
                     loads.dataset_id, loads.observed_at, loads.landed_at, {_ITEM_HASH}, incoming.payload
-                from incoming
-                inner join incoming_items as items on incoming.rowid = items.incoming_row
-                inner join accepted on items.file_index = accepted.file_index
-                inner join raw.loads as loads using (load_id)
+                {from_accepted}
                 where items.reason is null and loads.kind = '{kind}' and loads.status <> 'unreadable'
                 """
-                )
             )
-        kept += _count(
-            connection.execute(
-                """
+        )
+    kept += _count(
+        connection.execute(
+            f"""
             insert into raw.quarantine
                 (load_id, item_index, source, market, kind, file, observed_at, landed_at, reason, payload)
             select
                 loads.load_id, items.item_index, loads.source, loads.market, loads.kind, loads.file,
                 loads.observed_at, loads.landed_at, items.reason, incoming.payload
-            from incoming
-            inner join incoming_items as items on incoming.rowid = items.incoming_row
-            inner join accepted on items.file_index = accepted.file_index
-            inner join raw.loads as loads using (load_id)
+            {from_accepted}
             where items.reason is not null
             order by loads.load_id, items.item_index
             """
-            )
         )
-        read = sum(o.items + o.quarantined for o in batch if o.load_id is not None and o.problem is None)
-        if kept != read:
-            message = f"{read} items were read and {kept} kept: nothing of these files was landed"
-            raise RuntimeError(message)
-        for offered in batch:
-            if offered.problem is not None and offered.load_id is not None:
-                connection.execute(
-                    """
-                    insert into raw.quarantine
-                        (load_id, source, market, kind, file, observed_at, landed_at, reason, payload)
-                    select load_id, source, market, kind, file, observed_at, landed_at, reason, ?
-                    from raw.loads where load_id = ?
-                    """,
-                    [offered.content, offered.load_id],
-                )
-    connection.execute("drop table incoming; drop table incoming_items; drop table accepted; drop table offered_files")
+    )
+    connection.execute("drop table accepted")
+    read = sum(offered.items + offered.quarantined for offered in accepted if offered.problem is None)
+    if kept != read:
+        message = f"{read} items were read and {kept} kept: nothing of these files was landed"
+        raise RuntimeError(message)
 
 
-def _decide(
-    connection: duckdb.DuckDBPyConnection, batch: Sequence[_Offered], landed_at: datetime, report: LandingReport
-) -> None:
+def _insert_unreadable(connection: duckdb.DuckDBPyConnection, accepted: Sequence[_Offered]) -> None:
+    """Adds files that could not be read to the quarantine as a whole."""
+    for offered in accepted:
+        if offered.problem is not None:
+            connection.execute(
+                """
+                insert into raw.quarantine
+                    (load_id, source, market, kind, file, observed_at, landed_at, reason, payload)
+                select load_id, source, market, kind, file, observed_at, landed_at, reason, ?
+                from raw.loads where load_id = ?
+                """,
+                [offered.content, offered.load_id],
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a file that could be read holds.
+
+    Attributes:
+        items: Number of its items.
+        rejected: How many of them can't be used.
+        digest: Names them, in whatever order: equal items, equal name.
+    """
+
+    items: int = 0
+    rejected: int = 0
+    digest: str = "empty"
+
+
+# When contents were seen before and by which load: by market, kind and name of the content, the first load first.
+_Seen = dict[tuple[str, str, str], list[tuple[datetime, int]]]
+
+
+def _decide(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Offered], report: LandingReport) -> None:
     """Says for each file of a batch whether it is new, a repeat, known, empty or unreadable, and why."""
-    stats = {
-        row[0]: row[1:]
-        for row in connection.execute(
+    contents = _contents(connection)
+    for file_index, offered in enumerate(batch):
+        if offered.problem is None:
+            offered.content_hash = contents.get(file_index, _Content()).digest
+    seen = _seen(connection, {offered.content_hash for offered in batch if offered.content_hash is not None})
+    reasons, oddities = items.reasons(connection), items.oddities(connection)
+    load_id = _next_load_id(connection)
+    for file_index, offered in enumerate(batch):
+        feed, observed_at = offered.feed, _naive_utc(offered.feed.observed_at)
+        if offered.problem is not None:
+            report.problems.append(f"{readers.shown(feed.path)}: {offered.problem}")
+        twins = seen.setdefault((feed.market, feed.kind, offered.content_hash or ""), [])
+        if any(seen_at == observed_at for seen_at, _ in twins):
+            report.known += 1
+            continue
+        if offered.problem is not None:
+            offered.status, offered.reason, offered.quarantined = "unreadable", offered.problem, 1
+        else:
+            notes = [*oddities.get(file_index, []), *offered.told]
+            first_load = twins[0][1] if twins else None
+            _describe(offered, contents.get(file_index, _Content()), first_load, reasons.get(file_index, ""), notes)
+            _add(report, offered)
+        offered.load_id = load_id
+        twins.append((observed_at, load_id))
+        load_id += 1
+
+
+def _contents(connection: duckdb.DuckDBPyConnection) -> dict[int, _Content]:
+    """What the files of a batch hold, by their place in it; a file without items is not there."""
+    return {
+        file_index: _Content(*found)
+        for file_index, *found in connection.execute(
             f"""
             select
                 file_index,
@@ -434,54 +507,45 @@ def _decide(
             """
         ).fetchall()
     }
-    reasons, oddities = items.reasons(connection), items.oddities(connection)
-    empty_hash = "empty"
-    unreadable_hashes = {offered.content_hash for offered in batch if offered.content_hash is not None}
-    hashes = sorted({row[2] for row in stats.values()} | unreadable_hashes | {empty_hash})
-    seen: dict[tuple[str, str, str], list[tuple[datetime, int]]] = {}
-    for market, kind, content_hash, observed_at, load_id in connection.execute(
+
+
+def _seen(connection: duckdb.DuckDBPyConnection, digests: Set[str]) -> _Seen:
+    """The landed loads of these contents."""
+    seen: _Seen = {}
+    for market, kind, digest, observed_at, load_id in connection.execute(
         "select market, kind, content_hash, observed_at, load_id from raw.loads"
         " where list_contains(?, content_hash) order by load_id",
-        [hashes],
+        [sorted(digests)],
     ).fetchall():
-        seen.setdefault((market, kind, content_hash), []).append((observed_at, load_id))
-    load_id = _next_load_id(connection)
-    for file_index, offered in enumerate(batch):
-        feed = offered.feed
-        if offered.problem is not None:
-            report.problems.append(f"{readers.shown(feed.path)}: {offered.problem}")
-            twins = seen.setdefault((feed.market, feed.kind, offered.content_hash or ""), [])
-            if any(observed_at == _naive_utc(feed.observed_at) for observed_at, _ in twins):
-                report.known += 1
-                continue
-            twins.append((_naive_utc(feed.observed_at), load_id))
-            offered.load_id, offered.status, offered.reason = load_id, "unreadable", offered.problem
-            offered.quarantined = 1
-            load_id += 1
-            continue
-        total, bad, content_hash = stats.get(file_index, (0, 0, empty_hash))
-        twins = seen.setdefault((feed.market, feed.kind, content_hash), [])
-        if any(observed_at == _naive_utc(feed.observed_at) for observed_at, _ in twins):
-            report.known += 1
-            continue
-        offered.load_id, offered.content_hash = load_id, content_hash
-        offered.items, offered.quarantined = total - bad, bad
-        if total == 0:
-            offered.status, offered.reason = "empty", "the list is empty"
-        elif twins:
-            offered.status, offered.repeats = "repeat", twins[0][1]
-        notes = [f"{bad} of {total} items rejected: {reasons[file_index]}"] if bad else []
-        notes += [*oddities.get(file_index, []), *offered.told]
-        offered.reason = "; ".join(filter(None, [offered.reason, *notes])) or None
-        twins.append((_naive_utc(feed.observed_at), load_id))
-        load_id += 1
-        report.items += total - bad
-        report.quarantined += bad
-        report.landed += offered.status == "landed"
-        report.repeats += offered.status == "repeat"
-        report.empty += offered.status == "empty"
-        if offered.reason is not None:
-            report.notes.append(f"{readers.shown(feed.path)}: {offered.reason}")
+        seen.setdefault((market, kind, digest), []).append((observed_at, load_id))
+    return seen
+
+
+def _describe(
+    offered: _Offered, content: _Content, first_load: int | None, rejected_because: str, notes: Sequence[str]
+) -> None:
+    """Notes at a file that is landed what it brings and what is odd about it; `first_load` brought the same before."""
+    offered.items, offered.quarantined = content.items - content.rejected, content.rejected
+    told = list(notes)
+    if content.rejected:
+        told.insert(0, f"{content.rejected} of {content.items} items rejected: {rejected_because}")
+    if content.items == 0:
+        offered.status = "empty"
+        told.insert(0, "the list is empty")
+    elif first_load is not None:
+        offered.status, offered.repeats = "repeat", first_load
+    offered.reason = "; ".join(filter(None, told)) or None
+
+
+def _add(report: LandingReport, offered: _Offered) -> None:
+    """Counts a file that could be read and was not known."""
+    report.items += offered.items
+    report.quarantined += offered.quarantined
+    report.landed += offered.status == "landed"
+    report.repeats += offered.status == "repeat"
+    report.empty += offered.status == "empty"
+    if offered.reason is not None:
+        report.notes.append(f"{readers.shown(offered.feed.path)}: {offered.reason}")
 
 
 def _file_hash(path: Path) -> str | None:

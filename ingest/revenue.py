@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -24,53 +23,26 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import gspread
-from gspread.urls import SPREADSHEETS_API_V4_BASE_URL
-from gspread.utils import rowcol_to_a1
 
+from ingest.revenue_columns import ADDED, HEADERS, READ, REQUIRED, TAB
 from ingest.sheet_values import CellValue, Conventions, UnreadableError, conventions, count, day, is_blank, money
-from services.google_auth import SCOPE_SHEETS_READ, GoogleConfig, GoogleSession, guarded, sign_in
+from services.google_auth import SCOPE_SHEETS_READ, GoogleConfig, sign_in
 from services.retries import Policy, ServiceError
+from services.sheets_client import HEADER_SEARCH_ROWS, connect, first_rows, normal, read_ranges, whole_columns
 
 SHEET, CACHE, SEED = "sheet", "cache", "seed"
 
-# The tab's columns in the order users know, with the names that count as the same header.
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "TikTok URL": ("url", "tiktok link", "video url"),
-    "Account": (),
-    "Template Link": ("template", "capcut link"),
-    "Received ($)": ("received", "revenue", "revenue ($)", "received $"),
-    "Estimated ($)": ("estimated", "estimate", "estimated $"),
-    "US & EU3 Installs": ("us installs", "us and eu3 installs", "us/eu3 installs"),
-    "ROW Installs": ("row", "rest of world installs"),
-    "Total Installs": (),
-    "Rev/Install": (),
-    "At Cap?": ("at cap",),
-    "Trend Description": ("trend", "description"),
-    "Momentum at Detection": ("momentum",),
-    "Trigger Level": ("trigger",),
-    "Action Window": (),
-    "Market": (),
-    "AI Category": ("ai",),
-    "Age at Detection": ("age",),
-    "Date First Seen": ("first seen", "date"),
-    "Notes": ("note",),
-}
-# Not one of the tab's columns, but read where a user added it: MY_PERFORMANCE shows it.
-TUTORIAL_LINK = "Tutorial Link"
-# Read where a user added it: the day that money is for.
-POST_DATE = "Post Date"
-# Computed from the others: never read, so that a broken formula breaks nothing here.
-FORMULA_COLUMNS = ("Total Installs", "Rev/Install", "At Cap?")
-REQUIRED_COLUMNS = ("TikTok URL", "Received ($)")
-ENTERED_COLUMNS = tuple(name for name in COLUMNS if name not in FORMULA_COLUMNS)
+# The tab's headers in the order users know.
+COLUMNS = tuple(column.header for column in TAB)
+ENTERED_COLUMNS = tuple(column.header for column in TAB if column.kind != "formula")
+REQUIRED_COLUMNS = tuple(HEADERS[name] for name in REQUIRED)
+
+_READ_HEADERS = frozenset(column.header for column in READ)
 
 # Every handle of the simulator starts so: entries that are all theirs are simulated.
 SIMULATED_PREFIX = "sim."
 
 _SERVICE = "Revenue sheet"
-_GOOGLE_ROOT = SPREADSHEETS_API_V4_BASE_URL.removesuffix("v4/spreadsheets")
-_HEADER_SEARCH_ROWS = 10
 _VIDEO_ID = re.compile(r"/(?:video|photo)/(\d+)")
 _POST_LINK = re.compile(r"tiktok\.com/|/(?:video|photo)/\d", re.IGNORECASE)
 _AGE = re.compile(r"(?<=\d)\s*(?:h|hrs?|hours?)\s*$", re.IGNORECASE)
@@ -260,35 +232,30 @@ def read_sheet(config: RevenueSheetConfig, *, now: datetime) -> RevenueReading:
         RevenueReadError: The tab or a required header is missing or stands twice, or columns moved while reading.
     """
     session = sign_in(config.google, [SCOPE_SHEETS_READ])
-    client = _EndpointClient(session.http.credentials, session.http)
-    client.endpoint = config.endpoint
-    client.set_timeout(config.timeout_seconds)
-    metadata = _ask(
-        config, session, "open the spreadsheet",
+    guard = session.guard(_SERVICE, config.policy)
+    client = connect(session, config.endpoint, config.timeout_seconds)
+
+    def read(ranges: list[str], render: str, dimension: str) -> list[list[list[Any]]]:
+        return guard.run("read the tab", lambda: read_ranges(client, config.spreadsheet_id, ranges, render, dimension))
+
+    metadata = guard.run(
+        "open the spreadsheet",
         lambda: client.fetch_sheet_metadata(
             config.spreadsheet_id,
             {"fields": "properties(locale,timeZone),sheets(properties(title,gridProperties(rowCount)))"},
         ),
-    )  # fmt: skip
-    titles = {
-        _normal(sheet["properties"]["title"]): (
-            sheet["properties"]["title"].replace("'", "''"), sheet["properties"]["gridProperties"]["rowCount"],
-        )
-        for sheet in metadata["sheets"]
-    }  # fmt: skip
-    if _normal(config.tab) not in titles:
+    )
+    tabs = {normal(sheet["properties"]["title"]): sheet["properties"] for sheet in metadata["sheets"]}
+    if normal(config.tab) not in tabs:
         raise RevenueReadError(f"the spreadsheet has no tab {config.tab}")
-    title, row_count = titles[_normal(config.tab)]
-    heads = _ranges(config, session, client, [f"'{title}'!1:{min(_HEADER_SEARCH_ROWS, row_count)}"], "FORMULA", "ROWS")[
-        0
-    ]
+    title, grid = tabs[normal(config.tab)]["title"], tabs[normal(config.tab)]["gridProperties"]
+    heads = read([first_rows(title, grid["rowCount"])], "FORMULA", "ROWS")[0]
     header_row, places = find_columns(heads)
-    names = [name for name in places if name not in FORMULA_COLUMNS]
-    letters = [rowcol_to_a1(1, places[name] + 1).rstrip("1") for name in names]
-    ranges = [f"'{title}'!{letter}:{letter}" for letter in letters]
+    names = [name for name in places if name in _READ_HEADERS]
+    ranges = whole_columns(title, *(places[name] for name in names))
     grids = {}
     for render in ("UNFORMATTED_VALUE", "FORMATTED_VALUE"):
-        columns = _ranges(config, session, client, ranges, render, "COLUMNS")
+        columns = read(ranges, render, "COLUMNS")
         grids[render] = {name: column[0] if column else [] for name, column in zip(names, columns, strict=True)}
         for name, column in grids[render].items():
             head = column[header_row] if header_row < len(column) else ""
@@ -321,10 +288,10 @@ def find_columns(rows: Sequence[Sequence[Any]]) -> tuple[int, dict[str, int]]:
     header = rows[header_row] if header_row is not None else []
     places: dict[str, int] = {}
     # A column of the exact name is that column, and what only sounds like it (Date, Notes, Trend) is the user's own.
-    exact = {_normal(cell) for cell in header} & _EXACT.keys()
+    exact = {normal(cell) for cell in header} & _EXACT.keys()
     for place, cell in enumerate(header):
         name = _column_of(cell)
-        if name is None or (_normal(name) in exact and _normal(cell) != _normal(name)):
+        if name is None or (normal(name) in exact and normal(cell) != normal(name)):
             continue
         if name in places:
             raise RevenueReadError(f"the header {name} stands twice: rename one of the two columns")
@@ -454,11 +421,11 @@ def read_seed(path: Path) -> RevenueReading:
         raise RevenueReadError(f"{path} does not exist: restore it, or set REVENUE_SHEET_ID")
     with path.open(encoding="utf-8-sig", newline="") as stream:
         lines = list(csv.reader(stream))
-    header_row, places = find_columns(lines[:_HEADER_SEARCH_ROWS])
+    header_row, places = find_columns(lines[:HEADER_SEARCH_ROWS])
     columns = {
         name: [line[place] if place < len(line) else "" for line in lines]
         for name, place in places.items()
-        if name not in FORMULA_COLUMNS
+        if name in _READ_HEADERS
     }
     notes = tuple(ignored_columns(lines[header_row], places))
     return parse_rows(
@@ -524,20 +491,11 @@ def land_revenue(connection: duckdb.DuckDBPyConnection, reading: RevenueReading,
     return int(read_id)
 
 
-_ROW_COLUMNS = (
-    "read_id, sheet_row, url, video_id, account, template_link, received, estimated, us_eu3_installs, row_installs,"
-    " trend_description, momentum_at_detection, trigger_level, action_window, market, ai_category,"
-    " age_at_detection_hours, first_seen_on, notes, tutorial_link, post_date, entered"
-)
-
-
 def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: RevenueReading) -> None:
+    names = [column.name for column in READ]
     readable = [
         (
-            read_id, row.sheet_row, row.url, _video_id(row.url), row.account, row.template_link, row.received,
-            row.estimated, row.us_eu3_installs, row.row_installs, row.trend_description, row.momentum_at_detection,
-            row.trigger_level, row.action_window, row.market, row.ai_category, row.age_at_detection_hours,
-            row.first_seen_on, row.notes, row.tutorial_link, row.post_date,
+            read_id, row.sheet_row, _video_id(row.url), *(getattr(row, name) for name in names),
             json.dumps(row.entered, ensure_ascii=False),
         )
         for row in reading.readable
@@ -549,44 +507,14 @@ def _land_rows(connection: duckdb.DuckDBPyConnection, read_id: int, reading: Rev
     ]
     if readable:
         connection.executemany(
-            f"insert into raw.revenue_rows ({_ROW_COLUMNS}) values ({', '.join('?' * len(readable[0]))})", readable
+            f"insert into raw.revenue_rows (read_id, sheet_row, video_id, {', '.join(names)}, entered)"
+            f" values ({', '.join('?' * len(readable[0]))})",
+            readable,
         )
     if unreadable:
         connection.executemany(
             "insert into raw.revenue_quarantine (read_id, sheet_row, problem, entered) values (?, ?, ?, ?)", unreadable
         )
-
-
-class _EndpointClient(gspread.HTTPClient):
-    """The plain gspread client at a configurable address."""
-
-    endpoint = _GOOGLE_ROOT
-
-    def request(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Any:
-        address = self.endpoint.rstrip("/") + "/" + endpoint.removeprefix(_GOOGLE_ROOT)
-        return super().request(method, address, *args, **kwargs)
-
-
-def _ask(config: RevenueSheetConfig, session: GoogleSession, action: str, operation: Callable[[], Any]) -> Any:
-    return guarded(_SERVICE, action, session.secrets, operation, config.policy)
-
-
-def _ranges(
-    config: RevenueSheetConfig,
-    session: GoogleSession,
-    client: gspread.HTTPClient,
-    ranges: list[str],
-    render: str,
-    dimension: str,
-) -> list[list[list[Any]]]:
-    parameters = {"majorDimension": dimension, "valueRenderOption": render}
-    if render == "UNFORMATTED_VALUE":
-        parameters["dateTimeRenderOption"] = "SERIAL_NUMBER"
-    answer = _ask(
-        config, session, "read the tab",
-        lambda: client.values_batch_get(config.spreadsheet_id, ranges, dict(parameters)),
-    )  # fmt: skip
-    return [found.get("values", []) for found in answer["valueRanges"]]
 
 
 def _row(
@@ -628,27 +556,17 @@ def _row(
         found = side(name, lambda value, _: money(_AGE.sub("", value) if isinstance(value, str) else value, rules))
         return float(found.amount) if found is not None else None
 
+    read: Mapping[str, Callable[[str], Any]] = {
+        "text": text,
+        "money": amount,
+        "count": lambda name: side(name, count),
+        "number": detail,
+        "day": lambda name: side(name, day),
+    }
     row = RevenueRow(
         sheet_row,
-        tuple(texts.get(name, "") if name not in FORMULA_COLUMNS else "" for name in COLUMNS),
-        url=text("TikTok URL"),
-        account=text("Account"),
-        template_link=text("Template Link"),
-        received=amount("Received ($)"),
-        estimated=amount("Estimated ($)"),
-        us_eu3_installs=side("US & EU3 Installs", count),
-        row_installs=side("ROW Installs", count),
-        trend_description=text("Trend Description"),
-        momentum_at_detection=detail("Momentum at Detection"),
-        trigger_level=text("Trigger Level"),
-        action_window=text("Action Window"),
-        market=text("Market"),
-        ai_category=text("AI Category"),
-        age_at_detection_hours=detail("Age at Detection"),
-        first_seen_on=side("Date First Seen", day),
-        notes=text("Notes"),
-        tutorial_link=text(TUTORIAL_LINK),
-        post_date=side(POST_DATE, day),
+        tuple(texts.get(column.header, "") if column.kind != "formula" else "" for column in TAB),
+        **{column.name: read[column.kind](column.header) for column in READ},
     )
     if not _POST_LINK.search(row.url or ""):
         # Its money may be the sum of the rows above.
@@ -687,22 +605,11 @@ def _cache_or_problem(path: Path) -> tuple[RevenueReading | None, str]:
 
 
 def _column_of(cell: object) -> str | None:
-    return _NAMES.get(_normal(cell))
+    return _NAMES.get(normal(cell))
 
 
-def _normal(name: object) -> str:
-    return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
-
-
-_EXACT = {_normal(name): name for name in (*COLUMNS, TUTORIAL_LINK, POST_DATE)}
-_NAMES = {_normal(name): column for column, aliases in COLUMNS.items() for name in (column, *aliases)} | {
-    _normal(name): column
-    for column, names in (
-        (TUTORIAL_LINK, (TUTORIAL_LINK, "tutorial")),
-        (POST_DATE, (POST_DATE, "date posted", "posted on")),
-    )
-    for name in names
-}
+_EXACT = {normal(column.header): column.header for column in (*TAB, *ADDED)}
+_NAMES = {normal(name): column.header for column in (*TAB, *ADDED) for name in (column.header, *column.aliases)}
 
 
 def _naive(moment: datetime) -> datetime:
@@ -720,10 +627,8 @@ def _as_json(row: RevenueRow) -> dict[str, Any]:
 
 def _from_json(values: Mapping[str, Any]) -> RevenueRow:
     typed: dict[str, Any] = dict(values) | {"entered": tuple(values["entered"])}
-    for name in ("received", "estimated"):
-        if name in typed:
-            typed[name] = Decimal(typed[name])
-    for name in ("first_seen_on", "post_date"):
-        if name in typed:
-            typed[name] = date.fromisoformat(typed[name])
+    parse: Mapping[str, Callable[[str], Any]] = {"money": Decimal, "day": date.fromisoformat}
+    for column in READ:
+        if column.kind in parse and column.name in typed:
+            typed[column.name] = parse[column.kind](typed[column.name])
     return RevenueRow(**typed)

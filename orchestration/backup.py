@@ -1,7 +1,7 @@
 """`trends backup` and `trends restore`: the copy of the warehouse in Drive.
 
 Belongs here: when a copy may replace another one, and what is said. Must not be here: what a copy holds
-(`warehouse.backup`), HTTP (`services.drive`).
+(`warehouse.copies`), HTTP (`services.drive`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestration import services
+from orchestration import services, sources
 from orchestration.settings import Settings
 from services import drive
 from services.google_auth import SCOPE_DRIVE, GoogleSession, sign_in
 from services.receipts import FileReceipts
-from warehouse import backup as copies
-from warehouse.backup import BackupError, State
+from warehouse import copies
+from warehouse.copies import BackupError, State
 from warehouse.store import Store
 
 COPY_KEY = "warehouse"
@@ -123,4 +123,5 @@ def _receipts(store: Store) -> FileReceipts:
 
 def _further(settings: Settings, store: Store) -> dict[str, Path]:
     """What stands outside of the build file and cannot be read again when its source is silent."""
-    return {"revenue_cache.json": (settings.cache_dir or store.data) / "revenue_cache.json"}
+    cache = sources.revenue_cache(settings, store)
+    return {cache.name: cache}

@@ -15,7 +15,7 @@ import dagster as dg
 from engine.columns import Column, Columns
 from orchestration import timetable
 from orchestration.assets.ingest import RAW_COLUMNS
-from orchestration.assets.publish import PUBLISHED
+from orchestration.assets.publication import PUBLISHED
 
 SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 # Sources named beside a column; all of them are in its lineage.
@@ -30,6 +30,7 @@ def complete(
     owners: Sequence[str],
     columns: Columns,
     partitions: dg.PartitionsDefinition,
+    given: Sequence[str] = (),
 ) -> Sequence[dg.AssetsDefinition]:
     """The same assets with what the catalogue lacks.
 
@@ -38,12 +39,13 @@ def complete(
         owners: Who owns what has no owner of its own.
         columns: Of the relations of the warehouse, by `schema/name`; what is not among them is left as it is.
         partitions: The dates of the home.
+        given: Who owns all of them, whatever the models say; where nobody is given, these stand.
     """
 
     def completed(spec: dg.AssetSpec) -> dg.AssetSpec:
         found = columns.get("/".join(spec.key.path), [])
         return spec.replace_attributes(
-            owners=spec.owners or owners,
+            owners=given or spec.owners or owners,
             partitions_def=partitions,
             freshness_policy=DAILY if _is_daily(spec.key) else ...,
             metadata={**spec.metadata, **_column_metadata(spec, found)} if found else ...,

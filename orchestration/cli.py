@@ -227,11 +227,11 @@ def _moment(text: str) -> datetime:
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
-    from orchestration import feeds
+    from orchestration import sources
 
     if options.if_due and not _is_due("daily", settings):
         return DONE
-    source = options.source or feeds.default_source(settings)
+    source = options.source or sources.default_source(settings)
     as_of_date = options.date or _last_date(source, settings)
     return _execute("daily", settings, [as_of_date], source, options.as_of)[0]
 
@@ -251,11 +251,11 @@ def _backfill(options: argparse.Namespace, settings: Settings) -> int:
 def _poll(options: argparse.Namespace, settings: Settings) -> int:
     from exports import published
     from exports.text import poll_report
-    from orchestration import feeds
+    from orchestration import sources
 
     if options.if_due and not _is_due("micro_poll", settings):
         return DONE
-    source = options.source or feeds.default_source(settings)
+    source = options.source or sources.default_source(settings)
     day = options.date or _last_date(source, settings)
     code, is_published = _execute("micro_poll", settings, [day], source, None, poll=True)
     if not is_published:
@@ -343,7 +343,7 @@ def _copy(settings: Settings, refusal: str, is_optional: bool, act: Callable[[],
     from orchestration import services
     from orchestration.backup import NotConfiguredError
     from services.retries import ServiceError
-    from warehouse.backup import BackupError
+    from warehouse.copies import BackupError
 
     services.guard_logs(settings)
     try:
@@ -596,10 +596,10 @@ def _store(settings: Settings) -> Store:
 
 
 def _offered_dates(source: str, settings: Settings) -> list[date]:
-    from orchestration import feeds
+    from orchestration import sources
 
     try:
-        offered = feeds.offer(source, settings, _store(settings))
+        offered = sources.offer(source, settings, _store(settings))
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(str(error)) from None
     return sorted({feed.observed_at.date() for feed in offered.feeds})
@@ -607,10 +607,10 @@ def _offered_dates(source: str, settings: Settings) -> list[date]:
 
 def _last_date(source: str, settings: Settings) -> date:
     """Today for live data; for a folder the last day it has, which is said aloud."""
-    from orchestration import feeds
+    from orchestration import sources
 
     today = datetime.now(UTC).date()
-    if source == feeds.APIFY:
+    if source == sources.APIFY:
         return today
     dates = _offered_dates(source, settings)
     if not dates:
@@ -641,7 +641,7 @@ def _execute(
     started_at = datetime.now(UTC)
     store = _store(settings)
     from engine import progress
-    from orchestration import console, troubles
+    from orchestration import console, outcomes, troubles
 
     try:
         troubles.check_room(store)
@@ -655,9 +655,9 @@ def _execute(
     clock.lap("start-up")
     job, opened = _make_ready(job_name, settings, store, dates[0])
     clock.lap("definitions")
-    with opened:
+    with opened, outcomes.collected() as outcome:
         result = _run_job(job, opened, dates, _run_config(source, as_of, poll, started_at, files))
-    report = console.report(result, clock)
+    report = console.report(outcome, result, clock)
     print(*report.lines, sep="\n")
     failures = console.failures(result)
     for step, reason in failures:
@@ -678,15 +678,15 @@ def _check_before(dates: Sequence[date], source: str, settings: Settings) -> Non
     Raises:
         UsageError: A date to come, a source without its settings, or a first real source without feeds of the dates.
     """
-    from orchestration import feeds
+    from orchestration import sources
 
     today = datetime.now(UTC).date()
     if dates[-1] > today:
         message = f"{dates[-1]} has not begun: today is {today} (UTC). Say --date of a day until today"
         raise UsageError(message)
     try:
-        feeds.check_offer(source, dates, settings, _store(settings))
-    except (FileNotFoundError, feeds.NothingOfferedError) as error:
+        sources.check_offer(source, dates, settings, _store(settings))
+    except (FileNotFoundError, sources.NothingOfferedError) as error:
         raise UsageError(str(error)) from None
 
 
@@ -765,9 +765,9 @@ def _tell_failure(
     settings: Settings, store: Store, run_id: str, job: str, as_of_date: date, source: str, step: str, reason: str
 ) -> None:
     """Tells those who read the reports that there is none, unless it was a sample's."""
-    from orchestration import feeds, services
+    from orchestration import services, sources
 
-    if source != feeds.SAMPLE or settings.deliver_sample:
+    if source != sources.SAMPLE or settings.deliver_sample:
         services.report_failure(
             settings, store, run_id=run_id, job=job, as_of_date=as_of_date, step=step, reason=reason
         )

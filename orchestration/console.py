@@ -1,7 +1,7 @@
 """What a person reads when a job of the command line is over.
 
-Belongs here: choosing and wording, from what Dagster kept of the run. Must not be here: running jobs (`cli`), progress
-while they run (`progress`).
+Belongs here: choosing and wording, from what the assets told (`outcomes`) and how long the steps took. Must not be
+here: running jobs (`cli`), progress while they run (`progress`).
 
 What was made comes first, then what there is to know about it, at last what to open.
 """
@@ -11,7 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from orchestration.outcomes import Delivered, Landed, NotDelivered, Outcome, Published, RevenueRead, Written
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -65,31 +67,29 @@ def failures(result: dg.ExecuteInProcessResult) -> list[tuple[str, str]]:
     return [(str(event.step_key), _innermost(event)) for event in result.all_events if event.is_step_failure]
 
 
-def report(result: dg.ExecuteInProcessResult, clock: Clock) -> Report:
-    """The text about a run that is over."""
-    made = _materializations(result)
-    files = [line for _, metadata in made for line in _files(metadata)]
-    published = [
-        f"published {metadata['path'].value} as of {metadata['as_of_date'].value}"
-        for name, metadata in made
-        if name == "warehouse/trends"
-    ]
-    landed = next((metadata for _, metadata in made if "landing" in metadata), None)
-    revenue = next((f"revenue: {metadata['revenue'].value}" for _, metadata in made if "revenue" in metadata), None)
+def report(outcome: Outcome, result: dg.ExecuteInProcessResult, clock: Clock) -> Report:
+    """The text about a run that is over.
+
+    Args:
+        outcome: What its assets told.
+        result: How long its steps took, and whether all went well.
+        clock: What was before them.
+    """
+    files, published = outcome.of(Written), outcome.of(Published)
     stages = [*clock.stages, *_step_times(result)]
     lines = [
-        *(f"wrote {path} ({seconds:.1f} s)" for path, seconds in files),
-        *published,
-        *_deliveries(result),
-        *(_landing(landed) if landed is not None else ()),
-        *filter(None, [revenue]),
+        *(f"wrote {file.path} ({file.seconds:.1f} s)" for file in files),
+        *(f"published {one.path} as of {one.as_of_date}" for one in published),
+        *_deliveries(outcome),
+        *(line for landed in outcome.of(Landed) for line in _landing(landed)),
+        *(f"revenue: {read.summary}" for read in outcome.of(RevenueRead)),
         "stages: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in stages),
         f"total {clock.total:.1f} s",
     ]
-    summaries = [path for path, _ in files if _OPEN_FIRST in path]
+    summaries = [file.path for file in files if _OPEN_FIRST in file.path.name]
     if summaries and result.success:
         lines.append(f"open first: {summaries[-1]}")
-    unreadable = int(str(landed["unreadable_files"].value)) if landed is not None else 0
+    unreadable = sum(len(landed.report.problems) for landed in outcome.of(Landed))
     return Report(lines, bool(published), unreadable)
 
 
@@ -103,39 +103,20 @@ def _innermost(event: dg.DagsterEvent) -> str:
     return error.message.strip() if error else "unknown"
 
 
-def _materializations(result: dg.ExecuteInProcessResult) -> list[tuple[str, Any]]:
-    """Key and metadata of what was made; a run over a range tells of every partition with the same metadata."""
-    made: dict[str, Any] = {}
-    for event in result.all_events:
-        if event.is_step_materialization:
-            made.setdefault("/".join(event.materialization.asset_key.path), event.materialization.metadata)
-    return list(made.items())
+def _deliveries(outcome: Outcome) -> Iterator[str]:
+    for fact in outcome.facts:
+        if isinstance(fact, NotDelivered):
+            yield f"not delivered: {fact.name}: {fact.reason}"
+        elif isinstance(fact, Delivered):
+            yield f"delivered: {fact.name}: {fact.where}"
 
 
-def _files(metadata: Any) -> Iterator[tuple[str, float]]:
-    if "files" in metadata:
-        for path in str(metadata["files"].value).splitlines():
-            yield path, metadata["seconds"].value
-
-
-def _deliveries(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    for event in result.all_events:
-        if event.event_type_value == "ASSET_OBSERVATION" and event.step_key in ("deliver", "send_poll"):
-            observation = event.asset_observation_data.asset_observation
-            yield f"not delivered: {observation.asset_key.path[-1]}: {observation.metadata['skipped'].value}"
-        elif event.is_step_materialization and event.step_key == "deliver":
-            told = event.materialization.metadata
-            where = [str(told[name].value) for name in ("folder", "sheet", "outcome") if name in told]
-            yield f"delivered: {event.materialization.asset_key.path[-1]}: {' '.join(where)}"
-
-
-def _landing(metadata: Any) -> Iterator[str]:
-    yield f"landing: {metadata['landing'].value}"
+def _landing(landed: Landed) -> Iterator[str]:
+    yield f"landing: {landed.report.summary()}"
     # Its flaws are invented like everything in it: they show that they are noticed, and are nobody's task.
-    shown = 0 if metadata["source"].value == "sample" else LINES_SHOWN
-    for name in ("problems", "notes"):
-        lines = [line for line in str(metadata[name].value).splitlines() if line != "none"]
-        yield from lines[:shown]
+    shown = 0 if landed.source == "sample" else LINES_SHOWN
+    for name, lines in (("problems", landed.report.problems), ("notes", landed.report.notes)):
+        yield from (f"- {line}" for line in lines[:shown])
         if len(lines) > shown:
             yield f"- {'and ' if shown else ''}{len(lines) - shown} {'more' if shown else name}: {_MORE}"
 

@@ -11,7 +11,7 @@ import dagster as dg
 from engine import dbt_runner
 from engine.columns import load as load_columns
 from orchestration import catalogue, dbt_specs, former_home, history, jobs, partitions, run_launcher, sensors
-from orchestration.assets import delivery, exports, ingest, models, publish
+from orchestration.assets import delivery, exports, ingest, models, publication
 from orchestration.settings import PROJECT_ROOT, Settings, load
 from warehouse.store import Store
 
@@ -40,7 +40,7 @@ def build_defs(
                 ingest.raw_feeds,
                 ingest.raw_revenue,
                 models.build_dbt_assets(project_dir, dbt),
-                publish.build_published_asset(marts, manifest_path),
+                publication.build_published_asset(marts, manifest_path),
                 *exports.build_export_assets(),
                 delivery.deliver,
                 delivery.send_poll,
@@ -48,6 +48,7 @@ def build_defs(
             dbt.owners,
             columns,
             of_home,
+            settings.asset_owners,
         ),
         jobs=[jobs.daily, jobs.backfill, jobs.rebuild, micro_poll, revenue],
         schedules=[jobs.daily_09_utc, jobs.build_micro_poll_schedule(micro_poll)],

@@ -12,7 +12,7 @@ from typing import Literal
 from ingest import apify
 from ingest.landing import KINDS, PANEL
 from ingest.panel import EVERY_MARKET
-from orchestration import feeds, panel, services
+from orchestration import panel, services, sources
 from orchestration import setting_checks as checks
 from orchestration.setting_checks import Problem
 from orchestration.settings import SECRET_NAMES, Settings, unknown_names, unusable_places
@@ -119,7 +119,7 @@ def _settings(settings: Settings, problems: Sequence[Problem]) -> Iterator[Findi
     known = [name.upper() for name in type(settings).model_fields if name != "task_ids"]
     tasks = [
         f"{market}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID"
-        for market in feeds.configured_markets()
+        for market in sources.configured_markets()
         for kind in KINDS
     ]
     wrong = {problem.name: problem for problem in [*unusable_places(settings), *problems]}
@@ -169,7 +169,7 @@ def _apify(settings: Settings) -> Iterator[Finding]:
     if isinstance(config, str):
         yield Finding("Apify token", "not set", config)
         return
-    for market in feeds.configured_markets():
+    for market in sources.configured_markets():
         for kind in KINDS:
             name = f"{market}_{'VIDEO' if kind == 'videos' else 'MUSIC'}_TASK_ID"
             task_id = settings.task_id(market, kind)

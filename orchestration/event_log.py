@@ -25,11 +25,11 @@ import sqlalchemy as db
 from dagster import DagsterEventType, DagsterInstance, EventLogEntry, StringSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
 
 from orchestration import thrift
 
+# How long a database that another process writes is waited for, as in Dagster's own class.
+_BUSY_S = 30
 # The index and the runs of the moment; a daemon sees many runs.
 _OPEN_DATABASES = 4
 
@@ -51,7 +51,7 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         inst_data: What Dagster configured it with.
     """
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: OrderedDict[str, db.Engine] = OrderedDict()
         self._joined: dict[str, db.Connection] = {}
         self._tables: set[str] = set()
@@ -67,9 +67,7 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
         return {"dagster_home": StringSource}
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> "KeptOpenSqliteEventLogStorage":
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "KeptOpenSqliteEventLogStorage":
         """The storage in the place where Dagster's own class keeps it."""
         return cls(str(Path(config_value["dagster_home"]) / "history" / "runs"), inst_data)
 
@@ -204,7 +202,7 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
             engine = db.create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=db.pool.StaticPool,
-                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+                connect_args={"timeout": _BUSY_S, "check_same_thread": False},
             )
             db.event.listen(engine, "connect", _set_up)
             self._engines[shard] = engine

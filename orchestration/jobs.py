@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 
 from engine import rebuild as rebuilding
-from orchestration import feeds, timetable, watchdog
+from orchestration import sources, timetable, watchdog
 from orchestration.assets import delivery, exports, ingest
-from orchestration.assets.publish import PUBLISHED
+from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import WRITER_POOL
 from orchestration.settings import PROJECT_ROOT
 from warehouse.store import Store
@@ -47,7 +47,7 @@ backfill = dg.define_asset_job(
     # The command line gives an export folder instead.
     config=dg.RunConfig(
         ops={
-            "raw_feeds": ingest.IngestConfig(source=feeds.LANDED),
+            "raw_feeds": ingest.IngestConfig(source=sources.LANDED),
             **dict.fromkeys(exports.FILE_OPS, exports.FilesConfig(files=exports.LATEST)),
         }
     ),

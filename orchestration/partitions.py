@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import duckdb
 
-from orchestration import feeds
+from orchestration import sources
 from orchestration.settings import Settings
 from warehouse.publish import published_dates
 from warehouse.store import Store
@@ -54,7 +54,7 @@ def first_date(settings: Settings) -> date:
         dates = []
     if dates:
         return dates[0]
-    if feeds.default_source(settings) == feeds.SAMPLE:
+    if sources.default_source(settings) == sources.SAMPLE:
         # The simulator takes long to import: only an empty home asks it.
         from simulator.config import sample_config
 

@@ -17,9 +17,7 @@ from typing import Any
 
 import dagster as dg
 import filelock
-from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
-from dagster._serdes import ConfigurableClassData
 
 HOST_TAG = "trends/host"
 # Between the start of a run and its first resource lie the imports of its process.
@@ -47,7 +45,7 @@ def _lock_path(instance: dg.DagsterInstance, run_id: str) -> Path:
     return Path(instance.root_directory) / "running" / f"{run_id}.lock"
 
 
-class WatchfulRunLauncher(DefaultRunLauncher):
+class WatchfulRunLauncher(dg.DefaultRunLauncher):
     """The default launcher with a check of health, for runs that mark their process (`process_of`)."""
 
     @classmethod
@@ -56,9 +54,7 @@ class WatchfulRunLauncher(DefaultRunLauncher):
         return {}
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
-    ) -> "WatchfulRunLauncher":
+    def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "WatchfulRunLauncher":
         """The launcher of an instance."""
         return cls(inst_data)
 

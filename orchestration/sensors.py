@@ -21,7 +21,7 @@ import dagster as dg
 
 from ingest import facts, landing
 from ingest.apify import FinishedRun, finished_runs
-from orchestration import feeds, services, watchdog
+from orchestration import services, sources, watchdog
 from orchestration.assets import delivery
 from orchestration.jobs import AnyJob
 from orchestration.settings import Settings
@@ -55,7 +55,7 @@ def build_sensors(
 
 
 def _apify_sensor(settings: Settings, micro_poll: AnyJob, partitions: dg.PartitionsDefinition) -> dg.SensorDefinition:
-    tasks = feeds.apify_tasks(settings, feeds.configured_markets())
+    tasks = sources.apify_tasks(settings, sources.configured_markets())
     missing = "" if settings.apify_token else "APIFY_TOKEN is not set"
     if not missing and not tasks:
         missing = "no task id is set (US_VIDEO_TASK_ID and so on)"
@@ -81,7 +81,7 @@ def _apify_sensor(settings: Settings, micro_poll: AnyJob, partitions: dg.Partiti
         if context.instance.get_runs_count(dg.RunsFilter(statuses=list(UNFINISHED))):
             return dg.SkipReason("a run is under way, and may be landing what has finished: looking again after it")
         now = datetime.now(UTC)
-        tasks = feeds.apify_tasks(settings, feeds.configured_markets())
+        tasks = sources.apify_tasks(settings, sources.configured_markets())
         try:
             finished = finished_runs(config, tasks, now - LOOKS_BACK)
             landed = _landed_runs(store)
@@ -114,7 +114,7 @@ def _poll_requests(runs: Sequence[FinishedRun]) -> list[dg.RunRequest]:
                 "ops": {
                     "raw_feeds": {
                         "config": {
-                            "source": feeds.APIFY,
+                            "source": sources.APIFY,
                             "poll": True,
                             "apify_runs": [f"{run.task.market}/{run.task.kind}/{run.run_id}" for run in of_date],
                         }
@@ -136,7 +136,7 @@ def _landed_runs(store: Store) -> set[str]:
 
 def _revenue_sensor(settings: Settings, revenue_job: AnyJob) -> dg.SensorDefinition:
     missing = ""
-    if feeds.revenue_sheet(settings) is None:
+    if sources.revenue_sheet(settings) is None:
         missing = "no sheet is set (DASHBOARD_SHEET_ID or REVENUE_SHEET_ID)"
     elif services.google(settings) is None:
         missing = services.GOOGLE_MISSING
@@ -157,7 +157,7 @@ def _revenue_sensor(settings: Settings, revenue_job: AnyJob) -> dg.SensorDefinit
         # Google's libraries take long to import: only who reads the sheet needs them.
         from ingest import revenue
 
-        sheet = feeds.revenue_sheet(settings)
+        sheet = sources.revenue_sheet(settings)
         if sheet is None:
             return dg.SkipReason("no sheet is set")
         services.guard_logs(settings)
@@ -171,7 +171,7 @@ def _revenue_sensor(settings: Settings, revenue_job: AnyJob) -> dg.SensorDefinit
         digest = revenue.content_hash(reading)
         if digest == context.cursor:
             return dg.SkipReason("unchanged since the last look")
-        if digest == _cached_digest(feeds.revenue_cache(settings, store)):
+        if digest == _cached_digest(sources.revenue_cache(settings, store)):
             return dg.SensorResult(skip_reason="unchanged since a run read it", cursor=digest)
         newest = published_dates(store)[-1].isoformat()
         request = dg.RunRequest(run_key=f"{digest[:16]} {now:%Y-%m-%dT%H:%M:%S}", partition_key=newest)
@@ -216,8 +216,8 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
         run_config: dict[str, Any] = dict(run.run_config)
         landing_config = run_config.get("ops", {}).get("raw_feeds", {}).get("config", {})
         patient = Store(store.home, min(store.lock_timeout_s, LONGEST_WAIT_S))
-        source = feeds.source_of(landing_config.get("source", ""), settings, patient)
-        if source == feeds.SAMPLE and not settings.deliver_sample:
+        source = sources.source_of(landing_config.get("source", ""), settings, patient)
+        if source == sources.SAMPLE and not settings.deliver_sample:
             return dg.SkipReason("a run on the simulated sample tells nobody")
         step, reason = _what_failed(context)
         outcome = services.report_failure(

@@ -2,6 +2,8 @@
 
 Belongs here: which settings a service needs, what to say when they are missing, and what no log may tell. Must not be
 here: HTTP (the clients), reading the environment (`settings`).
+
+Google's clients are imported by those who talk to Google: they take 0.3 s, of which a poll would have nothing.
 """
 
 from __future__ import annotations
@@ -20,16 +22,16 @@ from ingest.apify import ApifyConfig
 from orchestration.settings import Settings, configured_markets
 from services import discord as discord_room
 from services.discord import DiscordConfig
-from services.drive import DriveConfig
-from services.google_auth import GoogleConfig
 from services.message import Delivery, Message, failure_message
 from services.receipts import DuckDBReceipts, Receipts
 from services.retries import Policy, redact, scrub
-from services.sheets import SheetsConfig
 from warehouse.store import Store
 
 if TYPE_CHECKING:
     from services.channels import Channel
+    from services.drive import DriveConfig
+    from services.google_auth import GoogleConfig
+    from services.sheets import SheetsConfig
 
 DISCORD = "discord"
 NOBODY_HEARS = "nobody hears it: set DISCORD_WEBHOOK or CHANNELS"
@@ -117,6 +119,8 @@ def apify(settings: Settings) -> ApifyConfig | str:
 
 def google(settings: Settings) -> GoogleConfig | None:
     """How to sign in with Google; None without credentials of either kind."""
+    from services.google_auth import GoogleConfig
+
     config = GoogleConfig(
         settings.google_client_id,
         settings.google_client_secret,
@@ -134,6 +138,8 @@ def drive(settings: Settings) -> DriveConfig | str:
         return "no folder: set DRIVE_FOLDER_ID to the id in the folder's address"
     if google(settings) is None:
         return GOOGLE_MISSING
+    from services.drive import DriveConfig
+
     return DriveConfig(settings.drive_folder_id, settings.drive_endpoint, policy=paced(Policy(), settings))
 
 
@@ -143,6 +149,8 @@ def sheets(settings: Settings) -> SheetsConfig | str:
         return "no sheet: set DASHBOARD_SHEET_ID to the id in the sheet's address"
     if google(settings) is None:
         return GOOGLE_MISSING
+    from services.sheets import SheetsConfig
+
     return SheetsConfig(settings.dashboard_sheet_id, settings.sheets_endpoint, policy=paced(Policy(), settings))
 
 

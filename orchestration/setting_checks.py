@@ -63,6 +63,7 @@ EXPECTED = {
     "DELIVER_SAMPLE": "true or false",
     "DAGSTER_POSTGRES_URL": "postgresql://user:password@host:5432/database of a server that is reachable",
     "RUN_HISTORY_DAYS": "a whole number of days from 1 on, such as 90",
+    "OWNERS": "addresses or teams, such as data@example.com, team:growth",
     "FEED_MAX_MB": "a whole number of megabytes above 0, such as 2048",
     "FEED_MAX_EXPANSION": "a whole number above 0, such as 200",
     "OUTPUT_DIR": "a directory that can be written",
@@ -80,6 +81,8 @@ TASK_NAME = re.compile(r"[A-Z0-9]+_(VIDEO|MUSIC)_TASK_ID")
 SLIP = 0.84
 _RESEMBLANCE = 0.6
 
+# What Dagster takes.
+_OWNER = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+|team:\w+")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONNECT_TIMEOUT_S = 5
 
@@ -136,6 +139,16 @@ def from_errors(errors: Iterable[Mapping[str, Any]], secrets: Collection[str]) -
 
 
 # ---------- single values: each gives the value back, or raises ValueError with what is wrong
+
+
+def owners(value: str) -> str:
+    """Owners of assets, one comma and one blank between two."""
+    found = [owner.strip() for owner in value.split(",") if owner.strip()]
+    for owner in found:
+        if not _OWNER.fullmatch(owner):
+            message = f"{owner} is neither an address nor team:name"
+            raise ValueError(message)
+    return ", ".join(found)
 
 
 def poll_summary(value: str) -> str:

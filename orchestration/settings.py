@@ -101,6 +101,7 @@ class Settings(BaseSettings):
         task_ids: Task ids by variable name, such as `US_VIDEO_TASK_ID`; any market of seeds/markets.csv may have some.
         dagster_postgres_url: Database in which Dagster keeps runs, events and schedules, instead of files of the home.
         run_history_days: How many days a run stays in Dagster's history; what it made stays longer.
+        owners: Who owns the assets in the catalogue: addresses or `team:name`, parted by commas.
         output_dir: Directory of the daily files, instead of `<home>/output`.
         cache_dir: Directory of downloads and caches, instead of `<home>/data`.
         trends_engine: What builds the models: `duckdb` in this process, or `spark` (docs/scaling.md).
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
 
     dagster_postgres_url: Annotated[SecretStr, _secret(checks.postgres_url)] | None = None
     run_history_days: int = Field(default=90, ge=1)
+    owners: Annotated[str, AfterValidator(checks.owners)] = ""
 
     output_dir: Path | None = None
     cache_dir: Path | None = None
@@ -175,6 +177,11 @@ class Settings(BaseSettings):
         values = (getattr(self, name) for name in type(self).model_fields)
         found = [value for value in values if isinstance(value, SecretStr)]
         return [*found, *(checks.parts_of_channels(self.channels.get_secret_value()) if self.channels else ())]
+
+    @property
+    def asset_owners(self) -> list[str]:
+        """Each owner; none where the setting is empty, and the owner of models/groups.yml stands."""
+        return self.owners.split(", ") if self.owners else []
 
     @property
     def times(self) -> Times:

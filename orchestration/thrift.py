@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as db
-from dagster import AssetMaterialization, DagsterEventType, EventLogEntry
-from dagster._serdes import serialize_value
+from dagster import AssetMaterialization, DagsterEventType, EventLogEntry, serialize_value
 
 # What was planned tells a run under way or one that failed from one that never was.
 PLANS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)

@@ -20,7 +20,6 @@ import json
 import logging
 import re
 import smtplib
-import socket
 import ssl
 import sys
 import tempfile
@@ -34,9 +33,10 @@ import httpx
 from pydantic import SecretStr
 
 from services import channel_text
+from services.failures import failure_of
 from services.message import KINDS, Delivery, Message, kind_of, unclear_reason
 from services.receipts import HANDED_OVER, NOT_SENT, Receipt, Receipts, is_unclear
-from services.retries import Effect, Failure, Policy, ServiceError, call, failure_of_httpx, failure_of_status
+from services.retries import Effect, Failure, Policy, ServiceError, call, failure_of_status
 
 EFFECT = "channel_message"
 PREFIX = "channel:"
@@ -195,7 +195,6 @@ def check_access(channel: Channel) -> str:
         "Telegram": "knows the bot",
         "ntfy": "answers",
     }[channel.service]
-    kind: Failure
     status: int | None = None
     try:
         status = httpx.get(_looked_at(channel, service), timeout=channel.timeout_seconds).status_code
@@ -203,7 +202,7 @@ def check_access(channel: Channel) -> str:
             return said
         kind, reason = failure_of_status(status), f"HTTP {status}"
     except httpx.TransportError as error:
-        kind, reason = failure_of_httpx(error), type(error).__name__
+        kind, reason = _failure_of(error), type(error).__name__
     raise _problem(channel, kind, reason, status, action="look whether it is there")
 
 
@@ -346,28 +345,14 @@ class _Watch(logging.Handler):
 
 
 def _failure_of(error: BaseException) -> Failure:
-    """What an error of requests or smtplib means for a repeat; unclear where the whole message may have left."""
-    import requests
-    import urllib3
-
-    if isinstance(error, requests.RequestException):
-        reason = getattr(error.args[0] if error.args else None, "reason", None)
-        never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-        if isinstance(error, requests.ConnectTimeout) or isinstance(reason, never):
-            return Failure.NOT_SENT
-        is_foreign = isinstance(reason, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason)
-        return Failure.REFUSED if is_foreign or isinstance(error, ValueError) else Failure.UNCLEAR
+    """What an error means for a repeat; unclear where the whole message may have left."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
         return Failure.NOT_SENT if all(code < 500 for code in codes) else Failure.REFUSED
     if isinstance(error, smtplib.SMTPResponseException):
         # An answer: the mail was not taken, for now (4xx) or for good.
         return Failure.NOT_SENT if error.smtp_code < 500 else Failure.REFUSED
-    if isinstance(error, (smtplib.SMTPNotSupportedError, ssl.SSLCertVerificationError)):
-        return Failure.REFUSED
-    if isinstance(error, (ConnectionRefusedError, socket.gaierror)):
-        return Failure.NOT_SENT
-    return Failure.UNCLEAR
+    return failure_of(error) or Failure.UNCLEAR
 
 
 @contextlib.contextmanager

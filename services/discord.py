@@ -24,19 +24,10 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
+from services.failures import UNREADABLE, Guard
 from services.message import Delivery, Line, Message, Outcome, unclear_reason
 from services.receipts import HANDED_OVER, NOT_SENT, Receipt, Receipts, is_unclear
-from services.retries import (
-    Effect,
-    Failure,
-    Policy,
-    ServiceError,
-    call,
-    failure_of_httpx,
-    failure_of_status,
-    retry_after_seconds,
-    scrub,
-)
+from services.retries import Effect, Failure, Policy, ServiceError, call
 from services.text_safety import cut_utf16, discord_text, plain_text, safe_link, utf16_length
 
 _SERVICE = "Discord"
@@ -52,8 +43,16 @@ EMBEDS_TEXT_LIMIT = 6_000
 ATTACHMENT_LIMIT = 10 * 1024 * 1024
 
 _NOTHING = "–"
-_UNKNOWN_WEBHOOK = 10015
-_UNKNOWN_MESSAGE = 10008
+_UNKNOWN_MESSAGE = "10008"
+_UNKNOWN_WEBHOOK = "10015"
+_DELETED = "The webhook was deleted: make a new one and set DISCORD_WEBHOOK"
+_REMEDIES: Mapping[str | int, str] = {
+    _UNKNOWN_MESSAGE: "Somebody deleted the message: it is not sent again but by `trends resend`",
+    _UNKNOWN_WEBHOOK: _DELETED,
+    401: _DELETED,
+    404: _DELETED,
+    "InvalidURL": "DISCORD_WEBHOOK is not an address",
+}
 _CHART_NAME = "chart.png"
 EFFECT = "discord_message"
 
@@ -140,7 +139,7 @@ def is_gone(config: DiscordConfig, receipt: Receipt) -> bool:
         with httpx.Client(timeout=config.timeout_seconds) as client:
             call(lambda: _request(config, client, "look a message up", "GET", path), Effect.REPEATABLE, config.policy)
     except ServiceError as error:
-        if error.code == str(_UNKNOWN_MESSAGE):
+        if error.code == _UNKNOWN_MESSAGE:
             return True
         raise
     return False
@@ -339,7 +338,8 @@ def _request(
     before_last_byte: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Sends one request; every failure comes out as ``ServiceError`` without the address."""
-    try:
+
+    def send() -> Any:
         base = httpx.URL(config.webhook_url.get_secret_value())
         url = base.copy_with(path=base.path.rstrip("/") + path).copy_merge_params(dict(query or {}))
         request = client.build_request(method, url, **_body(payload, chart))
@@ -347,22 +347,14 @@ def _request(
             request = httpx.Request(
                 method, url, headers=request.headers, content=_Announced(request.read(), before_last_byte)
             )
-        response = client.send(request)
-        if response.is_success:
-            return dict(response.json()) if response.content else {}
-        problem = _of_response(config, action, response)
-    except httpx.TransportError as error:
-        problem = ServiceError(_SERVICE, action, failure_of_httpx(error), type(error).__name__)
-    except (httpx.InvalidURL, httpx.HTTPError, ValueError) as error:
-        bad_url = isinstance(error, httpx.InvalidURL)
-        problem = ServiceError(
-            _SERVICE,
-            action,
-            Failure.REFUSED if bad_url else Failure.UNCLEAR,
-            "DISCORD_WEBHOOK is not an address" if bad_url else "the answer can't be read",
-        )
-    # Outside of the except block, so that httpx's exception, which knows the address, doesn't hang on it.
-    raise problem
+        response = client.send(request).raise_for_status()
+        return response.json() if response.content else {}
+
+    guard = Guard(_SERVICE, lambda: _secrets(config), config.policy, _REMEDIES, config.throttle_default)
+    answer = guard.once(action, send)
+    if not isinstance(answer, dict):
+        raise guard.error(action, Failure.UNCLEAR, UNREADABLE)
+    return answer
 
 
 class _Announced(httpx.SyncByteStream):
@@ -387,36 +379,6 @@ def _body(payload: Mapping[str, Any] | None, chart: bytes | None) -> dict[str, A
         "data": {"payload_json": json.dumps(payload)},
         "files": {"files[0]": (_CHART_NAME, chart, "image/png")},
     }
-
-
-def _of_response(config: DiscordConfig, action: str, response: httpx.Response) -> ServiceError:
-    code, message, wait = 0, f"HTTP {response.status_code}", None
-    try:
-        body = response.json()
-        code = int(body.get("code", 0))
-        message += f", {scrub(str(body.get('message', '')), _secrets(config))}"
-        wait = float(body["retry_after"]) if "retry_after" in body else None
-    except (ValueError, TypeError, AttributeError):
-        pass  # an HTML page of a gateway says nothing worth keeping
-    failure = failure_of_status(response.status_code)
-    if failure is Failure.THROTTLED and wait is None:
-        wait = retry_after_seconds(response.headers.get("retry-after"), dt.datetime.now(dt.UTC))
-        wait = config.throttle_default if wait is None else wait
-    remedy = ""
-    if code == _UNKNOWN_MESSAGE:
-        remedy = "Somebody deleted the message: it is not sent again but by `trends resend`"
-    elif code == _UNKNOWN_WEBHOOK or response.status_code in (401, 404):
-        remedy = "The webhook was deleted: make a new one and set DISCORD_WEBHOOK"
-    return ServiceError(
-        _SERVICE,
-        action,
-        failure,
-        message,
-        status=response.status_code,
-        code=str(code or ""),
-        retry_after=wait if failure is Failure.THROTTLED else None,
-        remedy=remedy,
-    )
 
 
 def _secrets(config: DiscordConfig) -> list[SecretStr]:

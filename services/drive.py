@@ -24,7 +24,8 @@ import googleapiclient.discovery
 import googleapiclient.discovery_cache
 import googleapiclient.http
 
-from services.google_auth import GoogleSession, Httplib2Adapter, guarded
+from services.failures import Guard
+from services.google_auth import GoogleSession, Httplib2Adapter
 from services.receipts import Receipt, Receipts
 from services.retries import Effect, Failure, Policy, ServiceError, call
 
@@ -141,22 +142,22 @@ def deliver(
     Raises:
         ServiceError: The folder can't be found or made.
     """
-    room = _Room(config, session, receipts, as_of_date)
-    folder = room.folder()
-    children = room.children(folder["id"])
+    parent = _Folder(config, session, receipts, as_of_date)
+    folder = parent.of_day()
+    children = parent.children(folder["id"])
     files: list[DriveFile] = []
     failed: list[tuple[str, str]] = []
     patience = 2  # files whose retries may run out before the rest isn't tried: it bounds the time
     for position, path in enumerate(paths):
         try:
-            files.append(room.file(path, folder["id"], children))
+            files.append(parent.file(path, folder["id"], children))
         except ServiceError as error:
             failed.append((path.name, str(error)))
             patience -= error.failure is not Failure.REFUSED
             if error.code in _ACCOUNT_WIDE or patience == 0:
                 failed.extend((later.name, "not tried after the failure above") for later in paths[position + 1 :])
                 break
-    return DriveDelivery(folder["id"], folder.get("webViewLink", ""), tuple(files), tuple(failed), tuple(room.notes))
+    return DriveDelivery(folder["id"], folder.get("webViewLink", ""), tuple(files), tuple(failed), tuple(parent.notes))
 
 
 def find_kept(config: DriveConfig, session: GoogleSession, receipts: Receipts, key: str) -> KeptFile | None:
@@ -174,8 +175,7 @@ def find_kept(config: DriveConfig, session: GoogleSession, receipts: Receipts, k
     Raises:
         ServiceError: Drive can't be asked.
     """
-    room = _Room(config, session, receipts, None)
-    known = room.kept(key)
+    known = _Folder(config, session, receipts, None).kept(key)
     if known is None or "md5Checksum" not in known:
         return None
     properties = {
@@ -211,7 +211,7 @@ def keep(
     Raises:
         ServiceError: It can't be uploaded.
     """
-    return _Room(config, session, receipts, None).keep(key, path, properties)
+    return _Folder(config, session, receipts, None).keep(key, path, properties)
 
 
 def fetch(config: DriveConfig, session: GoogleSession, file: KeptFile, target: Path) -> None:
@@ -226,14 +226,14 @@ def fetch(config: DriveConfig, session: GoogleSession, file: KeptFile, target: P
     Raises:
         ServiceError: It can't be downloaded, or arrives damaged.
     """
-    run = _runner(config, session)
+    guard = _guard(config, session)
     request = _files(config, session).get_media(fileId=file.file_id, supportsAllDrives=True)
     action = f"download {file.name}"
     with target.open("wb") as stream:
         download = googleapiclient.http.MediaIoBaseDownload(stream, request, chunksize=config.chunk_bytes)
         done = False
         while not done:
-            _, done = run(action, download.next_chunk)
+            _, done = guard.run(action, download.next_chunk)
     if _md5_of(target) != file.md5:
         problem = "the file arrived damaged, or was replaced meanwhile (md5 differs)"
         raise ServiceError(_SERVICE, action, Failure.REFUSED, problem, remedy="Run the command again")
@@ -258,7 +258,7 @@ def check_access(config: DriveConfig, session: GoogleSession) -> str:
         fields="id,name,mimeType,trashed,capabilities(canAddChildren)",
         supportsAllDrives=True,
     )
-    found = _runner(config, session)("open the folder", request.execute)
+    found = _guard(config, session).run("open the folder", request.execute)
     problem = ""
     if found["mimeType"] != _FOLDER_TYPE:
         problem = "DRIVE_FOLDER_ID is not a folder"
@@ -284,9 +284,9 @@ def check_write(config: DriveConfig, session: GoogleSession) -> None:
         ServiceError: Something doesn't work as the delivery relies on; with the remedy.
     """
     files = _files(config, session)
-    run = _runner(config, session)
+    guard = _guard(config, session)
     reserve = files.generateIds(count=1, space="drive", type="files")
-    file_id = run("reserve ids", reserve.execute)["ids"][0]
+    file_id = guard.run("reserve ids", reserve.execute)["ids"][0]
     body = {"id": file_id, "name": "trends doctor (scratch)", "parents": [config.parent_folder_id]}
     repeat_refused = False
     try:
@@ -294,35 +294,34 @@ def check_write(config: DriveConfig, session: GoogleSession) -> None:
             scratch = googleapiclient.http.MediaInMemoryUpload(b"scratch", "text/plain")
             request = files.create(body=body, media_body=scratch, fields="id", supportsAllDrives=True)
             try:
-                guarded(_SERVICE, "create a scratch file", session.secrets, request.execute)
+                guard.once("create a scratch file", request.execute)
             except ServiceError as error:
                 if error.status != 409:
                     raise
                 repeat_refused = True
     finally:
         delete = files.delete(fileId=file_id, supportsAllDrives=True)
-        run("delete the scratch file", delete.execute)
+        guard.run("delete the scratch file", delete.execute)
     if not repeat_refused:
         raise ServiceError(
             _SERVICE, "create a scratch file", Failure.REFUSED, "a repeated creation was not answered with 409"
         )
 
 
-class _Room:
-    """One delivery: the client, the ledger, and what to tell the user."""
+class _Folder:
+    """The user's folder during one delivery: the client, the ledger, and what to tell the user."""
 
     def __init__(
         self, config: DriveConfig, session: GoogleSession, receipts: Receipts, as_of_date: dt.date | None
     ) -> None:
         self._config = config
-        self._session = session
         self._receipts = receipts
         self._date = as_of_date
         self._files = _files(config, session)
-        self._run = _runner(config, session)
+        self._guard = _guard(config, session)
         self.notes: list[str] = []
 
-    def folder(self) -> dict[str, Any]:
+    def of_day(self) -> dict[str, Any]:
         """Finds the day's folder or makes it."""
         parent = self._config.parent_folder_id
         receipt = Receipt(f"drive:{parent}:{self._date}:folder", "drive_folder", parent, as_of_date=self._date)
@@ -411,7 +410,7 @@ class _Room:
                 supportsAllDrives=True,
                 includeItemsFromAllDrives=True,
             )
-            page = self._run("list the folder", request.execute)
+            page = self._guard.run("list the folder", request.execute)
             found.extend(page.get("files", []))
             token = page.get("nextPageToken")
             if token is None:
@@ -445,7 +444,7 @@ class _Room:
         for file_id in (reserved, None):
             if file_id is None:
                 ids = self._files.generateIds(count=1, space="drive", type="files")
-                file_id = self._run("reserve ids", ids.execute)["ids"][0]
+                file_id = self._guard.run("reserve ids", ids.execute)["ids"][0]
                 self._receipts.save(replace(receipt, remote_id=file_id))
             made = self._create_as(file_id, {**body, "id": file_id}, content)
             if made is not None:
@@ -482,7 +481,7 @@ class _Room:
         """Sends metadata and content once; parts of a large file may be repeated, a creation may not."""
         request = method(media_body=content, fields=_FILE_FIELDS, supportsAllDrives=True, **arguments)
         if content is None or not content.resumable():
-            return guarded(_SERVICE, action, self._session.secrets, lambda: request.execute(num_retries=0))
+            return self._guard.once(action, lambda: request.execute(num_retries=0))
         answer, rounds = None, 0
         while answer is None:
             rounds += 1
@@ -490,13 +489,13 @@ class _Room:
                 raise ServiceError(_SERVICE, action, Failure.UNCLEAR, "the upload makes no progress")
             # After a failed part the client asks the service how far it got, and goes on from there. Opening an
             # upload creates nothing, so all of it may be repeated.
-            _, answer = self._run(action, request.next_chunk)
+            _, answer = self._guard.run(action, request.next_chunk)
         return dict(answer)
 
     def _get(self, file_id: str) -> dict[str, Any] | None:
         request = self._files.get(fileId=file_id, fields=_FILE_FIELDS, supportsAllDrives=True)
         try:
-            return self._run("look up a file", request.execute)
+            return self._guard.run("look up a file", request.execute)
         except ServiceError as error:
             if error.status == 404:
                 return None
@@ -542,9 +541,8 @@ def _files(config: DriveConfig, session: GoogleSession) -> Any:
     return googleapiclient.discovery.build_from_document(document, http=http).files()
 
 
-def _runner(config: DriveConfig, session: GoogleSession) -> Callable[[str, Callable[[], Any]], Any]:
-    """Runs repeatable requests under the policy."""
-    return lambda action, operation: guarded(_SERVICE, action, session.secrets, operation, config.policy)
+def _guard(config: DriveConfig, session: GoogleSession) -> Guard:
+    return session.guard(_SERVICE, config.policy)
 
 
 def _property_key(idempotency_key: str) -> str:

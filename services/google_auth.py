@@ -1,7 +1,7 @@
-"""Google sign-in for the delivery rooms: credentials, sessions, and Google's errors in our words.
+"""Google sign-in for the delivery rooms: credentials, sessions, and what to do about Google's errors.
 
 Belongs here: the two ways to sign in (OAuth refresh token, service account), the browser consent, the HTTP
-session that both Google clients share, and the translation of their exceptions. Must not be here: anything
+session that both Google clients share, and what the user can do about Google's errors. Must not be here: anything
 about Drive or Sheets.
 
 Both clients go through one ``requests`` session without retries of its own. For google-api-python-client that
@@ -11,38 +11,22 @@ time-out, and ignores proxies.
 
 import base64
 import binascii
-import datetime as dt
 import functools
 import json
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import google.auth.credentials
 import google.auth.exceptions
 import google.auth.transport.requests
 import google.oauth2.credentials
 import google.oauth2.service_account
-import gspread.exceptions
 import httplib2
-import requests
-import urllib3.exceptions
-from googleapiclient.errors import HttpError
 from pydantic import SecretStr
 
-from services.retries import (
-    Effect,
-    Failure,
-    Policy,
-    ServiceError,
-    call,
-    failure_of_status,
-    retry_after_seconds,
-    scrub,
-)
-
-_Result = TypeVar("_Result")
+from services.failures import Guard
+from services.retries import Failure, Policy, ServiceError, scrub
 
 SCOPE_SHEETS = "https://www.googleapis.com/auth/spreadsheets"
 SCOPE_SHEETS_READ = "https://www.googleapis.com/auth/spreadsheets.readonly"
@@ -52,8 +36,9 @@ SCOPE_DRIVE = "https://www.googleapis.com/auth/drive"
 CONSENT_SCOPES = (SCOPE_DRIVE, SCOPE_SHEETS, SCOPE_SHEETS_READ)
 """What ``trends auth google`` asks for; every later token is a subset of it."""
 
-_THROTTLE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "RESOURCE_EXHAUSTED"})
-_REMEDIES = {
+_NOT_FOUND = "Check the id, and that it is shared with the account that signs in"
+_NOT_SHARED = "Share it with the account that signs in, with the right to edit"
+_REMEDIES: Mapping[str | int, str] = {
     "invalid_grant": (
         "The refresh token no longer works: it was revoked, unused for 6 months, the password changed, or the "
         "consent screen is in Testing (tokens die after 7 days: publish it). Run `trends auth google` and "
@@ -67,8 +52,10 @@ _REMEDIES = {
         "No storage left for this account. A service account can't own files on a personal Drive: use a shared "
         "drive or sign in with `trends auth google`"
     ),
-    "notFound": "Check the id, and that it is shared with the account that signs in",
-    "PERMISSION_DENIED": "Share it with the account that signs in, with the right to edit",
+    "notFound": _NOT_FOUND,
+    404: _NOT_FOUND,
+    "PERMISSION_DENIED": _NOT_SHARED,
+    403: _NOT_SHARED,
 }
 
 
@@ -132,6 +119,10 @@ class GoogleSession:
         token = self.http.credentials.token
         return (*self.config.secrets, SecretStr(token) if token else None)
 
+    def guard(self, service: str, policy: Policy) -> Guard:
+        """Makes the calls to one of Google's services under this sign-in."""
+        return Guard(service, lambda: self.secrets, policy, _REMEDIES)
+
 
 def sign_in(config: GoogleConfig, scopes: Sequence[str]) -> GoogleSession:
     """Mints an access token with exactly these scopes.
@@ -148,7 +139,8 @@ def sign_in(config: GoogleConfig, scopes: Sequence[str]) -> GoogleSession:
     """
     credentials, account = _credentials(config, scopes)
     request = functools.partial(google.auth.transport.requests.Request(), timeout=config.timeout_seconds)
-    guarded("Google sign-in", "get a token", config.secrets, lambda: credentials.refresh(request), config.policy)
+    guard = Guard("Google sign-in", lambda: config.secrets, config.policy, _REMEDIES)
+    guard.run("get a token", lambda: credentials.refresh(request))
     http = google.auth.transport.requests.AuthorizedSession(credentials, auth_request=request)
     return GoogleSession(http, account, config)
 
@@ -309,111 +301,3 @@ class Httplib2Adapter:
 
     def close(self) -> None:
         """Does nothing: the session belongs to the caller."""
-
-
-def guarded(
-    service: str,
-    action: str,
-    secrets: Sequence[SecretStr | None],
-    operation: Callable[[], _Result],
-    policy: Policy | None = None,
-    effect: Effect = Effect.REPEATABLE,
-) -> _Result:
-    """Runs a call of a Google client; its exceptions come out as ``ServiceError``.
-
-    Args:
-        service: Name for messages.
-        action: What is tried, for messages.
-        secrets: What must not appear in the message.
-        operation: The call.
-        policy: How long to insist; ``None`` tries once.
-        effect: What a repeat would do.
-
-    Returns:
-        What the call returns.
-
-    Raises:
-        ServiceError: The call failed.
-    """
-
-    def attempt() -> _Result:
-        try:
-            return operation()
-        except (HttpError, gspread.exceptions.APIError) as error:
-            problem = _of_answer(service, action, secrets, error)
-        except google.auth.exceptions.RefreshError as error:
-            problem = _of_refresh(service, action, secrets, error)
-        except (google.auth.exceptions.TransportError, requests.RequestException) as error:
-            problem = _of_transport(service, action, error)
-        except json.JSONDecodeError:
-            problem = ServiceError(service, action, Failure.UNCLEAR, "the answer can't be read")
-        # Outside of the except block: the library's exception, which knows URLs, doesn't hang on ours.
-        raise problem
-
-    return attempt() if policy is None else call(attempt, effect, policy)
-
-
-def _of_answer(
-    service: str, action: str, secrets: Sequence[SecretStr | None], error: HttpError | gspread.exceptions.APIError
-) -> ServiceError:
-    if isinstance(error, HttpError):
-        status, headers, body = error.resp.status, error.resp, error.content
-    else:
-        status, headers, body = error.response.status_code, error.response.headers, error.response.content
-    code, message = "", f"HTTP {status}"
-    try:
-        details = json.loads(body)["error"]
-        reasons = [item.get("reason", "") for item in details.get("errors", [])]
-        code = scrub(next(iter(reasons), "") or str(details.get("status", "")), secrets)
-        message = f"HTTP {status}, {scrub(str(details.get('message', '')), secrets)}"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass  # an HTML page of a gateway says nothing worth keeping
-    throttled = status in (403, 429) and (status == 429 or code in _THROTTLE_REASONS)
-    remedy = _REMEDIES.get(code, "")
-    if not remedy and status == 404:
-        remedy = _REMEDIES["notFound"]
-    if not remedy and status == 403 and not throttled:
-        remedy = _REMEDIES["PERMISSION_DENIED"]
-    return ServiceError(
-        service,
-        action,
-        Failure.THROTTLED if throttled else failure_of_status(status),
-        message,
-        status=status,
-        code=code,
-        retry_after=retry_after_seconds(headers.get("retry-after"), dt.datetime.now(dt.UTC)),
-        remedy=remedy,
-    )
-
-
-def _of_refresh(
-    service: str, action: str, secrets: Sequence[SecretStr | None], error: google.auth.exceptions.RefreshError
-) -> ServiceError:
-    details = next((part for part in error.args if isinstance(part, dict)), {})
-    code = scrub(str(details.get("error", "")), secrets)
-    if not details and not error.retryable:
-        # A gateway's page: it says nothing about the token, and google-auth repeats 408, 429, 500 and 503 only.
-        return ServiceError(
-            service, action, Failure.UNCLEAR, "the answer can't be read", remedy="Google's sign-in is down: try later"
-        )
-    # google-auth has tried a retryable failure three times already: a fourth is not a different answer.
-    return ServiceError(
-        service,
-        action,
-        Failure.REFUSED,
-        scrub(str(error.args[0]) if error.args and not details else str(details or "no token"), secrets),
-        code=code,
-        remedy=_REMEDIES.get(code, "" if code else "Google's token endpoint doesn't answer: try again later"),
-    )
-
-
-def _of_transport(service: str, action: str, error: Exception) -> ServiceError:
-    cause: Any = error.args[0] if error.args else None
-    if isinstance(error, google.auth.exceptions.TransportError) and isinstance(cause, Exception):
-        error, cause = cause, (cause.args[0] if cause.args else None)
-    reason = getattr(cause, "reason", cause)
-    not_sent = isinstance(error, requests.ConnectTimeout) or isinstance(
-        reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
-    )
-    # The text of these exceptions holds the address: only their kind is told.
-    return ServiceError(service, action, Failure.NOT_SENT if not_sent else Failure.UNCLEAR, type(error).__name__)

@@ -1,9 +1,7 @@
 """One policy for calls to services: what went wrong, and whether the call may be repeated.
 
 Belongs here: the kinds of failure, the table that says which kind is safe to repeat, the error every room
-raises, and the loop around it. Must not be here: anything about one service, and any import of another room.
-It stands in ``ingest`` because data flows from left to right: ``exports`` may import it, the reverse is not
-allowed, and there is one copy.
+raises, and the loop around it. Must not be here: anything about one service, or about one client (`failures`).
 
 Two rules make the table short. A call that changes something is either REPEATABLE, because it carries its own
 id, looks before it writes, or sets a state, or it is ONCE. And the libraries' own retries are off, because
@@ -20,7 +18,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import httpx
 import stamina
 from pydantic import SecretStr
 
@@ -164,19 +161,6 @@ def failure_of_status(status: int) -> Failure:
     if status == 408 or status >= 500:
         return Failure.UNCLEAR
     return Failure.REFUSED
-
-
-def failure_of_httpx(error: httpx.TransportError) -> Failure:
-    """Says what a transport error of httpx means for a repeat.
-
-    Args:
-        error: The exception.
-
-    Returns:
-        ``NOT_SENT`` if no connection was made, else ``UNCLEAR``.
-    """
-    never_connected = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-    return Failure.NOT_SENT if isinstance(error, never_connected) else Failure.UNCLEAR
 
 
 def retry_after_seconds(value: str | None, now: dt.datetime) -> float | None:

@@ -19,19 +19,26 @@ import hashlib
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 import gspread
-from gspread.urls import SPREADSHEETS_API_V4_BASE_URL
-from gspread.utils import rowcol_to_a1
 
-from services.google_auth import GoogleSession, guarded
+from services.google_auth import GoogleSession
 from services.receipts import Receipt, Receipts
 from services.retries import Effect, Failure, Policy, ServiceError, call
+from services.sheets_client import (
+    HEADER_SEARCH_ROWS,
+    connect,
+    first_rows,
+    letters,
+    normal,
+    quoted,
+    read_ranges,
+    whole_columns,
+)
 from services.text_safety import sheet_text
 
 Cell = str | int | float | Decimal | bool | dt.date | dt.datetime | None
@@ -40,9 +47,7 @@ RUN_DATE_COLUMN = "Run Date"
 ROW_KEY_COLUMN = "row_key"
 
 _SERVICE = "Google Sheets"
-_GOOGLE_ROOT = SPREADSHEETS_API_V4_BASE_URL.removesuffix("v4/spreadsheets")
 _GUARD_KEY = "trends_last_append"
-_HEADER_SEARCH_ROWS = 10
 _LAST_EXACT_INTEGER = 2**53
 _EPOCH = dt.datetime(1899, 12, 30)
 _GONE = (
@@ -192,9 +197,9 @@ def append(
     Raises:
         ServiceError: The spreadsheet can't be opened.
     """
-    room = _Room(config, session)
+    spreadsheet = _Spreadsheet(config, session)
     tables = [_with_own_columns(table, as_of_date) for table in tables]
-    views = room.look(tables)
+    views = spreadsheet.look(tables)
     for table in tables:
         view = views[table.tab]
         if (
@@ -207,7 +212,7 @@ def append(
     for table in tables:
         view = views[table.tab]
         try:
-            result = view if isinstance(view, TabResult) else room.append(table, view)
+            result = view if isinstance(view, TabResult) else spreadsheet.append(table, view)
             if isinstance(view, _View) and (unknown := _unknown(table, view)):
                 result = replace(result, problem=unknown)
         except ServiceError as error:
@@ -232,12 +237,9 @@ def check_access(config: SheetsConfig, session: GoogleSession) -> str:
         ServiceError: It can't be opened; with the remedy.
     """
     client = _client(config, session)
-    found = guarded(
-        _SERVICE,
+    found = session.guard(_SERVICE, config.policy).run(
         "open the spreadsheet",
-        session.secrets,
         lambda: client.fetch_sheet_metadata(config.spreadsheet_id, {"fields": "properties(title)"}),
-        config.policy,
     )
     return str(found["properties"]["title"])
 
@@ -258,10 +260,8 @@ def check_write(config: SheetsConfig, session: GoogleSession) -> None:
     cells = {"sheetId": sheet_id, "rows": [{"values": [_cell("=scratch")]}], "fields": "userEnteredValue"}
 
     def write(*requests: Mapping[str, Any]) -> None:
-        guarded(
-            _SERVICE,
+        session.guard(_SERVICE, config.policy).once(
             "write to a scratch tab",
-            session.secrets,
             lambda: client.batch_update(config.spreadsheet_id, {"requests": list(requests)}),
         )
 
@@ -281,22 +281,21 @@ def check_write(config: SheetsConfig, session: GoogleSession) -> None:
         raise ServiceError(_SERVICE, "write to a scratch tab", Failure.REFUSED, "a repeat was not refused")
 
 
-class _Room:
-    """One delivery: the client and the spreadsheet."""
+class _Spreadsheet:
+    """The user's spreadsheet during one delivery."""
 
     def __init__(self, config: SheetsConfig, session: GoogleSession) -> None:
         self._config = config
-        self._session = session
+        self._guard = session.guard(_SERVICE, config.policy)
         self._client = _client(config, session)
 
     def look(self, tables: Sequence[SheetTable]) -> dict[str, "_View | TabResult"]:
         """Reads what decides where rows go and which are new: three requests for all tabs."""
-        sheets = {_normal(sheet["properties"]["title"]): sheet for sheet in self._metadata()["sheets"]}
-        present = [table for table in tables if _normal(table.tab) in sheets]
+        sheets = {normal(sheet["properties"]["title"]): sheet for sheet in self._metadata()["sheets"]}
+        present = [table for table in tables if normal(table.tab) in sheets]
         heads = self._values(
             [
-                f"{_quoted(sheets[_normal(table.tab)])}!1:"
-                f"{min(_HEADER_SEARCH_ROWS, _grid(sheets[_normal(table.tab)])['rowCount'])}"
+                first_rows(_title(sheets[normal(table.tab)]), _grid(sheets[normal(table.tab)])["rowCount"])
                 for table in present
             ],
             "ROWS",
@@ -311,20 +310,20 @@ class _Room:
                 headers[table.tab] = header
         widths = self._used_widths(
             [
-                (table.tab, sheets[_normal(table.tab)])
+                (table.tab, sheets[normal(table.tab)])
                 for table in present
-                if table.tab in headers and not set(map(_normal, table.columns)) <= set(headers[table.tab][1])
+                if table.tab in headers and not set(map(normal, table.columns)) <= set(headers[table.tab][1])
             ]
         )
         keyless = self._keyless(
-            [(table, sheets[_normal(table.tab)], headers[table.tab]) for table in present if table.tab in headers]
+            [(table, sheets[normal(table.tab)], headers[table.tab]) for table in present if table.tab in headers]
         )
         columns = self._key_columns(
-            [(table, sheets[_normal(table.tab)], headers[table.tab][1]) for table in present if table.tab in headers]
+            [(table, sheets[normal(table.tab)], headers[table.tab][1]) for table in present if table.tab in headers]
         )
         for table in tables:
             if table.tab in headers:
-                sheet = sheets[_normal(table.tab)]
+                sheet = sheets[normal(table.tab)]
                 header_row, positions = headers[table.tab]
                 views[table.tab] = _View(
                     sheet["properties"]["sheetId"],
@@ -377,22 +376,14 @@ class _Room:
         return view
 
     def _write(self, tab: str, body: Mapping[str, Any]) -> None:
-        guarded(
-            _SERVICE,
-            f"append to {tab}",
-            self._session.secrets,
-            lambda: self._client.batch_update(self._config.spreadsheet_id, body),
-        )
+        self._guard.once(f"append to {tab}", lambda: self._client.batch_update(self._config.spreadsheet_id, body))
 
-    def _read(self, action: str, operation: Any) -> Any:
-        return guarded(_SERVICE, action, self._session.secrets, operation, self._config.policy)
-
-    def _metadata(self) -> dict[str, Any]:
+    def _metadata(self) -> Mapping[str, Any]:
         fields = (
             "sheets(properties(sheetId,title,gridProperties(rowCount,columnCount)),"
             "developerMetadata(metadataId,metadataKey))"
         )
-        return self._read(
+        return self._guard.run(
             "open the spreadsheet",
             lambda: self._client.fetch_sheet_metadata(self._config.spreadsheet_id, {"fields": fields}),
         )
@@ -401,16 +392,14 @@ class _Room:
         """Reads ranges; formulas come as text, so that a cell that shows nothing still counts as filled."""
         if not ranges:
             return []
-        parameters = {"majorDimension": dimension, "valueRenderOption": "FORMULA"}
-        answer = self._read(
+        return self._guard.run(
             "read the tabs",
-            lambda: self._client.values_batch_get(self._config.spreadsheet_id, ranges, dict(parameters)),
+            lambda: read_ranges(self._client, self._config.spreadsheet_id, ranges, "FORMULA", dimension),
         )
-        return [found.get("values", []) for found in answer["valueRanges"]]
 
     def _used_widths(self, tabs: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
         """Columns that hold anything anywhere: new columns go to the right of all of them."""
-        contents = self._values([_quoted(sheet) for _, sheet in tabs], "ROWS")
+        contents = self._values([quoted(_title(sheet)) for _, sheet in tabs], "ROWS")
         return {tab: max((len(row) for row in rows), default=0) for (tab, _), rows in zip(tabs, contents, strict=True)}
 
     def _key_columns(
@@ -418,9 +407,9 @@ class _Room:
     ) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
         """Row keys and unique values of each tab; a tab without such a column has none."""
         wanted = [
-            (table.tab, name, f"{_quoted(sheet)}!{_letters(positions[name])}:{_letters(positions[name])}")
+            (table.tab, name, *whole_columns(_title(sheet), positions[name]))
             for table, sheet, positions in tabs
-            for name in dict.fromkeys((ROW_KEY_COLUMN, _normal(table.unique_column or ROW_KEY_COLUMN)))
+            for name in dict.fromkeys((ROW_KEY_COLUMN, normal(table.unique_column or ROW_KEY_COLUMN)))
             if name in positions
         ]
         contents = self._values([address for _, _, address in wanted], "COLUMNS")
@@ -431,7 +420,7 @@ class _Room:
         return {
             table.tab: (
                 found.get((table.tab, ROW_KEY_COLUMN), frozenset()),
-                found.get((table.tab, _normal(table.unique_column or "")), frozenset()),
+                found.get((table.tab, normal(table.unique_column or "")), frozenset()),
             )
             for table, _, _ in tabs
         }
@@ -440,14 +429,15 @@ class _Room:
         self, tabs: Sequence[tuple[SheetTable, Mapping[str, Any], tuple[int | None, Mapping[str, int]]]]
     ) -> dict[str, dict[tuple[Cell, ...], int]]:
         """What rows of ours say that have a run date and no key; tabs whose rows all have one are not read."""
-        run_date = _normal(RUN_DATE_COLUMN)
+        run_date = normal(RUN_DATE_COLUMN)
         dated = [(table, sheet, row, found) for table, sheet, (row, found) in tabs if run_date in found]
         names = [(table, name) for table, _, _, found in dated for name in (run_date, ROW_KEY_COLUMN) if name in found]
         ranges = [
-            f"{_quoted(sheet)}!{_letters(found[name])}:{_letters(found[name])}"
+            range_
             for _, sheet, _, found in dated
             for name in (run_date, ROW_KEY_COLUMN)
             if name in found
+            for range_ in whole_columns(_title(sheet), found[name])
         ]
         filled = {
             (table.tab, name): [value != "" for column in values for value in column]
@@ -464,28 +454,15 @@ class _Room:
                 )
             )
         ]
-        contents = self._values([_quoted(sheet) for _, sheet, _, _ in wanted], "ROWS")
+        contents = self._values([quoted(_title(sheet)) for _, sheet, _, _ in wanted], "ROWS")
         return {
             table.tab: _keyless_rows(table, found, rows[(header_row or 0) + 1 :])
             for (table, _, header_row, found), rows in zip(wanted, contents, strict=True)
         }
 
 
-class _EndpointClient(gspread.HTTPClient):
-    """The plain gspread client (its backing-off sibling repeats appends) at a configurable address."""
-
-    endpoint = _GOOGLE_ROOT
-
-    def request(self, method: str, endpoint: str, *args: Any, **kwargs: Any) -> Any:
-        address = self.endpoint.rstrip("/") + "/" + endpoint.removeprefix(_GOOGLE_ROOT)
-        return super().request(method, address, *args, **kwargs)
-
-
 def _client(config: SheetsConfig, session: GoogleSession) -> gspread.HTTPClient:
-    client = _EndpointClient(session.http.credentials, session.http)
-    client.endpoint = config.endpoint
-    client.set_timeout(config.timeout_seconds)
-    return client
+    return connect(session, config.endpoint, config.timeout_seconds)
 
 
 def _with_own_columns(table: SheetTable, as_of_date: dt.date) -> SheetTable:
@@ -504,15 +481,15 @@ def _find_header(table: SheetTable, rows: Sequence[Sequence[Any]]) -> tuple[int 
     """Finds the header row and the columns; a text says why it can't be told."""
     if not any(any(value != "" for value in row) for row in rows):
         return None, {}
-    wanted = set(map(_normal, table.columns))
-    own_names = {_normal(alias): _normal(name) for name, aliases in table.aliases.items() for alias in aliases}
-    named = [[own_names.get(name, name) for name in map(_normal, row)] for row in rows]
+    wanted = set(map(normal, table.columns))
+    own_names = {normal(alias): normal(name) for name, aliases in table.aliases.items() for alias in aliases}
+    named = [[own_names.get(name, name) for name in map(normal, row)] for row in rows]
     matches = [len(wanted & set(names)) for names in named]
     best = max(matches)
     own = len(wanted) - (2 if table.is_dated else 1)
     if best * 2 < own:
         return (
-            f"no header row found in the first {_HEADER_SEARCH_ROWS} rows of the tab: nothing was written. "
+            f"no header row found in the first {HEADER_SEARCH_ROWS} rows of the tab: nothing was written. "
             f"Rename the tab {table.tab} or restore the header ({', '.join(table.columns[:3])}, …)"
         )
     header_row = matches.index(best)
@@ -527,13 +504,13 @@ def _keyless_rows(
     table: SheetTable, positions: Mapping[str, int], rows: Sequence[Sequence[Any]]
 ) -> dict[tuple[Cell, ...], int]:
     found: dict[tuple[Cell, ...], int] = {}
-    columns = [(name, positions.get(_normal(name))) for name in _saying(table)]
+    columns = [(name, positions.get(normal(name))) for name in _saying(table)]
 
     def cell(row: Sequence[Any], position: int | None) -> Any:
         return row[position] if position is not None and position < len(row) else ""
 
     for row in rows:
-        if cell(row, positions.get(ROW_KEY_COLUMN)) != "" or cell(row, positions[_normal(RUN_DATE_COLUMN)]) == "":
+        if cell(row, positions.get(ROW_KEY_COLUMN)) != "" or cell(row, positions[normal(RUN_DATE_COLUMN)]) == "":
             continue
         said = _said(table, positions, [cell(row, position) for _, position in columns])
         found[said] = found.get(said, 0) + 1
@@ -549,7 +526,7 @@ def _said(table: SheetTable, positions: Mapping[str, int], values: Sequence[Any]
     """A row's run date and texts, of the columns that its tab has: numbers may be told anew, and be rounded."""
     said: list[Cell] = []
     for name, value in zip(_saying(table), values, strict=True):
-        if _normal(name) not in positions:
+        if normal(name) not in positions:
             continue
         if name == RUN_DATE_COLUMN:
             day = _cell(value)["userEnteredValue"]["numberValue"] if isinstance(value, dt.date) else value
@@ -584,7 +561,7 @@ def _is_without_any_key(table: SheetTable, view: _View) -> bool:
         table.is_dated
         and view.exists
         and view.header_row is not None
-        and not {_normal(RUN_DATE_COLUMN), ROW_KEY_COLUMN} & set(view.positions)
+        and not {normal(RUN_DATE_COLUMN), ROW_KEY_COLUMN} & set(view.positions)
     )
 
 
@@ -604,9 +581,9 @@ def _requests(config: SheetsConfig, table: SheetTable, view: _View, missing: Seq
     """One atomic batch: the guard, the tab or columns that are missing, the rows."""
     requests: list[dict[str, Any]] = []
     positions = dict(view.positions)
-    new_columns = [name for name in table.columns if _normal(name) not in positions]
+    new_columns = [name for name in table.columns if normal(name) not in positions]
     start = view.used_width if view.exists else 0
-    positions |= {_normal(name): start + offset for offset, name in enumerate(new_columns)}
+    positions |= {normal(name): start + offset for offset, name in enumerate(new_columns)}
     width = max(positions.values()) + 1
     if not view.exists:
         grid = {"rowCount": 1_000, "columnCount": max(26, width), "frozenRowCount": 1}
@@ -640,7 +617,7 @@ def _row_cells(
     cells: list[dict[str, Any]] = [{} for _ in range(width)]
     for name, value in zip(table.columns, row, strict=True):
         template = table.formulas.get(name)
-        cells[positions[_normal(name)]] = _cell(value) if template is None else _formula(template, positions)
+        cells[positions[normal(name)]] = _cell(value) if template is None else _formula(template, positions)
     return cells
 
 
@@ -651,8 +628,8 @@ def _formula(template: str, positions: Mapping[str, int]) -> dict[str, Any]:
     """
 
     def cell_of(match: re.Match[str]) -> str:
-        letters = _letters(positions[_normal(match[1])])
-        return f"INDEX({letters}:{letters};ROW())"
+        column = letters(positions[normal(match[1])])
+        return f"INDEX({column}:{column};ROW())"
 
     return {"userEnteredValue": {"formulaValue": _PLACEHOLDER.sub(cell_of, template)}}
 
@@ -719,10 +696,6 @@ def _receipt(
     )
 
 
-def _normal(name: object) -> str:
-    return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
-
-
 def _identity(value: object) -> str:
     """Keys and links are compared without blanks around them and without a last slash."""
     return sheet_text(value).strip().rstrip("/")
@@ -733,13 +706,8 @@ def _grid(sheet: Mapping[str, Any]) -> Mapping[str, int]:
     return grid
 
 
-def _quoted(sheet: Mapping[str, Any]) -> str:
-    title = str(sheet["properties"]["title"]).replace("'", "''")
-    return f"'{title}'"
-
-
-def _letters(position: int) -> str:
-    return str(rowcol_to_a1(1, position + 1)).rstrip("1")
+def _title(sheet: Mapping[str, Any]) -> str:
+    return str(sheet["properties"]["title"])
 
 
 def _sheet_id(tab: str) -> int:

@@ -21,6 +21,7 @@ from itertools import groupby
 
 import duckdb
 
+from warehouse import labels
 from warehouse.store import MARTS_DATABASE, quote_literal
 
 # macros/mart_rows.sql makes the same table for a dbt that runs in a shell.
@@ -57,7 +58,7 @@ _ASKED_FOR = {
             "videos_daily",
             "select as_of_date from marts.videos_daily where author_role = 'other' and age_hours <= 60"
             " and momentum_score >= 300"
-            " and action_window in ('🔴 ACT NOW', '🟠 6-12H', '🟡 12-24H', '🟢 MONITOR')",
+            f" and action_window in ({', '.join(map(quote_literal, labels.OPEN_WINDOWS))})",
         ),
         (
             # Of a date on which five videos are asked for, by the day's reading and with a window of more than a day,
@@ -68,8 +69,8 @@ _ASKED_FOR = {
             " on videos.as_of_date = decided.as_of_date and videos.market = decided.market"
             " and videos.video_id = decided.video_id and videos.decision_mode = decided.decision_mode"
             " where videos.author_role = 'other' and videos.is_believed and videos.stop_reason is null"
-            " and videos.recommended_variants > 0 and videos.status <> '❄️ DYING'"
-            " and coalesce(videos.trajectory <> '📉 CRASHING', true)"
+            f" and videos.recommended_variants > 0 and videos.status <> '{labels.DYING}'"
+            f" and coalesce(videos.trajectory <> '{labels.CRASHING}', true)"
             " and cast(videos.observed_at as date) = videos.as_of_date"
             " and decided.is_build and decided.window_left_hours > 36"
             " group by videos.as_of_date having count(distinct videos.video_id) >= 5",

@@ -25,9 +25,8 @@ from exports.report import report_charts
 from exports.text import build_list, followed, score_lines, trends
 from exports.text.daily_report import degradations
 from exports.text.heard import alert_lines
+from exports.text.lines import headline, revenue_line, sample_lines
 from exports.text.scorecard import DECISION_MODES
-from exports.workbooks.build_today import headline, sample_lines
-from exports.workbooks.revenue_tabs import revenue_line
 from services.text_safety import html_line, safe_link, visible_line
 from services.times import Times
 

@@ -12,8 +12,7 @@ from typing import Any
 from exports import published
 from exports.published import Day
 from exports.text import build_list
-from exports.workbooks.build_today import one_line
-from exports.workbooks.revenue_tabs import revenue_line
+from exports.text.lines import one_line, revenue_line
 from services.text_safety import plain_text
 
 YOU, RIVALS = "YOU", "ALL COMPETITORS"

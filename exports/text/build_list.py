@@ -14,13 +14,13 @@ from exports import published
 from exports.published import Day
 from services.text_safety import plain_text
 from services.times import IN_UTC, Times
+from warehouse.labels import BUILD_PRIORITIES, IMMEDIATELY, NEXT, TODAY
 
 Row = dict[str, Any]
 
 # In a caption they are noise: the links stand beside it.
 _LINK = re.compile(r"https?://\S+|\S*capcut\.\S+", re.IGNORECASE)
 
-IMMEDIATELY, TODAY, NEXT = "🔴 BUILD_IMMEDIATELY", "🟠 BUILD_TODAY", "⚪ NEXT"
 # How many builds START_HERE, the summary and the message show.
 TOP = 5
 LEGEND = (
@@ -102,7 +102,7 @@ def line(row: Row, times: Times = IN_UTC) -> str:
 
 def counted(rows: Sequence[Row]) -> str:
     """How many there are of each priority."""
-    counts = [sum(row["build_priority"] == priority for row in rows) for priority in (IMMEDIATELY, TODAY, NEXT)]
+    counts = [sum(row["build_priority"] == priority for row in rows) for priority in BUILD_PRIORITIES]
     return f"{counts[0]} now, {counts[1]} today, {counts[2]} next"
 
 

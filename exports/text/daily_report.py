@@ -12,9 +12,8 @@ from datetime import datetime
 from exports import published
 from exports.published import Day
 from exports.text import build_list, followed, trends
+from exports.text.lines import forecast_line, headline, health_lines, revenue_line, sample_lines
 from exports.text.poll_report import polling_line
-from exports.workbooks.build_today import forecast_line, headline, health_lines, sample_lines
-from exports.workbooks.revenue_tabs import revenue_line
 from services.message import Line, Link, Message, Picture, daily_message
 from services.text_safety import live_image
 

@@ -13,14 +13,15 @@ from typing import Any
 
 from exports.published import Poll
 from exports.text.heard import recall_line
-from exports.workbooks.build_today import age_label, one_line
+from exports.text.lines import age_label, one_line
 from services.message import Field, Link, Message, alert_message
 from services.times import IN_UTC, Times
+from warehouse.labels import TIERS
 
 Row = Mapping[str, Any]
 
-# Tier to the priority people see and the colour beside it.
-PRIORITIES = {"STRONG": ("🔴 STRONG", 0xE74C3C), "ALERT": ("🟠 ALERT", 0xE67E22), "WATCH": ("🟡 WATCH", 0xF1C40F)}
+# The colour beside an alert, by its tier.
+_COLOURS = {"STRONG": 0xE74C3C, "ALERT": 0xE67E22, "WATCH": 0xF1C40F}
 TREND_COLOUR = 0x9B59B6
 # What to send of a poll beside its alerts: nothing; its counts below each alert; a message of its own, news or not.
 NEVER, ALERTS, ALWAYS = "never", "alerts", "always"
@@ -82,7 +83,7 @@ def trend_name(trend_key: str | None, music_name: str | None, caption: str | Non
 
 
 def _alert(alert: Row, footer: str, times: Times) -> Message:
-    priority, colour = PRIORITIES[alert["tier"]]
+    priority, colour = TIERS[alert["tier"]], _COLOURS[alert["tier"]]
     rise = alert["delta_shares_per_hour"]
     shares = alert["shares_per_hour"]
     values = [

@@ -17,6 +17,7 @@ from exports.questions import Lookup, Row, Subject
 from exports.text import trends
 from exports.text.build_list import short
 from services.text_safety import plain_text
+from warehouse.labels import BREAKOUT
 
 DAYS, READINGS, VIDEOS = 14, 12, 10
 
@@ -235,7 +236,7 @@ def _account(lookup: Lookup, asked: Subject) -> list[str] | None:
                     "posted (UTC)": _moment(row["posted_at"]),
                     "views at 24 h": _count(row["views_24h"]),
                     "x usual": f"{row['views_ratio']:.1f}",
-                    "": "💥" if row["is_breakout"] else "",
+                    "": BREAKOUT if row["is_breakout"] else "",
                     "video": row["video_id"],
                 }
                 for row in outliers

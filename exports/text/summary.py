@@ -11,9 +11,9 @@ from typing import Any
 from exports import published
 from exports.published import Day
 from exports.text import briefing, build_list, followed, trends
-from exports.workbooks.build_today import headline, health_lines, one_line, sample_lines, score_notes
-from exports.workbooks.revenue_tabs import revenue_line
+from exports.text.lines import headline, health_lines, one_line, revenue_line, sample_lines, score_notes
 from services.text_safety import plain_text, safe_link
+from warehouse.labels import BOTH_MARKETS
 
 IMMEDIATE_ACTIONS = build_list.TOP
 _RULE = "=" * 78
@@ -35,7 +35,7 @@ def _counts(day: Day) -> list[str]:
         f" {row['fresh_videos']:,} fresh (72h)"
         for row in published.market_counts(day)
     ]
-    lines += [f"🌐 BOTH: {totals['both_markets']:,} videos", ""]
+    lines += [f"{BOTH_MARKETS}: {totals['both_markets']:,} videos", ""]
     return lines + [f"{label}: {value:,}" for label, value in headline(day)]
 
 

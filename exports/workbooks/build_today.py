@@ -6,7 +6,6 @@ right. Must not be here: which rows qualify (`published`), how cells are written
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +15,9 @@ from openpyxl.workbook import Workbook
 
 from exports import published
 from exports.published import Day
-from exports.text import build_list, score_lines, trends
-from exports.text.heard import recall_line
-from exports.workbooks.revenue_tabs import revenue_line
+from exports.text import build_list, score_lines
+from exports.text.lines import MARKET_ORDER, headline, health_lines, one_line, revenue_line, sample_lines, score_notes
+from exports.workbooks import trend_tabs
 from exports.workbooks.workbook import (
     CYAN,
     GOLD,
@@ -41,22 +40,7 @@ from exports.workbooks.workbook import (
     write_cell,
 )
 from services.text_safety import safe_link, write_text
-from services.times import IN_UTC, Times
-
-# Users know the UK first.
-MARKET_ORDER = ("UK", "US")
-TREND_CHARACTERS = 80
-_WHITE_SPACE = re.compile(r"\s+")
-
-
-def one_line(text: str | None, characters: int = TREND_CHARACTERS) -> str:
-    """A caption on one line, cut to a number of characters."""
-    return _WHITE_SPACE.sub(" ", text or "").strip()[:characters]
-
-
-def age_label(hours: float | None) -> str | None:
-    """Hours as users read them: `12.3h`."""
-    return None if hours is None else f"{hours:.1f}h"
+from warehouse.labels import BOTH_MARKETS
 
 
 def age_cell(hours: float | None, is_lower_bound: bool = False) -> Shown | str | None:
@@ -165,76 +149,11 @@ def build_today(day: Day, top: int) -> bytes:
         empty_note="no own post in the day's feeds: own accounts stand in seeds/accounts.csv",
         answers="How your own posts do now. Yellow: competitors on the same trend, and what you entered in the sheet.",
     )  # fmt: skip
-    trends.add_tabs(book, day)
+    trend_tabs.add_tabs(book, day)
     return to_bytes(book)
 
 
 Fill = Callable[[dict[str, Any], str], PatternFill | None]
-
-
-def headline(day: Day) -> list[tuple[str, int]]:
-    """Labels and counts that START_HERE, the summary and the daily message share, in their order."""
-    totals = published.counts(day)
-    markets = {row["market"]: row for row in published.market_counts(day)}
-    order = [*(market for market in ("US", "UK") if market in markets), *(m for m in markets if m not in MARKET_ORDER)]
-    return [
-        ("Your Posts", totals["own_posts"]),
-        ("Competitor Posts", totals["competitor_posts"]),
-        ("🔥 URGENT", totals["urgent"]),
-        ("⚡ HIGH", totals["high"]),
-        ("🟡 WATCH", totals["watch"]),
-        ("🚀 SPIKING", totals["spiking"]),
-        *((f"{market} Fresh (72h)", markets[market]["fresh_videos"]) for market in order),
-        *((f"{market} Unique", markets[market]["unique_videos"]) for market in order),
-    ]
-
-
-def health_lines(day: Day, times: Times = IN_UTC) -> list[tuple[str, str]]:
-    """What a reader must know of the data behind the numbers: source, observation time, age, and what is wrong."""
-    lines = []
-    for source in published.health(day):
-        label = f"{source['market']} {source['kind']}"
-        if source["is_missing"]:
-            lines.append((label, f"MISSING: {source['message']}"))
-            continue
-        origin = "SIMULATED sample" if source["source"] == "sample" else source["source"]
-        observed = times.stamp(source["last_observed_at"])
-        text = f"{origin}, observed {observed}, {source['age_hours']:.1f} h before the cut-off"
-        lines.append((label, text if source["message"] == "ok" else f"{text}. {source['message']}"))
-    return lines
-
-
-def sample_lines(day: Day) -> list[tuple[str, str]]:
-    """Says so where the day's feeds are invented; nothing on a day of real ones."""
-    if not is_sample(day):
-        return []
-    return [("Sample data", "SIMULATED: accounts, captions, counts and revenue are invented.")]
-
-
-def is_sample(day: Day) -> bool:
-    """Whether the day's feeds come from the bundled sample."""
-    return any(source["source"] == "sample" for source in published.health(day))
-
-
-def forecast_line(day: Day) -> str:
-    """How good the forecasts were, on everybody they were made for: the line that every output has."""
-    return score_lines.forecast_line(score_lines.headline_row(published.scorecard(day)))
-
-
-def score_notes(day: Day) -> list[tuple[str, str]]:
-    """The scores as labelled lines: of the forecasts, of the labels without skill, of the polls."""
-    labels = score_lines.label_line(published.scorecard(day))
-    return [
-        ("Forecasts", forecast_line(day)),
-        *([("Labels", labels)] if labels else []),
-        ("Alerts", alert_line(day)),
-    ]
-
-
-def alert_line(day: Day) -> str:
-    """How well the polls between the runs heard so far."""
-    scores = published.alert_scores(day)
-    return recall_line(scores[-1] if scores else None)
 
 
 BUILD_COLUMNS = (
@@ -338,7 +257,7 @@ def _video_fill(row: dict[str, Any], column: str) -> PatternFill | None:
         return account
     if column == "Status":
         return STATUS_FILLS.get(row["status"])
-    return GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None
+    return GOLD if column == "Market" and row["market_label"] == BOTH_MARKETS else None
 
 
 def _status_fill(row: dict[str, Any], column: str) -> PatternFill | None:

@@ -17,7 +17,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from exports import published
 from exports.published import Day
 from exports.text import briefing
-from exports.workbooks.build_today import age_cell, one_line
+from exports.text.lines import one_line
+from exports.workbooks.build_today import age_cell
 from exports.workbooks.workbook import (
     CYAN,
     HEADER_FILL,

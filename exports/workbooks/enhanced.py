@@ -24,19 +24,18 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from exports import published
 from exports.published import Day
-from exports.text import build_list, score_lines, trends
-from exports.text.build_list import IMMEDIATELY, TODAY
-from exports.workbooks.build_today import age_cell, health_lines, one_line, sample_lines, score_notes
+from exports.text import build_list, score_lines
+from exports.text.lines import health_lines, one_line, revenue_line, sample_lines, score_notes
+from exports.workbooks import trend_tabs
+from exports.workbooks.build_today import age_cell
 from exports.workbooks.competitor_intel import IntelRanges, add_intel
 from exports.workbooks.revenue_tabs import (
-    AT_CAP,
     MONEY,
     add_insights,
     add_months,
     add_payments,
     add_tracker,
     ranges,
-    revenue_line,
     tracker_rows,
 )
 from exports.workbooks.workbook import (
@@ -60,6 +59,7 @@ from exports.workbooks.workbook import (
     to_bytes,
 )
 from services.text_safety import write_text
+from warehouse.labels import AT_CAP, BOTH_MARKETS, IMMEDIATELY, SPIKING, TODAY, URGENT
 
 SCORED_DAYS_SHOWN = 14
 NOT_SCORED = "not scored yet"
@@ -279,7 +279,7 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
     _prediction_log(book, contents)
     _data_feed(book, contents)
     intel = add_intel(book, day, market)
-    trends.add_tabs(book, day, market)
+    trend_tabs.add_tabs(book, day, market)
     add_payments(book, day)
     add_months(book, day)
     _dashboard(sheet, day, contents, intel)
@@ -311,7 +311,7 @@ def _opportunity_now(book: Workbook, day: Day, contents: Contents) -> None:
         answers=f"What to build now, in this order: {build_list.counted(rows)}. The + above the columns shows the rest"
         " of them (score, creator, age, season ...).",
         cell_fill=lambda row, column: (
-            GREY if column in greyed else GOLD if column == "Market" and row["market_label"] == "🌐 BOTH" else None
+            GREY if column in greyed else GOLD if column == "Market" and row["market_label"] == BOTH_MARKETS else None
         ),
         empty_note="nothing to build: no decision of the day says so",
     )  # fmt: skip
@@ -497,8 +497,8 @@ def _kpis(day: Day, contents: Contents, intel: IntelRanges) -> list[tuple[str, l
                  "at the right; links in OPPORTUNITY_NOW"),
                 ("Build Today", Formula(f'=COUNTIF({builds_at},"{TODAY}")', builds.count(TODAY)), "0",
                  "OPPORTUNITY_NOW"),
-                ("URGENT", _count(feed["M"], "🔥 URGENT", contents.own_posts, "urgency"), "0", "own posts, DATA_FEED"),
-                ("SPIKING", _count(feed["F"], "🚀 SPIKING", contents.own_posts, "status"), "0", "own posts, DATA_FEED"),
+                ("URGENT", _count(feed["M"], URGENT, contents.own_posts, "urgency"), "0", "own posts, DATA_FEED"),
+                ("SPIKING", _count(feed["F"], SPIKING, contents.own_posts, "status"), "0", "own posts, DATA_FEED"),
                 ("Your Posts", _rows_counted(feed["B"], len(contents.own_posts)), "0",
                  "DATA_FEED: a post in both feeds stands once per market"),
             ],

@@ -1,7 +1,7 @@
 """REVENUE_TRACKER, REVENUE_INSIGHTS, PAYMENTS, MONTHLY_REVENUE: what was entered, what it comes to, as live formulas.
 
-Belongs here: columns and formulas of these tabs, and the line that says where revenue comes from. Must not be here:
-which rows there are (`published`), how a formula keeps its value (`workbook`).
+Belongs here: columns and formulas of these tabs. Must not be here: which rows there are (`published`), how a formula
+keeps its value (`workbook`).
 
 The columns that users know stand first, to the letter. Further columns at the right say whether a row counts: an
 unreadable amount is shown as it was entered, as text, and text is in no sum.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from openpyxl.formatting.rule import FormulaRule
@@ -21,6 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from exports import published
 from exports.published import Day
+from exports.text.lines import revenue_line
 from exports.workbooks.workbook import (
     FIRST_ROW,
     HEADER_FILL,
@@ -35,43 +36,17 @@ from exports.workbooks.workbook import (
     fit_to_page,
     put,
 )
+from ingest.revenue_columns import HEADERS, PLACES, TAB
 from services.text_safety import write_text
-from services.times import IN_UTC, Times
+from warehouse.labels import AT_CAP
 
 TRACKER, INSIGHTS = "REVENUE_TRACKER", "REVENUE_INSIGHTS"
 PAYMENTS, MONTHLY = "PAYMENTS", "MONTHLY_REVENUE"
 EMPTY_ROWS = 50
-AT_CAP = "✅ CAP"
 MONEY = "$#,##0.00"
 _GREEN = fill("C8E6C9")
-# Places of the tab's columns in the row as it was entered.
-_ENTERED = {
-    "url": 0, "account": 1, "template_link": 2, "received": 3, "estimated": 4, "us_eu3_installs": 5, "row_installs": 6,
-    "trend_description": 10, "momentum_at_detection": 11, "trigger_level": 12, "action_window": 13, "market": 14,
-    "ai_category": 15, "age_at_detection_hours": 16, "first_seen_on": 17, "notes": 18,
-}  # fmt: skip
-_NUMBERS = ("received", "estimated", "us_eu3_installs", "row_installs", "first_seen_on")
-
-
-def revenue_line(day: Day, times: Times = IN_UTC) -> str:
-    """Source, age, rows and total of the day's revenue, in one line; says what is wrong with it."""
-    source = published.revenue_source(day)
-    if source is None:
-        return "no revenue was entered by this date: set REVENUE_SHEET_ID to show it"
-    origin = {
-        "sheet": "live sheet",
-        "cache": "cache of the live sheet",
-        "seed": "SAMPLE entries (simulated)" if source["is_simulated"] else "seed file",
-    }[source["source"]]
-    if source["observed_at"] is not None:
-        when = f"read {times.stamp(source['observed_at'])}"
-        origin += f", {when}, {max(source['age_hours'], 0):.1f} h before the cut-off"
-    text = f"{origin}: {source['row_count']} rows, ${source['total_received']:,.2f} received"
-    if source["quarantined_rows"]:
-        text += f". NOT COUNTED: {source['problems']}"
-    if source["duplicate_rows"]:
-        text += f". {source['duplicate_rows']} rows repeat a link and are counted"
-    return f"{text}. {source['failure']}" if source["failure"] else text
+_AMOUNTS = tuple(column.name for column in TAB if column.kind in ("money", "count", "day"))
+_DETAILS = tuple(column.name for column in TAB if column.kind == "number")
 
 
 def tracker_rows(day: Day) -> list[dict[str, Any]]:
@@ -81,16 +56,16 @@ def tracker_rows(day: Day) -> list[dict[str, Any]]:
     cap = source["cap"] if source and source["cap"] is not None else float("inf")
     for row in rows:
         entered = json.loads(row["entered"])
-        row["cells"] = {name: entered[place] or None for name, place in _ENTERED.items()}
+        row["cells"] = {name: entered[place] or None for name, place in PLACES.items()}
         if row["is_counted"]:
             # Numbers as numbers: the formulas need them.
-            row["cells"] |= {name: row[name] for name in _NUMBERS if row[name] is not None}
-        for name in ("momentum_at_detection", "age_at_detection_hours"):
+            row["cells"] |= {name: row[name] for name in _AMOUNTS if row[name] is not None}
+        for name in _DETAILS:
             text = row["cells"][name]
             if text is not None and _is_number(text):
                 row["cells"][name] = row[name]
         row["counted"] = "yes" if row["is_counted"] else "no"
-    blank = {"cells": dict.fromkeys(_ENTERED), "counted": "", "cap": cap, "received": None}
+    blank = {"cells": dict.fromkeys(PLACES), "counted": "", "cap": cap, "received": None}
     rows += [
         {**blank, "outstanding": 0, "total_installs": None, "revenue_per_install": None, "is_at_cap": False}
         for _ in range(EMPTY_ROWS)
@@ -109,8 +84,12 @@ def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "", 1).isdigit()
 
 
-def _entered(name: str) -> Any:
-    return lambda row: row["cells"][name]
+def _entered(name: str, *layout: Any, **more: Any) -> Column:
+    return Column(HEADERS[name], lambda row: row["cells"][name], *layout, **more)
+
+
+def _computed(name: str, formula: Callable[[dict[str, Any]], Formula], *layout: Any) -> Column:
+    return Column(HEADERS[name], formula, *layout)
 
 
 def _total_installs(row: dict[str, Any]) -> Formula:
@@ -155,25 +134,25 @@ def _outstanding(row: dict[str, Any]) -> Formula:
 
 
 TRACKER_COLUMNS = (
-    Column("TikTok URL", _entered("url"), 40, is_link=True),
-    Column("Account", _entered("account"), 20),
-    Column("Template Link", _entered("template_link"), 30, is_link=True),
-    Column("Received ($)", _entered("received"), 12, "#,##0.00", fill=LIGHT_YELLOW),
-    Column("Estimated ($)", _entered("estimated"), 12, "#,##0.00", fill=LIGHT_YELLOW),
-    Column("US & EU3 Installs", _entered("us_eu3_installs"), 11, "#,##0", fill=LIGHT_YELLOW),
-    Column("ROW Installs", _entered("row_installs"), 11, "#,##0", fill=LIGHT_YELLOW),
-    Column("Total Installs", _total_installs, 11, "#,##0"),
-    Column("Rev/Install", _per_install, 11, "0.00"),
-    Column("At Cap?", _at_cap, 10),
-    Column("Trend Description", _entered("trend_description"), 34),
-    Column("Momentum at Detection", _entered("momentum_at_detection"), 12, "#,##0"),
-    Column("Trigger Level", _entered("trigger_level"), 12),
-    Column("Action Window", _entered("action_window"), 14),
-    Column("Market", _entered("market"), 12),
-    Column("AI Category", _entered("ai_category"), 11),
-    Column("Age at Detection", _entered("age_at_detection_hours"), 11, "0.0"),
-    Column("Date First Seen", _entered("first_seen_on"), 12, "yyyy-mm-dd"),
-    Column("Notes", _entered("notes"), 30),
+    _entered("url", 40, is_link=True),
+    _entered("account", 20),
+    _entered("template_link", 30, is_link=True),
+    _entered("received", 12, "#,##0.00", fill=LIGHT_YELLOW),
+    _entered("estimated", 12, "#,##0.00", fill=LIGHT_YELLOW),
+    _entered("us_eu3_installs", 11, "#,##0", fill=LIGHT_YELLOW),
+    _entered("row_installs", 11, "#,##0", fill=LIGHT_YELLOW),
+    _computed("total_installs", _total_installs, 11, "#,##0"),
+    _computed("revenue_per_install", _per_install, 11, "0.00"),
+    _computed("is_at_cap", _at_cap, 10),
+    _entered("trend_description", 34),
+    _entered("momentum_at_detection", 12, "#,##0"),
+    _entered("trigger_level", 12),
+    _entered("action_window", 14),
+    _entered("market", 12),
+    _entered("ai_category", 11),
+    _entered("age_at_detection_hours", 11, "0.0"),
+    _entered("first_seen_on", 12, "yyyy-mm-dd"),
+    _entered("notes", 30),
     Column("Counted", _counted, 9),
     Column("Outstanding ($)", _outstanding, 12, "#,##0.00"),
     Column("Not Counted Because", lambda row: row.get("problem"), 34),

@@ -11,29 +11,30 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from engine import progress
-from exports import dashboard, published
+from exports import published
 from exports.report.chart import day_chart
 from exports.text import poll_report
 from exports.text.daily_report import covers, daily_report
-from orchestration import services
-from orchestration.assets.publish import PUBLISHED
+from orchestration import outcomes, services
+from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
 from services import discord as discord_room
-from services import drive, sheets
-from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleSession, sign_in
 from services.message import NOT_DELIVERED, Link, Message
 from services.receipts import Receipt, Receipts, give_up, is_message, is_not_sent, is_unclear
 from services.retries import ServiceError
 from warehouse.publish import published_dates
 from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from services.google_auth import GoogleSession
 
 MANIFEST = dg.AssetKey(["exports", "manifest"])
 DRIVE = dg.AssetKey(["delivery", "drive"])
@@ -46,6 +47,21 @@ Metadata = dict[str, Any]
 
 # Days whose messages are looked through for ones of unknown fate.
 _UNCLEAR_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a delivery did.
+
+    Attributes:
+        where: Its address, or what became of it, for people.
+        metadata: For the UI.
+        problems: Which places did not get it, and why; some did.
+    """
+
+    where: str
+    metadata: Metadata
+    problems: str = ""
 
 
 class Skipped(Exception):  # noqa: N818 - not an error
@@ -86,7 +102,7 @@ def deliver(
     notes: list[str] = []
     for day in day_list:
         delivery = _Delivery(settings, store, services.receipts(store), day)
-        steps: dict[dg.AssetKey, Callable[[], Metadata]] = {
+        steps: dict[dg.AssetKey, Callable[[], _Sent]] = {
             DRIVE: delivery.to_drive,
             DASHBOARD: delivery.to_dashboard,
             CHANNELS: delivery.to_channels,
@@ -102,21 +118,20 @@ def deliver(
                 if reason:
                     raise Skipped(reason)
                 with progress.stage(f"delivery of {day}: {name}"):
-                    metadata = steps[key]()
+                    sent = steps[key]()
             except Skipped as skipped:
                 context.log.info(f"{name} skipped: {skipped}")
-                context.log_event(dg.AssetObservation(key, metadata={"date": day.isoformat(), "skipped": str(skipped)}))
+                _tell_skipped(context, key, str(skipped), date=day.isoformat())
                 continue
             except ServiceError as error:
                 delivery.problems.append(f"{name} failed: {error}")
                 context.log.error(delivery.problems[-1])
                 continue
-            if metadata.get("problems"):
+            if sent.problems:
                 # Some places got it and some did not: both are told.
-                context.log_event(
-                    dg.AssetObservation(key, metadata={"date": day.isoformat(), "skipped": metadata["problems"]})
-                )
-            yield dg.MaterializeResult(asset_key=key, metadata={"date": day.isoformat(), **metadata})
+                _tell_skipped(context, key, sent.problems, date=day.isoformat())
+            outcomes.tell(outcomes.Delivered(name, sent.where))
+            yield dg.MaterializeResult(asset_key=key, metadata={"date": day.isoformat(), **sent.metadata})
         failures += delivery.problems
         notes += delivery.notes
     if failures:
@@ -145,7 +160,7 @@ def send_poll(
     services.guard_logs(settings)
     reason = why_not(settings, store) or (None if services.carriers(settings) else services.NOBODY_HEARS)
     if reason:
-        context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": reason}))
+        _tell_skipped(context, POLL_MESSAGES, reason)
         return
     with store.published_reader() as connection:
         poll = published.last_poll(connection, date.fromisoformat(run_dates(context)[-1]))
@@ -158,7 +173,7 @@ def send_poll(
     ]
     problems = "; ".join(dict.fromkeys(f"{name}: {done.reason}" for name, done in told if done.reason))
     if problems:
-        context.log_event(dg.AssetObservation(POLL_MESSAGES, metadata={"skipped": problems}))
+        _tell_skipped(context, POLL_MESSAGES, problems)
     yield dg.MaterializeResult(
         asset_key=POLL_MESSAGES,
         metadata={
@@ -168,6 +183,12 @@ def send_poll(
             "problems": problems,
         },
     )
+
+
+def _tell_skipped(context: dg.AssetExecutionContext, key: dg.AssetKey, reason: str, **metadata: str) -> None:
+    """Says why a delivery was not made, or not to all."""
+    context.log_event(dg.AssetObservation(key, metadata={**metadata, "skipped": reason}))
+    outcomes.tell(outcomes.NotDelivered(key.path[-1], reason))
 
 
 def send_again(settings: Settings, store: Store, day: date) -> Iterator[tuple[str, bool]]:
@@ -261,7 +282,7 @@ class _Delivery:
         # What harms no run: a channel that is down.
         self.notes: list[str] = []
 
-    def to_drive(self) -> Metadata:
+    def to_drive(self) -> _Sent:
         """Uploads what the manifest lists, and the manifest."""
         config = services.drive(self._settings)
         if isinstance(config, str):
@@ -272,6 +293,8 @@ class _Delivery:
         hashes = {entry["name"]: entry["sha256"] for entry in listed}
         hashes[manifest.name] = hashlib.sha256(manifest.read_bytes()).hexdigest()
         paths = [directory / name for name in hashes]
+        from services import drive
+
         done = drive.deliver(config, self._signed_in(), self._receipts, self._day, paths)
         self._links.append(Link("Drive folder", done.folder_link))
         self.problems += [f"drive: {name}: {reason}" for name, reason in done.failed]
@@ -279,19 +302,23 @@ class _Delivery:
             f"| [{file.name}]({file.link}) | {file.file_id} | {file.outcome} | {file.md5} | {hashes[file.name]} |"
             for file in done.files
         )
-        return {
+        metadata = {
             "folder": dg.MetadataValue.url(done.folder_link),
             "uploaded": len(done.files),
             "failed": len(done.failed),
             "receipts": dg.MetadataValue.md(f"| file | id | outcome | md5 | sha256 |\n|---|---|---|---|---|\n{lines}"),
             "notes": "\n".join(done.notes),
         }
+        return _Sent(done.folder_link, metadata)
 
-    def to_dashboard(self) -> Metadata:
+    def to_dashboard(self) -> _Sent:
         """Appends the day's rows to the live sheet."""
         config = services.sheets(self._settings)
         if isinstance(config, str):
             raise Skipped(config)
+        from exports import dashboard
+        from services import sheets
+
         with published.open_day(self._store.published_path, self._day) as day:
             tables = dashboard.tables(day)
         done = sheets.append(config, self._signed_in(), self._receipts, self._day, tables)
@@ -303,13 +330,14 @@ class _Delivery:
             for tab in done.tabs
         )
         head = "| tab | appended | there before | created | sha256 of the row keys |\n|---|---|---|---|---|"
-        return {
+        metadata = {
             "sheet": dg.MetadataValue.url(done.link),
             "appended": sum(tab.appended for tab in done.tabs),
             "receipts": dg.MetadataValue.md(f"{head}\n{lines}"),
         }
+        return _Sent(done.link, metadata)
 
-    def to_channels(self) -> Metadata:
+    def to_channels(self) -> _Sent:
         """Sends the daily report to each channel that wants it. A channel that is down harms no other."""
         told = []
         for carrier in self.channels:
@@ -321,9 +349,10 @@ class _Delivery:
         if len(self.notes) == len(self.channels):
             raise Skipped("; ".join(self.notes))
         hashes = "\n".join(f"{target} {digest}" for target, digest in self._hashes("channel_message").items())
-        return {"outcome": ", ".join(told), "sha256": hashes, "problems": "; ".join(self.notes)}
+        outcome, problems = ", ".join(told), "; ".join(self.notes)
+        return _Sent(outcome, {"outcome": outcome, "sha256": hashes, "problems": problems}, problems)
 
-    def to_discord(self) -> Metadata:
+    def to_discord(self) -> _Sent:
         """Sends or edits the daily report. Discord's failure never fails a run."""
         config = services.discord(self._settings)
         if isinstance(config, str):
@@ -332,7 +361,8 @@ class _Delivery:
         if done.outcome in NOT_DELIVERED:
             raise Skipped(f"{done.outcome}: {done.reason}")
         sha256 = self._hashes("discord_message").get("webhook", "")
-        return {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
+        metadata = {"outcome": done.outcome, "message_id": done.message_id or "", "sha256": sha256}
+        return _Sent(done.outcome, metadata)
 
     def message(self, markets: Sequence[str] = ()) -> Message:
         """The daily report of the day, with what became of the deliveries so far."""
@@ -360,7 +390,7 @@ class _Delivery:
             if receipt.effect == effect and receipt.digest
         }
 
-    def _signed_in(self) -> GoogleSession:
+    def _signed_in(self) -> "GoogleSession":
         """Signs in once for Drive and the dashboard; a refusal is told once too."""
         if self._is_signed_out:
             raise Skipped("Google sign-in failed, see above")
@@ -368,6 +398,8 @@ class _Delivery:
         if config is None:
             raise Skipped(services.GOOGLE_MISSING)
         if self._session is None:
+            from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, sign_in
+
             self._is_signed_out = True
             self._session = sign_in(config, [SCOPE_DRIVE, SCOPE_SHEETS])
             self._is_signed_out = False

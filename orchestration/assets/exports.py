@@ -5,32 +5,28 @@ files.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
-from typing import Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from engine import progress
-from exports.daily_files import ExportedFile, remember, write_file, write_manifest
-from exports.dashboard import payload
 from exports.published import Day
-from exports.report.trend_report import first_picture, trend_report
-from exports.text.summary import summary
-from exports.workbooks.build_today import build_today
-from exports.workbooks.enhanced import enhanced
-from exports.workbooks.full_market import full_market
-from orchestration import makers, plots
-from orchestration.assets.publish import PUBLISHED
-from orchestration.feeds import configured_markets
+from orchestration import makers, outcomes, plots
+from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
 from orchestration.settings import Settings
+from orchestration.sources import configured_markets
 from warehouse import machine
 from warehouse.publish import published_dates
 from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from exports.daily_files import ExportedFile
 
 # Of which dates of a run files are made.
 ALL, LATEST = "all", "latest"
@@ -57,13 +53,23 @@ class DailyFile:
 
     Attributes:
         pattern: File name, with `<date>`.
-        make: Makes its bytes.
+        maker: Module and function that makes its bytes of a day. A name, because the process that makes files has
+            imported it and this one need not: openpyxl takes longer than some models.
         about: What is in it, for the catalogue.
+        options: What the function is called with beside the day.
     """
 
     pattern: str
-    make: Callable[[Day], bytes]
+    maker: str
     about: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self, day: Day) -> bytes:
+        """The bytes of the file of a day."""
+        return bytes(resolve_name(self.maker)(day, **self.options))
+
+
+ENHANCED = "exports.workbooks.enhanced:enhanced"
 
 
 def daily_files(markets: Sequence[str]) -> dict[str, DailyFile]:
@@ -71,35 +77,42 @@ def daily_files(markets: Sequence[str]) -> dict[str, DailyFile]:
     files = {
         f"build_today_top{limit}": DailyFile(
             f"BUILD_TODAY_TOP{limit}_<date>.xlsx",
-            partial(build_today, top=limit),
+            "exports.workbooks.build_today:build_today",
             f"the {limit} best fresh videos and sounds of each market, and how your own posts do.",
+            {"top": limit},
         )
         for limit in (20, 100)
     }
     for market in markets:
         files[f"trend_system_{market.lower()}"] = DailyFile(
             f"TikTok_Trend_System_{market}_<date>.xlsx",
-            partial(full_market, market=market),
+            "exports.workbooks.full_market:full_market",
             f"every {market} video of the day, all columns.",
+            {"market": market},
         )
     files["summary_report"] = DailyFile(
-        "SUMMARY_REPORT_<date>.txt", summary, "the day in words: summary, briefing, seasonal alerts."
+        "SUMMARY_REPORT_<date>.txt",
+        "exports.text.summary:summary",
+        "the day in words: summary, briefing, seasonal alerts.",
     )
-    enhanced_files: list[tuple[str, Callable[[Day], bytes], str]] = [
-        *((market, partial(enhanced, market=market), market) for market in markets),
-        ("COMBINED", enhanced, "all markets"),
+    enhanced_files: list[tuple[str, str, dict[str, str]]] = [
+        *((market, market, {"market": market}) for market in markets),
+        ("COMBINED", "all markets", {}),
     ]
-    for name, make, of in enhanced_files:
+    for name, of, options in enhanced_files:
         files[f"build_today_{name.lower()}_enhanced"] = DailyFile(
             f"BUILD_TODAY_{name}_ENHANCED_<date>.xlsx",
-            make,
+            ENHANCED,
             f"dashboard, opportunities, revenue, competitors and forecasts of {of}.",
+            options,
         )
     files["dashboard_payload"] = DailyFile(
-        "dashboard_payload_<date>.json", payload, "the rows that go to the dashboard sheet."
+        "dashboard_payload_<date>.json", "exports.dashboard:payload", "the rows that go to the dashboard sheet."
     )
     files["trend_report"] = DailyFile(
-        "TREND_REPORT_<date>.html", trend_report, "the day in pictures, one page that needs no network."
+        "TREND_REPORT_<date>.html",
+        "exports.report.trend_report:trend_report",
+        "the day in pictures, one page that needs no network.",
     )
     return files
 
@@ -145,6 +158,8 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         days = _exported_dates(context, store, settings, config.files)
         if not days:
             return
+        from exports.daily_files import remember, write_file
+
         chosen = [name for name in files if dg.AssetKey(["exports", name]) in context.selected_asset_keys]
         failures: dict[str, Exception] = {}
         with (
@@ -205,6 +220,8 @@ def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         settings: dg.ResourceParam[Settings],
         store: dg.ResourceParam[Store],
     ) -> dg.MaterializeResult:
+        from exports.daily_files import write_manifest
+
         written = []
         for day in _exported_dates(context, store, settings, config.files):
             directory = settings.output_of(day)
@@ -234,7 +251,9 @@ def _exported_dates(context: dg.AssetExecutionContext, store: Store, settings: S
     return [day for day in days if files == LATEST and (day == days[-1] or settings.output_of(day).is_dir())]
 
 
-def _result(files: Sequence[ExportedFile], name: str | None = None) -> dg.MaterializeResult:
+def _result(files: "Sequence[ExportedFile]", name: str | None = None) -> dg.MaterializeResult:
+    for file in files:
+        outcomes.tell(outcomes.Written(file.path, file.seconds))
     last = files[-1]
     told: dict[str, Any] = {
         "files": "\n".join(str(file.path) for file in files),
@@ -244,9 +263,12 @@ def _result(files: Sequence[ExportedFile], name: str | None = None) -> dg.Materi
     }
     if last.rows is not None:
         told["dagster/row_count"] = last.rows
-    # The report's own chart: another one would have to be drawn.
-    drawn = first_picture(last.path.read_bytes()) if last.path.suffix == ".html" else None
-    if drawn is not None:
-        told["expected_gains"] = plots.picture(drawn, "Views gained in the next 24 hours, 80 % range and middle")
+    if last.path.suffix == ".html":
+        from exports.report.trend_report import first_picture
+
+        # The report's own chart: another one would have to be drawn.
+        drawn = first_picture(last.path.read_bytes())
+        if drawn is not None:
+            told["expected_gains"] = plots.picture(drawn, "Views gained in the next 24 hours, 80 % range and middle")
     told["seconds"] = round(sum(file.seconds for file in files), 3)
     return dg.MaterializeResult(asset_key=["exports", name] if name else None, metadata=told)

@@ -12,8 +12,8 @@ import dagster as dg
 import duckdb
 
 from engine import progress
-from ingest import facts, landing, readers, revenue, seasonal
-from orchestration import feeds, plots, services
+from ingest import facts, landing, readers
+from orchestration import outcomes, plots, services, sources
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import Settings
 from warehouse.store import Store
@@ -131,13 +131,13 @@ def raw_feeds(
     services.guard_logs(settings)
     dates = [date.fromisoformat(key) for key in run_dates(context)]
     last = dates[-1]
-    source = feeds.source_of(config.source, settings, store)
-    place = feeds.landing_place(source, store)
+    source = sources.source_of(config.source, settings, store)
+    place = sources.landing_place(source, store)
     day_end = datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
     offered = (
-        feeds.offer_finished(settings, store, config.apify_runs)
+        sources.offer_finished(settings, store, config.apify_runs)
         if config.apify_runs
-        else feeds.offer(
+        else sources.offer(
             source,
             settings,
             store,
@@ -149,9 +149,9 @@ def raw_feeds(
     )
     # Apify's runs take minutes: what they brought belongs to this run, so the present is what comes after them, also
     # where our clock is behind Apify's.
-    now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == feeds.APIFY)])
+    now = max([datetime.now(UTC), *(feed.observed_at for feed in offered.feeds if offered.name == sources.APIFY)])
     # A poll asks for no seasonal date, and to resolve them takes as long as to land its feeds.
-    calendar = None if config.poll else feeds.seasonal_calendar()
+    calendar = None if config.poll else sources.seasonal_calendar()
     limits = readers.Limits(settings.feed_max_mb * 1024**2, settings.feed_max_expansion)
     with facts.writer(place) as connection, progress.stage("landing", len(offered.feeds), "files") as shown:
         report = landing.land(
@@ -160,6 +160,8 @@ def raw_feeds(
         report.notes += [f"{item.market} {item.kind}: {item.reason}" for item in offered.missing] + offered.notes
         landing.record_missing(connection, offered.missing, source=offered.name, at=now)
         if calendar:
+            from ingest import seasonal
+
             seasonal.land_seasonal_dates(connection, calendar.table, landed_at=now)
             report.notes += calendar.warnings(last.year, last.year + 1)
         landed = landing.landed_dates(connection)
@@ -170,7 +172,7 @@ def raw_feeds(
         # Earlier dates that were never built are built too: they give yesterday to score and to compare with.
         for day in [] if config.poll else [day for day in landed if day <= last]:
             # The sample is told as to somebody who runs it an hour after the feeds came.
-            is_sample = offered.name == feeds.SAMPLE
+            is_sample = offered.name == sources.SAMPLE
             moment = min(now, landing.last_observed(connection, day) + timedelta(hours=1)) if is_sample else now
             landing.cutoff_for(connection, day, now=moment, override=override if day == last else None)
         counts = _row_counts(connection, [f"raw.{name}" for name in RAW_TABLES], "meta.cutoffs")
@@ -182,9 +184,10 @@ def raw_feeds(
     if place != store and not counts["raw.tiktok_videos"] + counts["raw.tiktok_music"]:
         message = f"source {source} brought no item, so the sample stays. {report.summary()}"
         raise dg.Failure("; ".join([message, *report.problems]), allow_retries=False)
-    feeds.take_place(place, store)
+    sources.take_place(place, store)
     for line in (*report.problems, *report.notes):
         context.log.warning(line)
+    outcomes.tell(outcomes.Landed(source, report))
     shared: dict[str, Any] = {
         "source": source,
         "landing": report.summary(),
@@ -238,8 +241,10 @@ def raw_revenue(
     services.guard_logs(settings)
     now = datetime.now(UTC)
     # Before the writer lock is taken: a slow service must not keep other writers waiting.
+    from ingest import revenue
+
     with progress.stage("revenue"):
-        reading = feeds.revenue(settings, store, now=now)
+        reading = sources.revenue(settings, store, now=now)
     with facts.writer(store) as connection:
         read_id = revenue.land_revenue(connection, reading, attempted_at=now)
         if config.renew and reading.source == revenue.SHEET:
@@ -247,6 +252,7 @@ def raw_revenue(
         counts = _row_counts(connection, [f"raw.{name}" for name in REVENUE_TABLES], "meta.revenue_cutoffs")
     for line in (*reading.problems, *reading.notes, *filter(None, [reading.failure])):
         context.log.warning(f"revenue: {line}")
+    outcomes.tell(outcomes.RevenueRead(reading.summary(now)))
     shared: dict[str, Any] = {
         "revenue": reading.summary(now),
         "source": reading.source,

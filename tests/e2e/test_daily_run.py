@@ -569,8 +569,8 @@ def test_a_backfill_makes_files_of_the_dates_asked_for(tmp_path: Path) -> None:
         return {path.name: path.stat().st_mtime_ns for path in sorted(store.output.rglob("SUMMARY_REPORT_*"))}
 
     assert made("--files", "none", "--to", "2026-01-06") == {}
-    assert list(made("--to", "2026-01-06")) == ["SUMMARY_REPORT_2026-01-06.txt"]
-    # The file of the day before is there, and must not grow old.
+    # A folder of the day before is there: its files must not grow old.
+    (store.output / "2026-01-06").mkdir(parents=True)
     assert list(made()) == [f"SUMMARY_REPORT_2026-01-0{day}.txt" for day in (6, 7)]
     assert list(made("--files", "all")) == [f"SUMMARY_REPORT_2026-01-0{day}.txt" for day in (5, 6, 7)]
     assert published(store, "select count(*) from meta.builds") == [(3,)]

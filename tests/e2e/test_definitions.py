@@ -183,6 +183,19 @@ def test_every_mart_column_is_described() -> None:
     ] == []
 
 
+def test_texts_that_columns_share_are_shown_in_full(graph: Graph) -> None:
+    """Comments of the published file and the catalogue have the words of a docs block, not its name."""
+    blocks = (PROJECT / "models" / "columns" / "shared.md").read_text(encoding="utf-8")
+    described = dbt_runner.descriptions(dbt_runner.ensure_manifest(PROJECT))
+    text = described["videos_daily"].columns["video_id"]
+    assert f"{{% docs video_id %}}\n{text}\n{{% enddocs %}}" in blocks
+    unfilled = [name for name, table in described.items() if any("{{" in one for one in table.columns.values())]
+    assert unfilled == []
+    schema = graph.get(dg.AssetKey(["marts", "videos_daily"])).metadata["dagster/column_schema"]
+    [shown] = [column.description for column in schema.columns if column.name == "video_id"]
+    assert shown.startswith(text)
+
+
 def test_home_gets_its_storage_settings_once(tmp_path: Path) -> None:
     home = Path(instance.environment(Settings(trends_home=tmp_path), Store(tmp_path))["DAGSTER_HOME"])
     configuration = home / "dagster.yaml"

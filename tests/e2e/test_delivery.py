@@ -351,7 +351,8 @@ def test_drive_refuses_and_the_rest_goes_on(
 
 def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str], service: Service) -> None:
     files, messages = files_in(service), len(service.discord.messages)
-    outcome = trends("run", "--source", "sample", "--home", Store(tmp_path).home)
+    # Its first date: the whole of it takes twice as long.
+    outcome = trends("run", "--source", "sample", "--date", "2026-03-04", "--home", Store(tmp_path).home)
     assert outcome.code == 0, outcome.err
     assert "not delivered: drive: the simulated sample is not delivered" in outcome.out
     assert (files_in(service), len(service.discord.messages)) == (files, messages)

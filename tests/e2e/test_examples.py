@@ -7,14 +7,13 @@ import duckdb
 import pytest
 
 from examples.__main__ import FOLDER, answers
+from tests import homes
 from tests.support import PROJECT, trends
 from warehouse.store import Store
 
 
-def test_the_examples_answer_on_the_sample(tmp_path: Path) -> None:
-    store = Store(tmp_path / "home")
-    done = trends("run", "--source", "sample", "--home", store.home, "--no-deliver")
-    assert done.code == 0, done.err
+def test_the_examples_answer_on_the_sample(tmp_path_factory: pytest.TempPathFactory) -> None:
+    store = homes.sample(tmp_path_factory)
     shown = parts((PROJECT / "examples" / "README.md").read_text(encoding="utf-8"))
     told = parts(answers(store.published_path))
     assert len(shown) == 12

@@ -12,13 +12,14 @@ import pytest
 
 from engine import compiled_models
 from engine.dbt_runner import DbtFailedError
-from orchestration import feeds
+from orchestration import sources
+from tests import homes
 from tests.service.server import Service, environment
 from tests.support import build, land_folder, published, trends, video, write_feed, write_file
 from warehouse.store import Store
 
 # A date of the sample too: rows of the one could pass for rows of the other.
-DAY = "2026-03-05"
+DAY = homes.SAMPLE_DAY
 
 
 def sha(path: Path) -> str:
@@ -33,9 +34,8 @@ def private_and_published(store: Store) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home with a day of the sample, as it was published."""
-    store = Store(tmp_path_factory.mktemp("sample"))
-    outcome = trends("run", "--source", "sample", "--date", DAY, "--no-deliver", "--home", store.home)
-    assert outcome.code == 0, outcome.err
+    store = Store(tmp_path_factory.mktemp("sample") / "home")
+    shutil.copytree(homes.day_of_sample(tmp_path_factory).home, store.home)
     return store
 
 
@@ -178,10 +178,10 @@ def test_a_kill_while_the_real_files_take_their_place_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "take_over", die)
-        place = feeds.landing_place(str(folder), home)
+        place = sources.landing_place(str(folder), home)
         land_folder(place, folder)
         with pytest.raises(OSError, match="killed"):
-            feeds.take_place(place, home)
+            sources.take_place(place, home)
     assert not home.has_facts
     outcome = trends("run", "--source", folder, "--no-deliver", "--home", home.home)
     assert outcome.code == 0, outcome.err
@@ -191,6 +191,6 @@ def test_a_kill_while_the_real_files_take_their_place_loses_nothing(
 
 def test_the_sample_is_refused_beside_real_data_and_in_place_of_it(home: Store, folder: Path) -> None:
     assert trends("run", "--source", folder, "--no-deliver", "--home", home.home).code == 0
-    with pytest.raises(feeds.MixedDataError, match="needs a home of its own"):
-        feeds.landing_place(feeds.SAMPLE, home)
-    assert feeds.landing_place(str(folder), home) == home
+    with pytest.raises(sources.MixedDataError, match="needs a home of its own"):
+        sources.landing_place(sources.SAMPLE, home)
+    assert sources.landing_place(str(folder), home) == home

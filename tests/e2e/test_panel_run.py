@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,20 +32,28 @@ def service() -> Iterator[Service]:
     assert service.violations == []
 
 
-@pytest.fixture
-def home(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A home that yesterday forecast ten videos and chose six of them; today's feed holds others."""
-    given = environment(service)
-    monkeypatch.setenv("DISCORD_WEBHOOK", "")
-    monkeypatch.setenv("RETRY_WAIT_S", "0.01")
-    store = Store(tmp_path / "home")
-    write_feed(tmp_path / "feeds", f"{DAY_AGO:%Y-%m-%dT%H:%M:%S}", videos(1, 10))
-    outcome = trends("run", "--source", str(tmp_path / "feeds"), "--date", str(DAY_AGO.date()), "--home", store.home)
+@pytest.fixture(scope="module")
+def yesterday(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A home that yesterday forecast ten videos and chose six of them."""
+    directory = tmp_path_factory.mktemp("yesterday")
+    store = Store(directory / "home")
+    write_feed(directory / "feeds", f"{DAY_AGO:%Y-%m-%dT%H:%M:%S}", videos(1, 10))
+    outcome = trends("run", "--source", directory / "feeds", "--date", str(DAY_AGO.date()), "--home", store.home)
     assert outcome.code == 0, outcome.err
     with store.model_writer() as connection:
         rows = drawn(connection, [DAY_AGO.date()], CHOSEN)
     with facts.writer(store) as connection:
         panel.keep(connection, rows, DAY_AGO)
+    return store
+
+
+@pytest.fixture
+def home(yesterday: Store, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A copy of it; today's feed holds others."""
+    given = environment(service)
+    monkeypatch.setenv("DISCORD_WEBHOOK", "")
+    monkeypatch.setenv("RETRY_WAIT_S", "0.01")
+    store = Store(Path(shutil.copytree(yesterday.home, tmp_path / "home")))
     for name in ("APIFY_TOKEN", "APIFY_BASE_URL"):
         monkeypatch.setenv(name, given[name])
     monkeypatch.setenv("APIFY_ITEM_FLOOR", "2")

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ingest.revenue import COLUMNS
 from orchestration.assets import delivery
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
@@ -19,10 +20,7 @@ from warehouse.store import Store
 
 DAY = "2026-01-05"
 PARTITION = {"dagster/partition": DAY}
-TRACKER = [
-    "TikTok URL", "Account", "Template Link", "Received ($)", "Estimated ($)", "US & EU3 Installs", "ROW Installs",
-    "Total Installs", "Rev/Install", "At Cap?",
-]  # fmt: skip
+TRACKER = list(COLUMNS[:10])
 # An own account of seeds/accounts.csv, so that the dashboard has rows.
 OWN = {"name": "sim.own.editor", "id": "2"}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import homes
 from tests.service.server import Service, environment
 from tests.support import mart_checksums, trends
 from warehouse.store import Store
@@ -22,14 +23,14 @@ def run(home: Store, day: str) -> None:
 
 @pytest.mark.slow
 def test_the_day_after_a_restore_equals_the_day_without_the_loss(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.drive.add_folder("parent", "Trends")
     given = environment(service) | {"DRIVE_FOLDER_ID": "parent", "DELIVER_SAMPLE": "true"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     home, twin = Store(tmp_path / "home"), Store(tmp_path / "twin")
-    run(home, "2026-03-05")  # and the day before, the sample's first
+    shutil.copytree(homes.day_of_sample(tmp_path_factory).home, home.home)
     assert trends("backup", "--home", home.home).code == 0
     two_days = mart_checksums(home.published_path)
     shutil.move(home.home, twin.home)

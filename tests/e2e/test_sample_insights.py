@@ -35,7 +35,7 @@ from ingest.revenue import COLUMNS, read_seed, write_cache
 from simulator import Simulation, counts_at, sample_config, simulate
 from simulator.feeds import rounded
 from tests import reference
-from tests.support import MARKETS, PROJECT, build, dbt, mart_checksums, published, records, trends
+from tests.support import MARKETS, PROJECT, build, build_models, mart_checksums, published, records, trends
 from warehouse.store import Store
 
 DAY = date(2026, 3, 15)
@@ -815,7 +815,7 @@ def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     where = f"as_of_date in (date '{days[0]}', date '{days[1]}')"
     batch = mart_checksums(home.marts_path, where)
     for day in days:
-        dbt(home, "run", dates=[day])
+        build_models(home, [day])
     assert mart_checksums(home.marts_path, where) == batch
     # The sheet was read on the 15th: no earlier date knows of revenue.
     revenue = ("revenue_", "template_revenue")

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ingest.revenue import COLUMNS
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.service.server import Service, environment
@@ -21,8 +22,7 @@ DAY = "2026-01-05"
 TASKS = {"US_VIDEO_TASK_ID": "user~us_video", "UK_VIDEO_TASK_ID": "user~uk_video"}
 # The dashboard's tab: the day's rows are appended to it, revenue is read from it.
 TRACKER: list[list[Any]] = [
-    ["TikTok URL", "Account", "Template Link", "Received ($)", "Estimated ($)", "US & EU3 Installs", "ROW Installs",
-     "Total Installs", "Rev/Install", "At Cap?"],
+    list(COLUMNS[:10]),
     ["https://www.tiktok.com/@x/video/7580000000000000001", "x", "", 120.5, 200, 10, 5, "", "", ""],
 ]  # fmt: skip
 

@@ -88,6 +88,7 @@ def create_subset(
     shutil.copytree(REPOSITORY / "tests" / "dbt" / "generic", folder / "tests" / "dbt" / "generic")
     (folder / "models").mkdir()
     shutil.copy(REPOSITORY / "models" / "groups.yml", folder / "models" / "groups.yml")
+    shutil.copytree(REPOSITORY / "models" / "columns", folder / "models" / "columns")
     for model in models:
         for file in (REPOSITORY / "models").rglob(f"{model}.*"):
             target = folder / file.relative_to(REPOSITORY)

@@ -23,8 +23,8 @@ from tests.service.faults import Fault
 from tests.service.helpers import QUICK
 from tests.service.server import Service, environment
 from tests.support import land_folder, trends, video, write_feed
-from warehouse import backup
-from warehouse.backup import BackupError, put_back, state_of, write_copy
+from warehouse import copies
+from warehouse.copies import BackupError, put_back, state_of, write_copy
 from warehouse.store import Store
 
 pytest_plugins = ["tests.service.fixtures"]
@@ -56,7 +56,7 @@ def land(store: Store, folder: Path, day: int) -> None:
     land_folder(store, folder, f"2026-01-{day:02}T09:00")
 
 
-def copies(service: Service) -> list[dict[str, object]]:
+def in_drive(service: Service) -> list[dict[str, object]]:
     """The files with the copy's name that are not the user's."""
     return [file for file in service.drive.children(PARENT) if file["name"] == COPY_NAME and file["id"] != "mine"]
 
@@ -71,12 +71,12 @@ def test_a_copy_is_made_once_and_replaced_in_place(service: Service, store: Stor
     first = trends("backup", "--home", store.home)
     assert first.code == 0, first.err
     assert first.out.startswith(f"backup created: {COPY_NAME} in Drive")
-    (copy,) = copies(service)
+    (copy,) = in_drive(service)
     again = trends("backup", "--home", store.home)
     assert again.out.startswith("backup unchanged")
     land(store, folder, 6)
     assert trends("backup", "--home", store.home).out.startswith("backup updated")
-    (replaced,) = copies(service)
+    (replaced,) = in_drive(service)
     assert replaced["id"] == copy["id"]
     assert replaced["version"] == "2"
     assert service.drive.files["mine"]["content"] == b"the user's own"
@@ -103,7 +103,7 @@ def test_a_lost_home_comes_back_whole(service: Service, store: Store, folder: Pa
     assert trends("backup", "--home", new.home).out.startswith("backup unchanged")
     land(new, folder, 6)
     assert trends("backup", "--home", new.home).out.startswith("backup updated")
-    assert len(copies(service)) == 1
+    assert len(in_drive(service)) == 1
 
 
 def test_an_older_warehouse_is_brought_forward_and_a_newer_one_stays(store: Store, folder: Path) -> None:
@@ -135,7 +135,7 @@ def test_warehouses_that_went_apart_are_never_replaced_unasked(service: Service,
     """A home that began anew must not bury the copy of the full one, nor be buried by it."""
     land(store, folder, 5)
     assert trends("backup", "--home", store.home).code == 0
-    (copy,) = copies(service)
+    (copy,) = in_drive(service)
     md5 = copy["md5Checksum"]
     anew = Store(store.home.with_name("anew"))
     write_feed(folder, "2026-01-08T08:00", [video(plays=9)], market="uk")
@@ -144,7 +144,7 @@ def test_warehouses_that_went_apart_are_never_replaced_unasked(service: Service,
         outcome = trends(*command, "--home", anew.home)
         assert outcome.code == 1, command
         assert f"`trends {command[0]} --force`" in outcome.err
-    assert copies(service)[0]["md5Checksum"] == md5
+    assert in_drive(service)[0]["md5Checksum"] == md5
     assert len(loads(anew)) == 2
     assert trends("backup", "--force", "--home", anew.home).out.startswith("backup updated")
 
@@ -172,7 +172,7 @@ def test_the_sample_is_not_copied(service: Service, store: Store, folder: Path) 
         connection.execute("update raw.loads set source = 'sample'")
     outcome = trends("backup", "--home", store.home)
     assert (outcome.code, "DELIVER_SAMPLE" in outcome.err) == (1, True)
-    assert copies(service) == []
+    assert in_drive(service) == []
 
 
 def damage_download(service: Service, store: Store) -> None:
@@ -180,7 +180,7 @@ def damage_download(service: Service, store: Store) -> None:
 
 
 def replace_by_hand(service: Service, store: Store) -> None:
-    service.drive.set_content(str(copies(service)[0]["id"]), b"something else")
+    service.drive.set_content(str(in_drive(service)[0]["id"]), b"something else")
 
 
 @pytest.mark.parametrize(("harm", "told"), [(damage_download, "md5 differs"), (replace_by_hand, "replaced by hand")])
@@ -203,10 +203,10 @@ def test_a_copy_that_somebody_replaced_by_hand_is_kept_beside_the_new_one(
 ) -> None:
     land(store, folder, 5)
     assert trends("backup", "--home", store.home).code == 0
-    (first,) = copies(service)
+    (first,) = in_drive(service)
     service.drive.set_content(str(first["id"]), b"something else")
     assert trends("backup", "--home", store.home).out.startswith("backup created")
-    assert sorted(file["content"] == b"something else" for file in copies(service)) == [False, True]
+    assert sorted(file["content"] == b"something else" for file in in_drive(service)) == [False, True]
 
 
 @pytest.mark.parametrize("cut", [1, 1000, -40])
@@ -224,36 +224,36 @@ def test_a_cut_or_changed_file_is_no_copy(store: Store, folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", "further.duckdb", "facts.duckdb.wal"])
 def test_a_member_that_no_copy_has_is_refused(tmp_path: Path, name: str) -> None:
-    with backup._writing(tmp_path / "odd.tar.zst") as archive:
-        backup._add(archive, name, io.BytesIO(b"x"), 1)
+    with copies._writing(tmp_path / "odd.tar.zst") as archive:
+        copies._add(archive, name, io.BytesIO(b"x"), 1)
     inside = tmp_path / "inside"
     inside.mkdir()
     with pytest.raises(BackupError, match=f"unexpected member {re.escape(name)}"):
-        backup._unpack(tmp_path / "odd.tar.zst", inside)
+        copies._unpack(tmp_path / "odd.tar.zst", inside)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["inside", "odd.tar.zst"]
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
 def test_a_member_that_is_no_file_is_refused(tmp_path: Path, kind: bytes) -> None:
-    with backup._writing(tmp_path / "odd.tar.zst") as archive:
+    with copies._writing(tmp_path / "odd.tar.zst") as archive:
         member = tarfile.TarInfo("facts.duckdb")
         member.type, member.linkname = kind, "/etc/passwd"
         archive.addfile(member)
     inside = tmp_path / "inside"
     inside.mkdir()
     with pytest.raises(BackupError, match="unexpected member facts"):
-        backup._unpack(tmp_path / "odd.tar.zst", inside)
+        copies._unpack(tmp_path / "odd.tar.zst", inside)
     assert list(inside.iterdir()) == []
 
 
 def test_a_copy_that_swells_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "_FREE_EXPANSION_BYTES", 1 << 20)
-    with backup._writing(tmp_path / "bomb.tar.zst") as archive:
-        backup._add(archive, "facts.duckdb", io.BytesIO(bytes(64 << 20)), 64 << 20)
+    monkeypatch.setattr(copies, "_FREE_EXPANSION_BYTES", 1 << 20)
+    with copies._writing(tmp_path / "bomb.tar.zst") as archive:
+        copies._add(archive, "facts.duckdb", io.BytesIO(bytes(64 << 20)), 64 << 20)
     inside = tmp_path / "inside"
     inside.mkdir()
     with pytest.raises(BackupError, match="unpacks to more"):
-        backup._unpack(tmp_path / "bomb.tar.zst", inside)
+        copies._unpack(tmp_path / "bomb.tar.zst", inside)
     assert list(inside.iterdir()) == []
 
 

@@ -12,9 +12,10 @@ import duckdb
 import pytest
 from dbt.artifacts.resources import SeedConfig
 from dbt.artifacts.resources import TestConfig as DataTestConfig
+from dbt.artifacts.schemas.run import RunResultsArtifact
 from dbt.contracts.graph.model_config import ModelConfig
 
-from engine import compiled_models, dbt_runner
+from engine import compiled_models, dbt_runner, run_results
 from engine.compiled_models import CompiledNode, OutdatedHomeError
 from engine.dbt_runner import DbtFailedError
 from ingest import export_folder, facts, landing
@@ -125,6 +126,28 @@ def test_failed_test_skips_what_hangs_on_it_and_nothing_else(small: Subset) -> N
     assert statuses["doubled"] == "skipped"
     assert statuses["after_gaps"] == "success"
     assert statuses["days"] == "success"
+
+
+def test_results_lie_beside_the_manifest_as_dbt_writes_them(small: Subset) -> None:
+    store, kept = Store(small.folder), dbt_runner.kept_in(small.folder)
+    with pytest.raises(DbtFailedError) as error:
+        compiled_models.build(small.folder, store, ["2026-01-02"])
+    written = RunResultsArtifact.read_and_check_versions(str(kept / run_results.NAME))
+    assert {(result.unique_id, str(result.status)) for result in written.results} == {
+        (result.unique_id, result.status) for result in error.value.results
+    }
+    by_name = {result.unique_id.split(".")[2]: result for result in written.results}
+    assert by_name["numbers"].adapter_response["rows_affected"] == 2
+    failed = next(result for name, result in by_name.items() if name.startswith("never_null_numbers"))
+    assert failed.failures == 1
+    assert '"numbers"' in str(failed.compiled_code)
+    # Selected by what became of them, from the folder that has both files.
+    listed = dbt_runner.call(
+        small.folder, store, "ls", ["--select", "result:fail", "result:skipped", "--state", str(kept)]
+    )
+    assert listed.success, listed.exception
+    assert isinstance(listed.result, list)
+    assert sorted(name.split(".")[-1].split("_")[0] for name in listed.result) == ["doubled", "never"]
 
 
 def test_test_that_warns_lets_the_rest_run(small: Subset) -> None:

@@ -23,6 +23,10 @@ from warehouse.store import Store
 
 FROM = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
 DATES = ["2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07"]
+# As README and its pages show them, with a date of this home.
+FULL_REFRESH, PART, FRESHNESS = "run --full-refresh", "run --select +forecasts", "source freshness"
+ANOTHER_DATE = f"run --vars '{{as_of_dates: [\"{DATES[1]}\"]}}'"
+OF_PAGES = (FULL_REFRESH, PART, FRESHNESS, ANOTHER_DATE)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +96,7 @@ def run_dbt(command: str, project: Manifest | None = None) -> str:
 def test_full_refresh_makes_every_date_again_as_it_was(home: Store, by_hand: Command) -> None:
     before = mart_checksums(home.marts_path)
     assert before["videos_daily"][0] > 400
-    assert by_hand("run --full-refresh") == ""
+    assert by_hand(FULL_REFRESH) == ""
     assert mart_checksums(home.marts_path) == before
     assert build(home, "select count(*) from intermediate.int_as_of") == [(len(DATES),)]
     # And the dates of a later, usual one.
@@ -105,8 +109,8 @@ def test_a_part_and_another_date_lose_nothing(home: Store, by_hand: Command) -> 
     before = mart_checksums(home.marts_path)
     for command in (
         "run --select videos_daily",
-        "run --select +acceleration_alerts",
-        f"run --vars 'as_of_dates: [\"{DATES[1]}\"]'",
+        PART,
+        ANOTHER_DATE,
         "run --full-refresh --select +forecasts",
     ):
         assert by_hand(command) == "", command
@@ -233,7 +237,7 @@ def test_sources_are_late_by_the_clock_of_utc(
             ("tiktok_videos", "observed_at", 28), ("tiktok_music", "observed_at", 26), ("loads", "landed_at", 52),
         ):  # fmt: skip
             connection.execute(f"update raw.{table} set {column} = now()::timestamp - to_hours({hours})")
-    by_hand("source freshness")
+    by_hand(FRESHNESS)
     found = _results(target)
     assert found["raw.tiktok_videos"] == "warn"
     assert found["raw.tiktok_music"] == "pass"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,7 +19,8 @@ import pytest
 
 from benchmarks.home import backfill
 from forecasting import trees
-from tests import invented
+from tests import homes
+from tests.support import build_day
 from warehouse.store import Store, connect
 
 FORECASTS = "select * exclude (chosen_because) from trends.marts.forecasts where as_of_date <= ? order by all"
@@ -29,12 +29,12 @@ DERIVED = ("int_forecast_examples", "int_forecast_trees", "int_forecast_tree_gai
 
 @pytest.fixture(scope="module")
 def feeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return invented.write_daily_lists(tmp_path_factory.mktemp("lists"))
+    return homes.daily_lists(tmp_path_factory)[0]
 
 
 @pytest.fixture(scope="module")
-def home(feeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return backfill(feeds, tmp_path_factory.mktemp("home"))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return homes.daily_lists(tmp_path_factory)[1]
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_later_reading_changes_no_earlier_row(home: Store, feeds: Path, tmp_pa
     for path in changed.glob(f"*/videos/{shifted}*.json"):
         items = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps([item | {"playCount": 3 * item["playCount"]} for item in items]), encoding="utf-8")
-    other = backfill(changed, tmp_path / "home")
+    other = backfill(changed, tmp_path / "home", until=datetime.combine(shifted, time(23, 59), UTC))
     before = shifted - timedelta(days=1)
     expected = _rows(home, before)
     assert all(expected.values())
@@ -168,13 +168,7 @@ def test_dates_built_alone_have_the_trees_of_the_batch(home: Store, feeds: Path,
     days = _days(feeds)
     parts = backfill(feeds, tmp_path / "home", until=datetime.combine(days[-4], time(23, 59), UTC))
     for day in days[-3:]:
-        subprocess.run(
-            [
-                Path(sys.executable).with_name("trends"), "run", "--date", day.isoformat(), "--no-deliver",
-                "--source", str(feeds), "--home", str(parts.home),
-            ],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        build_day(parts, feeds, day)
     assert _rows(parts, days[-1]) == _rows(home, days[-1])
 
 

@@ -19,9 +19,8 @@ import numpy as np
 import pytest
 
 from benchmarks.home import backfill
-from orchestration.cli import main
-from tests import invented
-from tests.support import real_data
+from tests import homes
+from tests.support import build, build_day, published, real_data
 from warehouse.store import Store, connect
 
 # Forecasts are judged from the 8th day of a series on.
@@ -70,13 +69,15 @@ SIMULATED = Bounds(0.35, 0.83, (0.76, 0.86), of_last_gain=0.40, over_lifetime_ra
 @pytest.fixture(scope="module", params=["simulated", pytest.param("daily_lists", marks=pytest.mark.real_data)])
 def series(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Series:
     if request.param == "simulated":
-        return Series(invented.write_daily_lists(tmp_path_factory.mktemp("simulated_lists")), SIMULATED)
+        return Series(homes.daily_lists(tmp_path_factory)[0], SIMULATED)
     return Series(real_data(request.param), REAL)
 
 
 @pytest.fixture(scope="module")
 def home(series: Series, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home with every day of the series landed, built and published, without its files."""
+    if series.bounds is SIMULATED:
+        return homes.daily_lists(tmp_path_factory)[1]
     return backfill(series.folder, tmp_path_factory.mktemp("home"))
 
 
@@ -245,11 +246,9 @@ def test_batches_of_dates_give_the_same_forecasts(home: Store, series: Series, t
     """The first days as a batch of four and a day of its own: the same forecasts and scores, bit by bit."""
     *_, before, day = series.dates[:5]
     parts = backfill(series.folder, tmp_path / "parts", until=datetime.combine(before, time(23, 59), UTC))
-    source = ["--source", str(series.folder), "--home", str(parts.home)]
-    assert main(["run", "--date", day.isoformat(), "--no-deliver", *source]) == 0
-    with home.published_reader() as together, parts.published_reader() as apart:
-        for mart in ("forecasts", "forecast_scores"):
-            query = f"select * from marts.{mart} where as_of_date <= date '{day}' order by all"
-            expected = together.execute(query).fetchall()
-            assert len(expected) > 100
-            assert apart.execute(query).fetchall() == expected
+    build_day(parts, series.folder, day)
+    for mart in ("forecasts", "forecast_scores"):
+        query = f"select * from marts.{mart} where as_of_date <= date '{day}' order by all"
+        expected = published(home, query)
+        assert len(expected) > 100
+        assert build(parts, query) == expected

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -22,9 +23,8 @@ from exports.text.daily_report import daily_report
 from exports.text.summary import summary
 from exports.workbooks.build_today import build_today
 from exports.workbooks.enhanced import enhanced
-from ingest import export_folder, facts
-from simulator import sample_config, simulate, write_export_folder
-from tests import support
+from ingest import facts
+from tests import homes, support
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
@@ -40,14 +40,9 @@ TOLD = ("tellings", "forecasts", "decisions", "build_list", "alerts", "trend_ale
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The sample, all dates built; every date but the last was told live, with twice the gain of today's models."""
-    root = tmp_path_factory.mktemp("scorecard")
-    write_export_folder(simulate(sample_config()), root / "feeds")
-    store = Store(root / "home")
-    support.land_folder(store, root / "feeds", landed_at="2026-04-01T00:00")
-    feeds, _ = export_folder.scan(root / "feeds", support.MARKETS)
-    dates = sorted({str(feed.observed_at.date()) for feed in feeds})
-    support.prepare(store, *dates)
-    assert support.trends("rebuild", "--home", store.home).code == 0
+    store = Store(tmp_path_factory.mktemp("scorecard") / "home")
+    shutil.copytree(homes.dates_of_sample(tmp_path_factory).home, store.home)
+    dates = published_dates(store)
     with facts.writer(store) as connection:
         connection.execute(f"attach '{store.published_path}' as shown (read_only)")
         connection.execute(
@@ -58,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
                 cutoff_at + interval 5 minute, 'run', 'version', 'project', true, true
             from meta.cutoffs where as_of_date < $1
             """,
-            [dates[-1]],
+            [str(dates[-1])],
         )
         connection.execute(
             """

@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,8 +31,7 @@ from exports.workbooks.build_today import build_today
 from exports.workbooks.enhanced import enhanced
 from ingest import export_folder
 from services.message import Line, Link
-from simulator import sample_config, simulate, write_export_folder
-from tests import support
+from tests import homes, support
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
@@ -99,12 +99,11 @@ def rounded(value: float) -> str:
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home in which all dates of a source were built, with every data test, and published."""
     root = tmp_path_factory.mktemp(request.param)
-    if request.param == "sample":
-        folder = root / "feeds"
-        write_export_folder(simulate(sample_config()), folder)
-    else:
-        folder = support.real_data(request.param)
     store = Store(root / "home")
+    if request.param == "sample":
+        shutil.copytree(homes.dates_of_sample(tmp_path_factory).home, store.home)
+        return store
+    folder = support.real_data(request.param)
     support.land_folder(store, folder, landed_at="2026-04-01T00:00")
     feeds, _ = export_folder.scan(folder, support.MARKETS)
     dates = sorted({str(feed.observed_at.date()) for feed in feeds})
@@ -350,7 +349,7 @@ def test_what_is_muted_is_in_no_list_and_the_next_ones_move_up(
     # What `dbt seed` would make of a row of seeds/watchlist.csv.
     support.build(home, f"insert into seeds.watchlist values ('account', '{handle.upper()}', 'mute', null)")
     models = ("int_muted_videos", "int_build_candidates", "build_list")
-    support.dbt(home, "run", "--select", *models, dates=[str(day) for day, _ in days])
+    support.build_models(home, [str(day) for day, _ in days], models)
     listed_now = support.build(home, f"select video_url from marts.build_list where {where} order by place")
     assert [url for (url,) in listed_now] == [build.url for build in builds if handle not in build.url]
     reasons = support.build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -10,13 +11,12 @@ from typing import Any
 
 import pytest
 
+from engine import dbt_runner
 from engine.dbt_runner import DbtFailedError
-from tests.support import build, dbt, land_folder, moment, records, video, write_feed
+from tests.support import PROJECT, build, build_models, land_folder, moment, records, video, write_feed
 from warehouse.publish import pending_polls
 from warehouse.store import Store
 
-# Everything a poll needs, and nothing else of the project.
-POLL = ("--select", "tag:poll", "--exclude-resource-type", "unit_test")
 START = moment("2026-01-05T08:00")
 POSTED = "2026-01-04T20:00:00.000Z"
 
@@ -51,11 +51,27 @@ def crowd(videos: int) -> dict[str, Course]:
     return {f"75900000000000{n:05d}": steady(4000 + 150 * n, 300 + 11 * n) for n in range(videos)}
 
 
+@functools.cache
+def polled() -> frozenset[str]:
+    """Everything a poll needs, and nothing else of the project."""
+    manifest = json.loads(dbt_runner.ensure_manifest(PROJECT).read_text(encoding="utf-8"))
+    return frozenset(
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and "poll" in node["tags"]
+    )
+
+
+def judge(store: Store, dates: Sequence[str]) -> None:
+    """The models of a poll and their data tests, as the job of a poll runs them."""
+    build_models(store, dates, polled(), tested=True)
+
+
 def poll(home: Path, folder: Path, dates: Sequence[str] = ("2026-01-05",)) -> Store:
     """A home in which the folder was landed and the polls of the dates were judged."""
     store = Store(home)
     land_folder(store, folder)
-    dbt(store, "build", *POLL, dates=dates)
+    judge(store, dates)
     return store
 
 
@@ -210,7 +226,7 @@ def test_polls_one_by_one_equal_all_at_once(tmp_path: Path) -> None:
     for hour in hours:
         write_polls(tmp_path / "one", [hour], courses)
         land_folder(singly, tmp_path / "one")
-        dbt(singly, "build", *POLL, dates=[f"{START + timedelta(hours=hour):%Y-%m-%d}"])
+        judge(singly, [f"{START + timedelta(hours=hour):%Y-%m-%d}"])
     for table in (
         "acceleration_alerts",
         "micro_polls",
@@ -355,10 +371,10 @@ def test_a_poll_judges_the_day_before_only_for_feeds_that_none_has_judged(tmp_pa
     with store.model_writer() as connection:
         assert pending_polls(connection, [first, second], [second]) == [first, second]
     # Staged with another date: its polls are not judged by that.
-    dbt(store, "build", *POLL, dates=["2026-01-06"])
+    judge(store, ["2026-01-06"])
     with store.model_writer() as connection:
         assert pending_polls(connection, [first, second], [second]) == [first, second]
-    dbt(store, "build", *POLL, dates=["2026-01-05", "2026-01-06"])
+    judge(store, ["2026-01-05", "2026-01-06"])
     with store.model_writer() as connection:
         assert pending_polls(connection, [first, second], [second]) == [second]
     rows = build(store, "select as_of_date, feeds from marts.micro_polls order by poll_at")

@@ -30,7 +30,7 @@ from ingest.revenue import (
 from services.google_auth import SCOPE_SHEETS_READ
 from services.retries import ServiceError
 from simulator import sample_config, simulate
-from simulator.revenue import write_revenue_seed
+from simulator.revenue_entries import write_revenue_seed
 from tests.service.faults import Fault
 from tests.service.helpers import QUICK, google_config
 from tests.service.server import Service

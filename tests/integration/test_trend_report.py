@@ -23,7 +23,8 @@ from lxml import etree
 
 from exports.published import open_day
 from exports.report.trend_report import first_picture, trend_report
-from tests.support import PROJECT, trends
+from tests import homes
+from tests.support import PROJECT
 from warehouse.store import Store
 
 SECTIONS = [
@@ -90,10 +91,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home in which the sample's last day was run."""
-    store = Store(tmp_path_factory.mktemp("report"))
-    outcome = trends("run", "--source", "sample", "--home", store.home, "--no-deliver")
-    assert outcome.code == 0, outcome.err
-    return store
+    return homes.sample(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support import Item, build, dbt, land_folder, prepare, video, write_feed
+from tests.support import Item, build, build_models, land_folder, prepare, video, write_feed
 from warehouse.store import Store
 
 FIRST = date(2026, 3, 1)
@@ -149,14 +149,13 @@ def home(feeds: Feeds, tmp_path_factory: pytest.TempPathFactory) -> Store:
     prepare(store, *(f"{day}T00:00" for day in dates(range(DAYS))))
     feeds.write(folder / "feeds", range(DAYS))
     land_folder(store, folder / "feeds")
-    dbt(store, "seed")
     run(store, range(DAYS))
     return store
 
 
 def run(store: Store, days: Iterable[int]) -> None:
     """Builds the trend marts and all they need for these days."""
-    dbt(store, "run", "--select", *(f"+{model}" for model in MODELS), dates=dates(days))
+    build_models(store, dates(days), [f"+{model}" for model in MODELS])
 
 
 def dates(days: Iterable[int]) -> list[str]:
@@ -222,8 +221,8 @@ def test_each_video_is_told_under_its_most_telling_key(home: Store, feeds: Feeds
             reason = f"{known.videos[key]} of {known.size} videos, {len(known.creators[key])} creator"
             expected[item["id"]] = (key, reason if candidates else f"among {known.size} videos")
     # Keys of a batch are kept for its dates only: built again for this one.
-    dbt(home, "run", "--select", "int_as_of", "int_feed_presence", "int_trend_corpus", "int_video_trend_keys",
-        "int_trend_keys", dates=dates([day]))  # fmt: skip
+    of_batch = ("int_as_of", "int_feed_presence", "int_trend_corpus", "int_video_trend_keys", "int_trend_keys")
+    build_models(home, dates([day]), of_batch)
     rows = build(home, "select video_id, trend_key, trend_key_type, trend_key_reason from intermediate.int_trend_keys")
     assert {row[0]: row[1] for row in rows} == {video_id: key for video_id, (key, _) in expected.items()}
     assert all(kind == key.split(":")[0] for _, key, kind, _ in rows)
@@ -493,7 +492,6 @@ def test_batch_equals_single_builds_on_what_was_known_then(home: Store, feeds: F
     prepare(store, *(f"{day}T00:00" for day in dates(range(DAYS))))
     feeds.write(tmp_path / "feeds", range(DAYS - SINGLE_DAYS))
     land_folder(store, tmp_path / "feeds")
-    dbt(store, "seed")
     run(store, range(DAYS - SINGLE_DAYS))
     for day in range(DAYS - SINGLE_DAYS, DAYS):
         feeds.write(tmp_path / "feeds", [day])

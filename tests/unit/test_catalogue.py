@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import duckdb
+import pytest
 from lxml import etree
 
 from engine import columns
 from engine.columns import Column
-from orchestration import plots
+from orchestration import catalogue, plots
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -44,6 +48,21 @@ def test_columns_come_with_types_comments_and_sources_and_are_kept(tmp_path: Pat
         Column("flag", "BOOLEAN", "", []),
     ]
     assert columns.load(tmp_path, "of tomorrow") == {}, "of another version of the project"
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "other"),
+    [([], ["team:models"], ["team:rest"]), (["team:growth"], ["team:growth"], ["team:growth"])],
+)
+def test_owners_are_those_of_the_setting_else_the_models(given: list[str], own: list[str], other: list[str]) -> None:
+    @dg.multi_asset(specs=[dg.AssetSpec("modelled", owners=["team:models"]), dg.AssetSpec("made")])
+    def assets() -> Iterator[Any]:
+        yield from ()  # never run: only its specs are looked at
+
+    partitions = dg.DailyPartitionsDefinition("2026-03-01")
+    (completed,) = catalogue.complete([assets], ["team:rest"], {}, partitions, given)
+    owners = {spec.key.to_user_string(): list(spec.owners) for spec in completed.specs}
+    assert owners == {"modelled": own, "made": other}
 
 
 def test_bars_stack_the_groups_of_the_last_days() -> None:

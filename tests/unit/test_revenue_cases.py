@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from exports.workbooks.revenue_tabs import TRACKER_COLUMNS
 from ingest import revenue
-from ingest.revenue import RevenueReadError, RevenueReading, check_against, read_seed
+from ingest.revenue import COLUMNS, RevenueReadError, RevenueReading, RevenueRow, check_against, read_seed
+from ingest.revenue_columns import READ, TAB
+from orchestration.settings import PROJECT_ROOT
+from simulator.revenue_entries import HEADER
 from tests.support import FIXTURES
 
 CASES = FIXTURES / "cases" / "revenue"
@@ -106,3 +110,13 @@ def test_an_unreadable_side_cell_costs_that_cell(tmp_path: Path) -> None:
     assert [note.partition(": ")[2].partition(":")[0] for note in found.notes] == [
         "Estimated ($)", "US & EU3 Installs", "Date First Seen",
     ]  # fmt: skip
+
+
+def test_every_list_of_columns_follows_the_one() -> None:
+    fields = [name for name in RevenueRow.__slots__ if name not in ("sheet_row", "entered", "problem")]
+    assert fields == [column.name for column in READ]
+    assert tuple(HEADER) == COLUMNS
+    with (PROJECT_ROOT / "seeds" / "revenue_seed.csv").open(encoding="utf-8") as seed:
+        assert tuple(seed.readline().rstrip("\n").split(",")) == COLUMNS
+    titles = [column.title for column in TRACKER_COLUMNS[: len(TAB)]]
+    assert tuple(titles) == COLUMNS

@@ -17,6 +17,7 @@ KEY = base64.b64encode(json.dumps({"type": "service_account"}).encode()).decode(
 
 WRONG = [
     ("RUN_HISTORY_DAYS", "0", "RUN_HISTORY_DAYS=0: "),
+    ("OWNERS", "a@b.org, growth", "OWNERS=a@b.org, growth: growth is neither an address nor team:name; expected"),
     ("POLL_SUMMARY", "sometimes", "POLL_SUMMARY=sometimes: is no kind of summary; expected never, alerts or always"),
     ("TRENDS_LOG_LEVEL", "loud", "TRENDS_LOG_LEVEL=loud: is no level; expected DEBUG, INFO, WARNING, ERROR or"),
     ("LOCK_TIMEOUT_S", "soon", "LOCK_TIMEOUT_S=soon: expected a number of seconds from 0 on, such as 60"),
@@ -145,6 +146,7 @@ def test_what_is_right_is_taken_as_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
         "US_VIDEO_TASK_ID": " user~us-videos ",
         "GOOGLE_CREDENTIALS": KEY,
         "DISCORD_WEBHOOK": "https://discord.com/api/webhooks/1/x",
+        "OWNERS": " data@example.com,team:growth ,",
         "DAGSTER_POSTGRES_URL": "postgres://user:pass@localhost/db",
         # Variables of batch systems, which only look like ours.
         "SLURM_TASK_ID": "undefined/1",
@@ -153,6 +155,7 @@ def test_what_is_right_is_taken_as_it_is_meant(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv(name, value)
     settings = load()
     assert settings.trends_log_level == "INFO"
+    assert settings.asset_owners == ["data@example.com", "team:growth"]
     assert settings.apify_token == SecretStr("token")
     assert settings.task_ids == {"US_VIDEO_TASK_ID": "user~us-videos"}
 

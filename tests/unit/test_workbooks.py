@@ -19,8 +19,8 @@ from openpyxl import Workbook, load_workbook
 
 from exports import daily_files
 from exports.published import Day
-from exports.workbooks.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS, age_label, one_line
-from exports.workbooks.deflate import deflate_fast
+from exports.text.lines import age_label, one_line
+from exports.workbooks.build_today import MY_PERFORMANCE_COLUMNS, VIDEO_COLUMNS
 from exports.workbooks.full_market import full_market
 from exports.workbooks.workbook import FIRST_ROW, GOLD, HEADER_ROW, Column, add_table, new_workbook, to_bytes
 
@@ -285,20 +285,3 @@ def test_manifest_counts_rows_of_tables_not_of_notes(tmp_path: Path) -> None:
     path.write_bytes(to_bytes(book))
     described = daily_files._describe(path)
     assert described["rows"] == {"LINES": 2, "EMPTY": 0, "TABLE": 15_000, "TITLED": 2}
-
-
-def test_a_fast_entry_is_an_entry_like_others() -> None:
-    """The entry's compressor is replaced behind zipfile's back: it must be used, and give what zipfile reads."""
-    content = b'<row r="1"><c t="n"><v>1</v></c></row>' * 10_000
-    sizes = {}
-    for name, prepare in {"fast": deflate_fast, "plain": lambda entry: entry}.items():
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("sheet", "w") as entry:
-            prepared = prepare(entry)
-            prepared.write(content[:77])
-            prepared.write(memoryview(content)[77:])
-        with zipfile.ZipFile(stream) as archive:
-            assert archive.testzip() is None
-            assert archive.read("sheet") == content
-            sizes[name] = archive.getinfo("sheet").compress_size
-    assert sizes["fast"] != sizes["plain"]

@@ -12,18 +12,20 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import progress
 from ingest import export_folder
 from ingest.apify import ApifyConfig, ApifyTask, RunProgress, fetch_finished, fetch_runs
 from ingest.landing import KINDS, FeedFile, Missing, Refusal
-from ingest.revenue import RevenueReading, RevenueSheetConfig, read_revenue
-from ingest.seasonal import SeasonalCalendar, check_windows, read_events, resolve_calendar
 from orchestration import panel, services
 from orchestration.settings import PROJECT_ROOT, Settings, configured_markets
-from services.google_auth import GoogleConfig
 from services.receipts import RunReceipts
 from warehouse.store import Store, connect, patiently
+
+if TYPE_CHECKING:
+    from ingest.revenue import RevenueReading, RevenueSheetConfig
+    from ingest.seasonal import SeasonalCalendar
 
 logger = logging.getLogger(__name__)
 
@@ -340,6 +342,9 @@ def seasonal_calendar(project_root: Path = PROJECT_ROOT) -> SeasonalCalendar:
     Raises:
         SeasonalSeedError: A row cannot be used; the message names file, row and remedy.
     """
+    # Calendars of many faiths: nothing that a poll should wait for.
+    from ingest.seasonal import check_windows, read_events, resolve_calendar
+
     check_windows(project_root / "seeds" / "content_windows.csv")
     return resolve_calendar(read_events(project_root / "seeds" / "seasonal_events.csv"))
 
@@ -350,6 +355,8 @@ def revenue(settings: Settings, store: Store, *, now: datetime, project_root: Pa
     Raises:
         RevenueReadError: Even the shipped entries can't be read.
     """
+    from ingest.revenue import read_revenue
+
     return read_revenue(
         revenue_sheet(settings), revenue_cache(settings, store), project_root / "seeds" / "revenue_seed.csv", now=now
     )
@@ -360,6 +367,9 @@ def revenue_sheet(settings: Settings) -> RevenueSheetConfig | None:
     sheet_id = settings.revenue_sheet_id or settings.dashboard_sheet_id
     if not sheet_id:
         return None
+    from ingest.revenue import RevenueSheetConfig
+    from services.google_auth import GoogleConfig
+
     google = services.google(settings) or GoogleConfig(token_uri=settings.google_token_uri)
     config = RevenueSheetConfig(sheet_id, google, settings.revenue_tab, settings.sheets_endpoint)
     return replace(config, policy=services.paced(config.policy, settings))

@@ -12,7 +12,7 @@ import dagster as dg
 from engine import dbt_runner, progress
 from engine.version import git_sha, project_version
 from ingest import facts, told
-from orchestration import panel
+from orchestration import outcomes, panel
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
 from orchestration.settings import PROJECT_ROOT, Settings
 from warehouse import publish
@@ -47,6 +47,7 @@ def build_published_asset(mart_keys: Sequence[dg.AssetKey], manifest_path: Path)
                 git_sha=git_sha(PROJECT_ROOT),
                 descriptions=dbt_runner.descriptions(manifest_path),
             )
+        outcomes.tell(outcomes.Published(publication.path, publication.as_of_date))
         keep = _KEPT.get(context.run.job_name)
         if keep is not None:
             # A run that built earlier dates too tells of its own alone.
