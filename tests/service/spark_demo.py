@@ -23,7 +23,7 @@ from tests.support import PROJECT, REAL_DATA
 from warehouse.store import Store
 
 # Columns of the run itself: two runs that land the same have other ones.
-OF_THE_RUN = ("landed_at", "told_at")
+OF_THE_RUN = ("landed_at", "told_at", "attempted_at")
 # Sources by name: what `--source` gets. Real polls are not part of the repository.
 REAL_POLLS = REAL_DATA / "tiktok_polls"
 

@@ -47,4 +47,4 @@ def test_a_set_that_lacks_beside_others_is_a_failure(checkout: Path) -> None:
     done = run(checkout, "-m", "real_data")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the real data set ai_captions.csv is missing" in done.stdout
-    assert "left out" not in done.stdout
+    assert "real data (-m real_data) are left out" not in done.stdout
