@@ -31,7 +31,7 @@
 
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') -%}
     {%- if language == 'python' -%}
-        {#- engine/spark.py runs it, and writes what it gives. On a line of its own: what is before it would indent it. -#}
+        {#- engine/on_spark/python_models.py runs it, and writes what it gives. On a line of its own: what is before it would indent it. -#}
         {{ '\n' ~ compiled_code ~ '\nRELATION = "' ~ relation ~ '"\n' }}
     {%- elif temporary -%}
         {{ create_temporary_view(relation, spark_sql(compiled_code)) }}

@@ -22,10 +22,9 @@ from engine import compiled_models, dbt_runner, progress
 from engine.compiled_models import OutdatedHomeError
 from engine.dbt_runner import DbtFailedError, NodeResult
 from engine.engines import Engine
-from engine.on_spark import marts, raw, tables
+from engine.on_spark import marts, python_models, raw, tables
 from engine.on_spark.marts import Strategy
-from engine.on_spark.session import SparkConfig, address, session
-from engine.spark import SMALL, enable_python_models, settings
+from engine.on_spark.session import SMALL, SparkConfig, address, session, settings
 from warehouse.store import Store, checkpoint, quote_literal
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def _dbt(
     Raises:
         DbtFailedError: A node failed.
     """
-    enable_python_models()
+    python_models.enable()
     chosen = ["--select", *names] if names is not None else []
     arguments = [*chosen, "--exclude", "resource_type:unit_test"]
     first, last = min(as_of_dates), max(as_of_dates)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -40,6 +42,14 @@ _LOCAL_SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+}
+
+# For days of a few thousand rows: what Spark compiles for a query takes longer than to interpret it.
+SMALL = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
 }
 
 
@@ -92,6 +102,14 @@ def _java_missing(config: SparkConfig) -> str | None:
     # Java 8 calls itself 1.8.
     major = int(version[2] or 0) if version[1] == "1" else int(version[1])
     return f"{java} is Java {major}, too old for Spark: {remedy}" if major < JAVA_VERSION else None
+
+
+def settings(project_dir: Path) -> dict[str, str]:
+    """Settings that the models' SQL needs of a session, as profiles.yml has them, without what the environment says."""
+    profiles = yaml.safe_load((project_dir / "profiles.yml").read_text(encoding="utf-8"))
+    (profile,) = (value for value in profiles.values() if "outputs" in value)
+    given = profile["outputs"]["spark"]["server_side_parameters"]
+    return {name: value for name, value in given.items() if "{{" not in value}
 
 
 def address(path: Path) -> str:

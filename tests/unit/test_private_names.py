@@ -41,7 +41,10 @@ BORROWED = {
     ("engine/dbt_runner.py", "dbt.contracts.graph.manifest:Manifest"): "the parsed project, kept as a file",
     ("engine/dbt_runner.py", "dbt.parser.manifest:extended_mashumuro_decoder"): "reads that file",
     ("engine/on_spark/run.py", "dbt.contracts.graph.manifest:Manifest"): "how a mart is written, from that file",
-    ("engine/spark.py", "dbt.adapters.spark.impl:SparkAdapter"): "runs models in Python in the session that is there",
+    (
+        "engine/on_spark/python_models.py",
+        "dbt.adapters.spark.impl:SparkAdapter",
+    ): "models in Python in the session that is there",
 }
 # Named as text.
 NAMED = {
