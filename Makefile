@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench spark spark-demo demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills pictures lock clean
+.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench spark test-spark spark-demo demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,9 @@ ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	@$(PIP) --upgrade --target .venv/bench -r requirements-bench.lock
 	@$(BIN)/python -m compileall -q .venv/bench || true
 	@touch $@
+
+test-spark: .venv/.installed-spark .venv/.installed-dev ## on Spark all models give the rows that they give on DuckDB
+	$(BIN)/python -m pytest -v -m spark tests/integration/test_spark.py
 
 spark-demo: .venv/.installed-spark .venv/.installed-dev ## the sample on DuckDB and on a Spark cluster of this machine, models compared
 	$(BIN)/python -m tests.service.spark_demo

@@ -1,4 +1,4 @@
-"""What `.ci/run` does with a clone: the README's two commands in their order, in a clean environment, nothing left."""
+"""What `.ci/run` does with a clone: the README's two commands in their order, then Spark, in a clean environment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def clone(tmp_path: Path) -> Path:
     clone = tmp_path / "clone"
     shutil.copytree(PROJECT / ".ci", clone / ".ci")
     shutil.copy(PROJECT / ".gitignore", clone)
-    for name in ("soffice", "chromium", "npm", "apt-get", "make"):
+    for name in ("soffice", "chromium", "npm", "java", "apt-get", "make"):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text(MAKE if name == "make" else "#!/bin/sh\n", encoding="utf-8")
@@ -58,7 +58,11 @@ def calls(clone: Path) -> list[str]:
 def test_the_two_commands_of_the_readme_run_in_order_without_settings_of_the_machine(clone: Path) -> None:
     done = run(clone)
     assert (done.returncode, done.stderr) == (0, "")
-    assert calls(clone) == ["make run 0 no proxy.example.org", "make test 0 1 proxy.example.org"]
+    assert calls(clone) == [
+        "make run 0 no proxy.example.org",
+        "make test 0 1 proxy.example.org",
+        "make test-spark 0 1 proxy.example.org",
+    ]
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"^(make \w+)", readme, re.MULTILINE)[:2] == ["make run", "make test"]
 
@@ -69,7 +73,7 @@ def test_files_that_git_does_not_ignore_fail_the_run(clone: Path, command: str) 
     done = run(clone)
     assert done.returncode == 1
     assert "?? left-behind" in done.stderr
-    assert len(calls(clone)) == 2
+    assert len(calls(clone)) == 3
 
 
 def test_the_tests_are_not_run_after_a_failed_first_command(clone: Path) -> None:
