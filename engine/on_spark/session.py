@@ -160,6 +160,9 @@ def session(config: SparkConfig, name: str, settings: Mapping[str, str]) -> Iter
         first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         message = f"Spark at {config.remote or config.master} can't be reached: {first}"
         raise SparkSetupError(message) from error
+    if not config.remote:
+        # It warns at each look-up of the session, hundreds of times a build.
+        spark.sparkContext.setLogLevel("ERROR")
     try:
         yield spark
     finally:
