@@ -113,7 +113,8 @@ def fit(examples: Mapping[date, pa.Table], features: Sequence[str]) -> pa.Table:
                 "quantile": 0.5,
                 "examples": usable.num_rows,
             }
-            matrix = np.column_stack([usable[feature].to_numpy() for feature in features])
+            # LightGBM makes this of columns that are not all doubles, and engines differ in which of them are.
+            matrix = np.column_stack([usable[feature].to_numpy() for feature in features]).astype(np.float32)
             rows += [
                 {**shared, "tree": tree, **node}
                 for tree, node in _nodes(library, matrix, usable[learner.label].to_numpy(), learner, features)
