@@ -15,6 +15,7 @@ import duckdb
 import lightgbm
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from benchmarks.home import backfill
@@ -196,6 +197,24 @@ def test_a_fit_depends_on_its_examples_alone() -> None:
     for (tree, node), row in nodes.items():
         assert (row["value"] is None) == (row["feature"] is not None)
         assert all(((tree, child) in nodes) == (row["value"] is None) for child in (2 * node, 2 * node + 1))
+
+
+def test_a_columns_type_moves_no_tree() -> None:
+    """Engines differ in which columns are decimals and which are doubles."""
+    made = np.random.default_rng(5)
+    few = np.round(made.random(400), 1)
+    doubles = {
+        "f_a": made.random(400) * 12.3,
+        "f_b": few,
+        "level_label": made.random(400) + few,
+        "correction_label": made.random(400) - few,
+    }
+    table = pa.table(doubles)
+    decimals = table.set_column(1, "f_b", pc.cast(table["f_b"], pa.decimal128(2, 1), safe=False))
+    day = date(2026, 3, 9)
+    fitted = trees.fit({day: table}, ["f_a", "f_b"])
+    assert fitted.num_rows > 0
+    assert fitted.equals(trees.fit({day: decimals}, ["f_a", "f_b"]))
 
 
 def test_without_the_library_nothing_is_fitted(
