@@ -159,11 +159,9 @@ def build(
             message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
             raise OutdatedHomeError(message)
         watch = run_results.Watch()
-        done: list[NodeResult] = []
 
         def came(result: NodeResult) -> None:
-            watch(result)
-            done.append(result)
+            watch.came(result)
             if on_result:
                 on_result(result)
 
@@ -171,7 +169,7 @@ def build(
             return run(connection, nodes, as_of_dates, names, came)
         finally:
             # Here, while the caller still tells of the results.
-            run_results.write(dbt_runner.kept_in(project_dir), done, watch, as_of_dates)
+            run_results.write(dbt_runner.kept_in(project_dir), watch, as_of_dates)
             checkpoint(connection)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -25,24 +25,23 @@ _SCHEMA = "https://schemas.getdbt.com/dbt/run-results/v6.json"
 
 
 class Watch:
-    """When the results of a build came; to be called with each of them."""
+    """The results of a build and when they came; to be told of each of them."""
 
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC)
-        self.completed_at: dict[str, datetime] = {}
+        self.results: list[tuple[NodeResult, datetime]] = []
 
-    def __call__(self, result: NodeResult) -> None:
-        """Notes the moment."""
-        self.completed_at[result.unique_id] = datetime.now(UTC)
+    def came(self, result: NodeResult) -> None:
+        """Notes a result, and the moment."""
+        self.results.append((result, datetime.now(UTC)))
 
 
-def write(folder: Path, results: Sequence[NodeResult], watch: Watch, as_of_dates: Sequence[str]) -> Path:
+def write(folder: Path, watch: Watch, as_of_dates: Sequence[str]) -> Path:
     """Writes the file; who reads meanwhile reads the one before.
 
     Args:
         folder: Where the manifest is.
-        results: Of all nodes that ran.
-        watch: Was called with each of them.
+        watch: Was told of all nodes that ran.
         as_of_dates: ISO dates of the build.
 
     Returns:
@@ -58,7 +57,7 @@ def write(folder: Path, results: Sequence[NodeResult], watch: Watch, as_of_dates
             "invocation_started_at": _moment(watch.started_at),
             "env": {},
         },
-        "results": [_result(result, watch.completed_at) for result in results],
+        "results": [_result(result, end) for result, end in watch.results],
         "elapsed_time": (now - watch.started_at).total_seconds(),
         "args": {"which": "build", "vars": {"as_of_dates": list(as_of_dates)}},
     }
@@ -69,8 +68,7 @@ def write(folder: Path, results: Sequence[NodeResult], watch: Watch, as_of_dates
     return path
 
 
-def _result(result: NodeResult, completed_at: Mapping[str, datetime]) -> dict[str, Any]:
-    end = completed_at[result.unique_id]
+def _result(result: NodeResult, end: datetime) -> dict[str, Any]:
     started = {"started_at": _moment(end - timedelta(seconds=result.seconds)), "completed_at": _moment(end)}
     return {
         "unique_id": result.unique_id,

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,17 +45,7 @@ _SMALL_ITEMS = 100_000
 
 def engine(config: SparkConfig) -> Engine:
     """Spark, as the engine that a home is built with."""
-
-    def build(
-        project_dir: Path,
-        store: Store,
-        as_of_dates: Sequence[str],
-        names: Iterable[str] | None = None,
-        on_result: Callable[[NodeResult], object] | None = None,
-    ) -> list[NodeResult]:
-        return _build(config, project_dir, store, as_of_dates, names, on_result)
-
-    return Engine(TARGET, build, fingerprint, _START_S)
+    return Engine(TARGET, partial(_build, config), fingerprint, _START_S)
 
 
 def fingerprint(project_dir: Path) -> str:
@@ -67,8 +58,8 @@ def _build(
     project_dir: Path,
     store: Store,
     as_of_dates: Sequence[str],
-    names: Iterable[str] | None,
-    on_result: Callable[[NodeResult], object] | None,
+    names: Iterable[str] | None = None,
+    on_result: Callable[[NodeResult], object] | None = None,
 ) -> list[NodeResult]:
     """As `compiled_models.build`; results are told when the marts are in the home.
 
