@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DBT_UNIQUE_ID = "dagster_dbt/unique_id"
 # dbt's tag of everything a micro-poll builds: what does not hang on the cut-off of a date.
 POLL_TAG = "poll"
+# The layer that is published.
+MARTS = "marts"
 
 _OF_DAGSTER_DBT = (
     "dagster_dbt/manifest", "dagster_dbt/dagster_dbt_translator", "dagster_dbt/project", "dagster_dbt/project_id",
@@ -74,7 +76,7 @@ def load(project_dir: Path) -> DbtSpecs:
     specs = [dg.AssetSpec(**arguments) for arguments in assets]
     polled = frozenset(dbt_name(spec) for spec in specs if POLL_TAG in spec.tags)
     checked = [dg.AssetCheckSpec(**arguments) for arguments in checks]
-    owners = next(list(spec.owners) for spec in specs if spec.group_name == "marts")
+    owners = next(list(spec.owners) for spec in specs if spec.group_name == MARTS)
     return DbtSpecs(specs, checked, polled, _of_revenue(specs), owners)
 
 

@@ -33,7 +33,7 @@ def build_defs(
     micro_poll = jobs.build_micro_poll([key for name, key in keys.items() if name in dbt.polled])
     revenue = jobs.build_revenue([key for name, key in keys.items() if name in dbt.of_revenue], exports.revenue_files())
     columns = load_columns(manifest_path.parent, dbt_runner.fingerprint(project_dir))
-    marts = [spec.key for spec in dbt.assets if spec.group_name == "marts"]
+    marts = [spec.key for spec in dbt.assets if spec.group_name == dbt_specs.MARTS]
     return dg.Definitions(
         assets=catalogue.complete(
             [

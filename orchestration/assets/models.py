@@ -1,10 +1,11 @@
 """dbt assets: the project's models, seeds and tests as assets and asset checks.
 
-Belongs here: which dates and models are built, turning results into Dagster events. Must not be here: how dbt is
-called (`dbt_runner`), how its compiled SQL is run (`compiled_models`), what the models do.
+Belongs here: which dates and models are built, and when their events are stored. Must not be here: what the events say
+(`build_events`), how dbt is called (`dbt_runner`), how its compiled SQL is run (`compiled_models`), what the models do.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
@@ -20,7 +21,8 @@ from engine import rebuild
 from engine.dbt_runner import DbtFailedError, NodeResult
 from ingest import landing
 from orchestration import panel, plots
-from orchestration.dbt_specs import DBT_UNIQUE_ID, DbtSpecs, dbt_name
+from orchestration.assets.build_events import BuildEvents, Event
+from orchestration.dbt_specs import DbtSpecs, dbt_name
 from orchestration.engines import engine_of
 from orchestration.event_log import one_transaction
 from orchestration.partitions import DAILY, SINGLE_RUN, WRITER_POOL, run_dates
@@ -41,8 +43,9 @@ NEVER_BUILT = (
 # What is told as soon as it is there: nothing was found about it.
 _GOOD = ("success", "pass")
 
-# Results whose events are one transaction: some 30 ms, for which others who write wait.
-TOLD_TOGETHER = 10
+# Results of one moment are told in one transaction: some 0.1 s, for which others who write wait.
+TOLD_AFTER_S = 0.5
+TOLD_TOGETHER = 50
 
 
 def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
@@ -67,11 +70,10 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         """Seeds, models and data tests for the run's dates and for landed earlier dates that were never built."""
         wanted = [date.fromisoformat(key) for key in run_dates(context)]
         specs = context.assets_def.specs_by_key
-        by_unique_id = {spec.metadata[DBT_UNIQUE_ID]: key for key, spec in specs.items()}
         names = [dbt_name(spec) for key, spec in specs.items() if key in context.selected_asset_keys]
         is_poll = dbt.polled.issuperset(names)
         everything = not context.is_subset
-        engine = engine_of(settings)
+        engine, events = engine_of(settings), BuildEvents(context)
         rebuild.ensure_current(
             project_dir,
             store,
@@ -109,7 +111,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                     forget_builds(connection, [] if is_poll else batch)
                 try:
                     if len(parts) == 1:
-                        done = yield from _told_meanwhile(context, by_unique_id, store, building)
+                        done = yield from _told_meanwhile(context, events, store, building)
                     else:
                         done = building()
                     if everything and panel.play_sample(settings, store, [date.fromisoformat(day) for day in batch]):
@@ -131,7 +133,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         if untold:
             with store.model_writer() as connection:
                 told = _told_of(connection, untold)
-        yield from _events(context, by_unique_id, untold, found, told)
+        yield from events.of(untold, told, found)
         if failure:
             reasons = [f"{finding.name}: {finding.message}" for finding in found if finding.as_of_date]
             raise dg.Failure("; ".join([str(failure), *reasons]), allow_retries=False)
@@ -141,11 +143,11 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
 
 def _told_meanwhile(
     context: dg.AssetExecutionContext,
-    by_unique_id: Mapping[str, dg.AssetKey],
+    events: BuildEvents,
     store: Store,
     building: Callable[..., list[NodeResult]],
-) -> Generator[dg.MaterializeResult | dg.AssetCheckResult, None, list[NodeResult]]:
-    """Builds in a thread of its own and tells of each good node at once; others wait for what they found.
+) -> Generator[Event, None, list[NodeResult]]:
+    """Builds in a thread of its own and tells of the good nodes of each moment; others wait for what they found.
 
     DuckDB builds while Dagster writes its events, which take as long as the models of a small day.
 
@@ -164,15 +166,16 @@ def _told_meanwhile(
                 # Not before there is a result: dbt itself opens the file in its own way.
                 connection = connection or stack.enter_context(store.model_writer())
                 with one_transaction(context.instance, context.run.run_id):
-                    yield from _events(context, by_unique_id, good, [], _told_of(connection, good))
+                    yield from events.of(good, _told_of(connection, good))
         return future.result()
 
 
 def _waiting(done: SimpleQueue[NodeResult | None]) -> Iterator[NodeResult]:
-    """The results that are there, up to `TOLD_TOGETHER`; the end stays in the queue."""
+    """The results of the next moment; the end stays in the queue."""
+    until = time.monotonic() + TOLD_AFTER_S
     for _ in range(TOLD_TOGETHER):
         try:
-            result = done.get_nowait()
+            result = done.get(timeout=max(until - time.monotonic(), 0))
         except Empty:
             return
         if result is None:
@@ -202,46 +205,3 @@ def _told_of(connection: duckdb.DuckDBPyConnection, results: Sequence[NodeResult
             ).fetchall()
             told[node]["videos_per_day"] = plots.daily_bars("Videos per day", days)
     return told
-
-
-def _events(
-    context: dg.AssetExecutionContext,
-    by_unique_id: Mapping[str, dg.AssetKey],
-    results: Sequence[NodeResult],
-    found: Sequence[CheckWarning],
-    told: Mapping[str, Mapping[str, Any]],
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    checks = {
-        spec.metadata[DBT_UNIQUE_ID]: spec.key
-        for spec in context.assets_def.check_specs
-        if spec.metadata and DBT_UNIQUE_ID in spec.metadata
-    }
-    for result in results:
-        metadata: dict[str, Any] = {"seconds": round(result.seconds, 3)}
-        if result.unique_id in by_unique_id:
-            key = by_unique_id[result.unique_id]
-            if result.status == "success" and key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **told.get(result.unique_id, {})})
-        elif result.unique_id in checks and checks[result.unique_id] in context.selected_asset_check_keys:
-            yield dg.AssetCheckResult(
-                asset_key=checks[result.unique_id].asset_key,
-                check_name=checks[result.unique_id].name,
-                passed=result.status == "pass",
-                severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
-                metadata=metadata if result.status == "pass" else {**metadata, **_failing(result, found)},
-            )
-
-
-def _failing(result: NodeResult, found: Sequence[CheckWarning]) -> dict[str, Any]:
-    """What is told of a check that did not pass; of the hundreds that do, nothing is."""
-    lines = [
-        f"- {finding.as_of_date or 'all dates'}: {finding.message}"
-        for finding in found
-        if finding.name == rebuild.test_name(result)
-    ]
-    return {
-        "status": result.status,
-        "failing_rows": result.failures or 0,
-        "message": result.message,
-        "found": dg.MetadataValue.md("\n".join(lines) or "nothing"),
-    }

@@ -27,6 +27,10 @@ PUBLIC_OF_DBT = ("dbt.cli.main", "dbt.adapters.duckdb.plugins", "dbt.adapters.du
 
 # By the module that borrows: the name and why no public one will do.
 BORROWED = {
+    (
+        "orchestration/assets/build_events.py",
+        "dagster._core.definitions.asset_checks.asset_check_evaluation:AssetCheckEvaluationTargetMaterializationData",
+    ): "which materialization a check looked at",
     ("orchestration/event_log.py", "dagster._core.storage.event_log:SqliteEventLogStorage"): "base of the event log",
     ("orchestration/event_log.py", "dagster._core.storage.event_log.sqlite.sqlite_event_log:INDEX_SHARD_NAME"): (
         "name of its index file"
@@ -79,10 +83,13 @@ def test_the_list_is_complete() -> None:
     assert set(imports()) == set(BORROWED)
 
 
-def _borrowed() -> Iterator[object]:
-    for user, name in (*BORROWED, *((user, name) for name, user in NAMED.items())):
-        # Only there where Spark is: without it there is nothing to move.
-        yield pytest.param(user, name, marks=[pytest.mark.spark] if "dbt.adapters.spark" in name else [])
+def _borrowed() -> list[object]:
+    users = [*BORROWED, *((user, name) for name, user in NAMED.items())]
+    # Only there where Spark is: without it there is nothing to move.
+    return [
+        pytest.param(user, name, marks=[pytest.mark.spark] if "dbt.adapters.spark" in name else [])
+        for user, name in users
+    ]
 
 
 @pytest.mark.parametrize(("user", "name"), _borrowed())
