@@ -141,7 +141,7 @@ def _translate(manifest_path: Path) -> tuple[list[Arguments], list[Arguments]]:
             "asset": check.asset_key,
             "description": check.description,
             "additional_deps": [dependency.asset_key for dependency in check.additional_deps],
-            "blocking": check.blocking,
+            # Not "blocking": one that fails fails the whole step, and with it all that waits for any of its tables.
             "metadata": dict(check.metadata or {}),
         }
         for check in translated.check_specs

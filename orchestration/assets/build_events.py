@@ -40,6 +40,8 @@ class BuildEvents:
             for spec in context.assets_def.check_specs
             if spec.metadata and DBT_UNIQUE_ID in spec.metadata and spec.key in selected_checks
         }
+        # An output is given once, whatever is built again.
+        self._given: set[dg.AssetKey] = set()
         self._made: dict[dg.AssetKey, AssetCheckEvaluationTargetMaterializationData | None] = {}
 
     def of(
@@ -68,13 +70,15 @@ class BuildEvents:
 
     def _made_now(self, spec: dg.AssetSpec, metadata: Mapping[str, Any]) -> Iterator[Event]:
         self._made.pop(spec.key, None)
-        if spec.group_name == MARTS or len(self._dates) > 1:
+        is_awaited = spec.group_name == MARTS or len(self._dates) > 1
+        if is_awaited and spec.key not in self._given:
             # Publishing waits for the marts; of a range of dates Dagster stores the events as a batch.
+            self._given.add(spec.key)
             yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
             return
         versions = {"dagster/data_version": self._run_id, "dagster/code_version": spec.code_version or self._run_id}
-        [day] = self._dates
-        yield dg.AssetMaterialization(spec.key, partition=day, metadata=metadata, tags=versions)
+        for day in self._dates:
+            yield dg.AssetMaterialization(spec.key, partition=day, metadata=metadata, tags=versions)
 
     def _checked(
         self,
@@ -91,7 +95,6 @@ class BuildEvents:
             metadata=metadata if has_passed else {**metadata, **_failing(result, found)},
             target_materialization_data=self._made[spec.asset_key],
             severity=dg.AssetCheckSeverity.WARN if result.status == "warn" else dg.AssetCheckSeverity.ERROR,
-            blocking=spec.blocking,
         )
 
     def _look_up(self, keys: set[dg.AssetKey]) -> None:

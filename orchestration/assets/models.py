@@ -98,6 +98,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                 names.append(BATCH)
             rows = rebuild.rows_by_date(connection, pending)
         results: list[NodeResult] = []
+        again: list[NodeResult] = []
         found: list[CheckWarning] = []
         failure: DbtFailedError | None = None
         parts = rebuild.batches(rows)
@@ -115,8 +116,8 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                     else:
                         done = building()
                     if everything and panel.play_sample(settings, store, [date.fromisoformat(day) for day in batch]):
-                        done = [*done, *engine.build(project_dir, store, batch, [BATCH, *panel.SCORED])]
-                        done = list({result.unique_id: result for result in done}.values())
+                        again = engine.build(project_dir, store, batch, [BATCH, *panel.SCORED])
+                        done = list({result.unique_id: result for result in [*done, *again]}.values())
                 except DbtFailedError as error:
                     done, failure = error.results, error
                 # Of several batches the last outcome of a node counts; seeds ran in the first one only.
@@ -128,7 +129,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
                     failure = failure or error
             if failure:
                 break
-        untold = [result for result in results if len(parts) > 1 or result.status not in _GOOD]
+        untold = [result for result in results if len(parts) > 1 or result in again or result.status not in _GOOD]
         told: dict[str, dict[str, Any]] = {}
         if untold:
             with store.model_writer() as connection:

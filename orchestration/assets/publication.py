@@ -1,4 +1,4 @@
-"""The published warehouse as an asset: made only after every mart and every blocking check of the run.
+"""The published warehouse as an asset: made only after every mart and every check of the run.
 
 What a live job publishes, people are told: it is kept as a fact (`ingest.told`).
 """
