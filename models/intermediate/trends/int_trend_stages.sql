@@ -1,3 +1,6 @@
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02
+-#}
 {{ config(materialized='incremental', incremental_strategy='as_of') }}
 
 {#-
@@ -266,8 +269,8 @@ held as (
 
 settled as (
 
-    -- A stage holds from its second day on. Declining, sparse and dead have had their days already; new, sparse and dead
-    -- give way at once.
+    -- A stage holds from its second day on. Declining, sparse and dead have had their days already; new, sparse and
+    -- dead give way at once.
     -- Until a stage holds, the first one that was seen; a level that no rule ever named is told by its height.
     select
         *

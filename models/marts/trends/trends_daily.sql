@@ -1,3 +1,6 @@
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02
+-#}
 {#-
     Trends of each market and day: every key on two videos or more of the last 28 days. The window left is the time
     until trends of that type and age began to decline, by survival: those still growing count as long as they were

@@ -1,4 +1,5 @@
 {{ config(materialized='incremental', incremental_strategy='append') }}
+{%- set facts = ['video_id', 'video_url', 'plays'] %}
 
 {#-
     What came of the videos that were read again by URL: their plays, or that they are gone. An error row is about the
@@ -36,7 +37,7 @@ parsed as (
         load_id,
         observed_at,
         payload,
-        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure(['video_id', 'video_url', 'plays'])) }} as item
+        {{ json_to_struct(tiktok_payload('payload'), tiktok_item_structure(facts)) }} as item
     from items
 
 ),

@@ -1,3 +1,6 @@
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02
+-#}
 {{ config(materialized='incremental', incremental_strategy='append') }}
 
 {#- Items of music feeds: a video that uses a sound (sound scraper), or a sound's place in a trends list. -#}

@@ -1,3 +1,6 @@
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02
+-#}
 {{ config(materialized='incremental', incremental_strategy='append') }}
 
 {#- Loads are immutable: only the ones not staged yet are parsed, so the cost follows the day. -#}
@@ -282,7 +285,8 @@ placed as (
         row_number() over (
             partition by load_id, video_id
             order by
-                plays desc nulls last, likes desc nulls last, shares desc nulls last, comments desc nulls last, item_index
+                plays desc nulls last, likes desc nulls last, shares desc nulls last, comments desc nulls last,
+                item_index
         ) as place
     from dated
 
@@ -356,12 +360,12 @@ select
     placed.posted_at_source,
     placed.posted_at_disagrees,
     {{ kept_entries(list_of(odd), 'oddity', 'oddity is not null') }} as oddities,
-    not (
+    (
         placed.is_post_time_unknown
         {%- for fact in decisive %}
         or placed.is_{{ fact }}_odd
         {%- endfor %}
-    ) as is_believed
+    ) = false as is_believed
 from placed
 inner join finders
     on
