@@ -181,6 +181,7 @@ TRIED: dict[str, Callable[[Place, str], str]] = {
     "dbt run --full-refresh": _tried_by_hand,
     "dbt source freshness": _tried_by_hand,
     "dbt docs generate": _by_dbt,
+    "dbt ls --select +exposure:summary_report": _by_dbt,
     "dbt build --select result:fail+ --state .compiled": _by_dbt,
     "trends resend --date 2026-03-15": _says(2, "the simulated sample is not delivered"),
     "trends rebuild": _in_sample,
