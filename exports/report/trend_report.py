@@ -100,6 +100,7 @@ th:first-child,td:first-child{text-align:left}
 .chip{background:var(--chip);border-radius:99px;padding:1px 8px;font-size:13px;font-weight:600;white-space:nowrap}
 .row{display:flex;gap:8px;align-items:center;justify-content:space-between;flex-wrap:wrap}
 .grow{flex:1 1 0;min-width:0}
+.keep{flex:1 1 auto;white-space:nowrap}
 .over{color:var(--bad)}
 .key{display:inline-block;width:10px;height:10px;border-radius:3px;vertical-align:-1px;margin-right:3px}
 details{font-size:13px;color:var(--muted)}
@@ -226,7 +227,7 @@ def _build(row: Row, times: Times) -> str:
     )
     return (
         f"<li><div class=row><b>{row['place']}.</b><span class=chip>{html_line(row['build_priority'])}</span>"
-        f"<span class='sub grow'>{html_line(row['market_label'])}</span>"
+        f"<span class='sub keep'>{html_line(row['market_label'])}</span>"
         f"<span class=sub>{_counted(row['variants'], 'variant')}</span></div>"
         f"<p>{_link(row['video_url'], build_list.name(row, 90), 91)}"
         f" <span class=sub>{_creator(row)}{season}{built}</span></p>"

@@ -443,7 +443,8 @@ def test_the_first_picture_stands_alone(content: bytes) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the page is not looked at")
 def test_a_phone_and_a_desktop_need_not_scroll_sideways(content: bytes, tmp_path: Path) -> None:
-    widths = (390, 1280)
+    # A phone, the narrowest page with three cards in a row, a small and a common desktop.
+    widths = (390, 920, 1100, 1280)
     page = html.escape(content.decode("utf-8"), quote=True)
     frames = "".join(
         f'<iframe style="border:0;width:{width}px;height:4000px" srcdoc="{page}"></iframe>' for width in widths
@@ -454,7 +455,8 @@ def test_a_phone_and_a_desktop_need_not_scroll_sideways(content: bytes, tmp_path
             const root = f.contentDocument.documentElement
             const ends = [...root.querySelectorAll('body *')].map(e => e.getBoundingClientRect().right)
             const charts = [...root.querySelectorAll('svg.chart')].map(e => e.getBoundingClientRect().width)
-            return [root.scrollWidth, Math.max(...ends), Math.min(...charts), charts.length]
+            const heads = [...root.querySelectorAll('.cards .row > *')].map(e => e.getBoundingClientRect().height)
+            return [root.scrollWidth, Math.max(...ends), Math.min(...charts), charts.length, Math.max(...heads)]
         }))
     """
     wrapper = tmp_path / "wrapper.html"
@@ -466,12 +468,14 @@ def test_a_phone_and_a_desktop_need_not_scroll_sideways(content: bytes, tmp_path
     found = re.search(r'data-found="([^"]+)"', chromium("--dump-dom", wrapper.as_uri()))
     assert found
     measured = json.loads(html.unescape(found[1]))
-    for width, (scroll_width, rightmost, narrowest_chart, charts) in zip(widths, measured, strict=True):
+    for width, (scroll_width, rightmost, narrowest_chart, charts, highest_head) in zip(widths, measured, strict=True):
         assert scroll_width == width
         assert rightmost <= width
         assert charts == 6
         # Their text is drawn at 12 px for a width of 340.
         assert narrowest_chart > 320
+        # What stands at the head of a build takes one line each, not one a letter.
+        assert highest_head < 30
     picture = tmp_path / "report.png"
     chromium(f"--screenshot={picture}", f"--window-size={sum(widths) + 10},4000", wrapper.as_uri())
     png = picture.read_bytes()
