@@ -48,7 +48,7 @@ backfill = dg.define_asset_job(
     config=dg.RunConfig(
         ops={
             "raw_feeds": ingest.IngestConfig(source=sources.LANDED),
-            **dict.fromkeys(exports.FILE_OPS, exports.FilesConfig(files=exports.LATEST)),
+            **dict.fromkeys(exports.FILE_OPS, exports.FilesConfig(files=exports.Files.latest)),
         }
     ),
     description="The daily run over a range of dates, in one run: models are built set-based for all of them.",

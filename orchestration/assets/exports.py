@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,15 @@ from warehouse.store import Store
 if TYPE_CHECKING:
     from exports.daily_files import ExportedFile
 
-# Of which dates of a run files are made.
-ALL, LATEST = "all", "latest"
 FILE_OPS = ("daily_files", "exports__manifest")
+
+
+class Files(Enum):
+    """Of which dates of a run files are made. A run is asked for them by name."""
+
+    all = "all"
+    latest = "latest"
+    none = "none"
 
 
 class FilesConfig(dg.Config):
@@ -40,7 +47,7 @@ class FilesConfig(dg.Config):
         files: `all` of the run's; the `latest` one and those whose files are there already; or `none`.
     """
 
-    files: str = ALL
+    files: Files = Files.all
 
 
 # What the catalogue shows beside a file.
@@ -232,7 +239,7 @@ def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
     return manifest
 
 
-def _exported_dates(context: dg.AssetExecutionContext, store: Store, settings: Settings, files: str) -> list[date]:
+def _exported_dates(context: dg.AssetExecutionContext, store: Store, settings: Settings, files: Files) -> list[date]:
     """The run's dates that are published and of which files are wanted: a range may hold days without any feed.
 
     Raises:
@@ -245,10 +252,10 @@ def _exported_dates(context: dg.AssetExecutionContext, store: Store, settings: S
             f"{store.published_path} does not hold {', '.join(wanted)}: run `trends run --date {wanted[-1]}` again"
         )
         raise dg.Failure(message, allow_retries=False)
-    if files == ALL:
+    if files is Files.all:
         return days
     # Files of a year that nobody asked for take longer than its models. Those that are there must not grow old.
-    return [day for day in days if files == LATEST and (day == days[-1] or settings.output_of(day).is_dir())]
+    return [day for day in days if files is Files.latest and (day == days[-1] or settings.output_of(day).is_dir())]
 
 
 def _result(files: "Sequence[ExportedFile]", name: str | None = None) -> dg.MaterializeResult:

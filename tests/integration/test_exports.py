@@ -201,7 +201,9 @@ def test_equal_marts_give_equal_bytes(home: Store) -> None:
         assert len(digests) == 1
 
 
-def made_again(home: Store, directory: Path, *, processes: int, only: str | None = None) -> dg.ExecuteInProcessResult:
+def made_again(
+    home: Store, directory: Path, *, processes: int, only: str | None = None, files: str = "all"
+) -> dg.ExecuteInProcessResult:
     """The day's files once more, into another folder, by the graph's own assets."""
     settings = Settings(trends_home=home.home, output_dir=directory, export_processes=processes)
     return dg.materialize(
@@ -209,6 +211,7 @@ def made_again(home: Store, directory: Path, *, processes: int, only: str | None
         partition_key=DAY,
         resources={"settings": settings, "store": home},
         selection=[dg.AssetKey(["exports", only])] if only else None,
+        run_config={"ops": {"daily_files": {"config": {"files": files}}}},
         raise_on_error=False,
     )
 
@@ -221,6 +224,12 @@ def test_processes_of_their_own_make_the_same_bytes(home: Store, tmp_path: Path)
     result = made_again(home, tmp_path, processes=2)
     assert result.success
     assert hashes(tmp_path / DAY) == hashes(home.output / DAY)
+
+
+def test_a_wrong_word_for_the_files_is_refused_before_anything_is_made(home: Store, tmp_path: Path) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match="newest"):
+        made_again(home, tmp_path, processes=1, files="newest")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
