@@ -122,16 +122,24 @@ def fit(examples: Mapping[date, pa.Table], features: Sequence[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _library() -> Any:
-    """LightGBM, or None where this machine can't load it: then nothing is fitted, and the rules go on."""
+def missing() -> str | None:
+    """What this machine lacks for fitting trees, and the remedy; None where nothing is missing."""
     try:
-        import lightgbm
+        import lightgbm  # noqa: F401
     except OSError as error:
         # Its wheel needs OpenMP of the system, which slim images leave out.
-        logger.warning(
-            "no trees are fitted, forecasts are made by the rules: %s (on Debian: apt install libgomp1)", error
-        )
+        return f"no trees are fitted, forecasts are made by the rules: {error} (on Debian: apt install libgomp1)"
+    return None
+
+
+def _library() -> Any:
+    """LightGBM, or None where this machine can't load it: then nothing is fitted, and the rules go on."""
+    reason = missing()
+    if reason is not None:
+        logger.warning("%s", reason)
         return None
+    import lightgbm
+
     return lightgbm
 
 

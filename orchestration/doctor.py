@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from forecasting import trees
 from ingest import apify
 from ingest.landing import KINDS, PANEL
 from ingest.panel import EVERY_MARKET
@@ -54,6 +55,7 @@ def examine(settings: Settings, problems: Sequence[Problem] = (), *, live: bool 
     """
     yield from _settings(settings, problems)
     yield _marts(Store(settings.trends_home))
+    yield _trees()
     yield from _sizes(settings)
     yield from _apify(settings)
     yield from _panel(settings)
@@ -156,6 +158,13 @@ def _marts(store: Store) -> Finding:
         text = f"how many rows {len(unnoted)} dates were built with was not noted. {completeness.REMEDY}"
         return Finding(name, "not set", text)
     return Finding(name, "ok", f"{len(dates)} dates, each with the rows that it was built with")
+
+
+def _trees() -> Finding:
+    name, lacking = "forecast trees", trees.missing()
+    if lacking:
+        return Finding(name, "not set", f"{lacking}, then `trends rebuild`")
+    return Finding(name, "ok", "LightGBM can fit them here")
 
 
 def _sizes(settings: Settings) -> Iterator[Finding]:

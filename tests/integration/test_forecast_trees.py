@@ -20,6 +20,8 @@ import pytest
 
 from benchmarks.home import backfill
 from forecasting import trees
+from orchestration.doctor import examine
+from orchestration.settings import Settings
 from tests import homes
 from tests.support import build_day
 from warehouse.store import Store, connect
@@ -217,8 +219,8 @@ def test_a_columns_type_moves_no_tree() -> None:
     assert fitted.equals(trees.fit({day: decimals}, ["f_a", "f_b"]))
 
 
-def test_without_the_library_nothing_is_fitted(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_without_the_library_nothing_is_fitted_and_the_doctor_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     """Slim images have no OpenMP: the forecasts go on by the rules, and the log says what is missing."""
 
@@ -234,3 +236,5 @@ def test_without_the_library_nothing_is_fitted(
     assert trees.fit({date(2026, 3, 9): known}, ["f_a"]).num_rows == 0
     assert "libgomp.so.1" in caplog.text
     assert "apt install libgomp1" in caplog.text
+    (finding,) = [finding for finding in examine(Settings(trends_home=tmp_path)) if finding.name == "forecast trees"]
+    assert finding.state == "not set" and "apt install libgomp1), then `trends rebuild`" in finding.text
