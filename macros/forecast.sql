@@ -22,6 +22,11 @@
     {{ return(forecast_models() + ['trees']) }}
 {%- endmacro %}
 
+{# What is said where too few forecasts were scored. #}
+{% macro forecasts_needed() -%}
+    scored forecasts, a challenger needs {{ var('forecast_minimum_scored') }}
+{%- endmacro %}
+
 {# Class of a video's size: how far forecasts are off differs more by it than by market. #}
 {% macro forecast_size_class(plays) -%}
     case

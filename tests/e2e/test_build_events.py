@@ -51,9 +51,9 @@ def test_every_table_of_the_day_is_in_the_catalogue_with_its_rows(home: Store, c
             assert made is not None
             relation = ".".join(f'"{part}"' for part in spec.key.path)
             database = marts if spec.group_name == dbt_specs.MARTS else build
-            rows = database.sql(f"select count(*) from {relation}").fetchone()
+            rows = database.sql(f"select count(*) from {relation}").fetchall()
             told = made.metadata["dagster/row_count"].value if "dagster/row_count" in made.metadata else None
-            if rows != (told,):
+            if rows != [(told,)]:
                 wrong[spec.key.to_user_string()] = (rows, told)
             assert (made.tags or {})["dagster/code_version"] == spec.code_version
     assert untold == []

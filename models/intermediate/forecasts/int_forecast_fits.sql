@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {#-
     The log-linear model as of each date: least squares of what the retention rule got wrong (log of actual over
     forecast gain) on the inputs, over the trailing targets. The ridge draws it to zero, that is to the rule itself;

@@ -1,8 +1,6 @@
 {#- Lines of a loop stand in the indentation of the loop.
--- sqlfluff:exclude_rules:LT02
+-- sqlfluff:exclude_rules:LT02,LT05
 -#}
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
 -- depends_on: {{ ref('int_as_of') }}
 {{ config(materialized='incremental', incremental_strategy='as_of') }}
 

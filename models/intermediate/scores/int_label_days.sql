@@ -1,6 +1,7 @@
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 -- depends_on: {{ ref('int_as_of') }}
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
 {{ config(materialized='incremental', incremental_strategy='as_of') }}
 
 {#-

@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {#-
     Lines of the scorecard about gains: errors over the days of a window, beside the best naive forecast, of those that
     stayed in a feed and, where a panel knows them, of everybody.

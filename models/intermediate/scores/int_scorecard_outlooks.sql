@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {#-
     Lines of the scorecard about outlooks, over the days of a window: hours that a window was told to be open, arrivals in
     another market, and ranges of money.

@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {{ config(materialized='incremental', incremental_strategy='as_of') }}
 
 {#-

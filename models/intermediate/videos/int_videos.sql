@@ -1,5 +1,6 @@
--- noqa: disable=LT02
-{# The linter cannot place the condition that the incremental run adds. #}
+{#- The linter cannot place the condition that the incremental run adds.
+-- sqlfluff:exclude_rules:LT02
+-#}
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_keys',

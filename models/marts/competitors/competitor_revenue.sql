@@ -1,5 +1,6 @@
--- noqa: disable=LT02
-{#- The linter cannot place the lines that the loop below writes. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02
+-#}
 {#-
     Section 7: what the week's posts may have earned, under a stated assumption: installs per 1,000 views at a low, a
     middle and a high value, paid by the rates of the date, at most the cap per post. Never one number.

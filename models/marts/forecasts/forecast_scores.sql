@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {%- set measures = ['chosen'] + forecast_models() + forecast_baselines() %}
 {#- Persistence expects the same of all videos, so it ranks none. -#}
 {%- set ranked = ['actual'] + (measures | reject('equalto', 'persistence') | list) %}

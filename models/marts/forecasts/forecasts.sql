@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {%- set strength = var('forecast_interval_shrinkage') %}
 {%- set prior_widths = var('forecast_interval_prior') %}
 {%- set prior_width -%}
@@ -12,10 +13,7 @@
         )
 {%- endset %}
 {%- set contestants = forecast_contestants() %}
-{#- Each model as it is and with its middle moved by what it was off by of late. -#}
-{%- set variants = [] %}
-{%- for model in contestants %}{% do variants.append([model, false]) %}{% do variants.append([model, true]) %}{% endfor %}
-{%- set needed = 'scored forecasts, a challenger needs ' ~ var('forecast_minimum_scored') %}
+{%- set interval_days = [var('forecast_interval_days'), var('forecast_interval_days_of_group')] | max %}
 
 with
 
@@ -52,169 +50,17 @@ said as (
 
 ),
 
-shifts as (
-
-    select * from {{ ref('int_forecast_shifts') }}
-    where as_of_date > {{ window_start(ref('int_as_of'), var('history_days') + (forecast_horizons() | max) // 24 + 1) }}
-
-),
-
-trailing_trials as (
+known_trials as (
 
     select
         batch.as_of_date as known_on,
-        trials.*,
-        power(
-            0.5, cast({{ days_between('trials.as_of_date', 'batch.as_of_date') }} as double) / {{ var('forecast_score_half_life_days') }}
-        ) as recency
-        {%- for model in contestants %},
-        coalesce(shifts.shift_{{ model }}, 0) as shift_{{ model }}
-        {%- endfor %}
+        trials.*
     from batch
     inner join {{ ref('int_forecast_trials') }} as trials
         on
             trials.as_of_date <= batch.as_of_date
-            and trials.as_of_date > batch.as_of_date - {{ var('history_days') }}
-    left join shifts
-        on
-            trials.forecast_date = shifts.as_of_date
-            and trials.horizon_hours = shifts.horizon_hours
-            and trials.is_cold_start = shifts.is_cold_start
-    where trials.as_of_date > {{ window_start(ref('int_as_of'), var('history_days')) }}
-
-),
-
-scores as (
-
-    -- In logs every forecast weighs the same, in views the few large ones do: what wins by one alone loses on other
-    -- markets (lists: by logs; simulated feeds, many of them small: by views). So both count, by their product. Models
-    -- are compared on the same forecasts: those since the first trees where these are enough.
-    {% for since_trees in [false, true] -%}
-    select
-        known_on,
-        horizon_hours,
-        is_cold_start,
-        {{ since_trees }} as is_since_trees,
-        count(*) as n,
-        {{ exact_sum('recency') }} as weight,
-        {{ exact_sum('recency * exp(log_actual)') }} as gained
-        {%- for model, is_moved in variants %},
-        {%- set miss = 'log_miss_' ~ model ~ (' - shift_' ~ model if is_moved else '') %}
-        {{ exact_sum('recency * abs(' ~ miss ~ ')') }} as error_{{ model }}{{ '_moved' if is_moved }},
-        {{ exact_sum(
-            'recency * least(abs(exp(log_actual) - exp(least(log_actual - (' ~ miss ~ '), 40))), 1e12)'
-        ) }} as missed_{{ model }}{{ '_moved' if is_moved }}
-        {%- endfor %}
-    from trailing_trials
-    {%- if since_trees %}
-    where log_miss_trees is not null
-    {%- endif %}
-    group by known_on, horizon_hours, is_cold_start
-    {% if not loop.last %}
-    union all
-
-    {% endif %}
-    {%- endfor %}
-
-),
-
-counted as (
-
-    select
-        *,
-        max(case when is_since_trees then n else 0 end) over (
-            partition by known_on, horizon_hours, is_cold_start
-        ) >= {{ var('forecast_minimum_scored') }} as has_trees
-    from scores
-
-),
-
-ranked as (
-
-    {% for model, is_moved in variants -%}
-    select
-        known_on,
-        horizon_hours,
-        is_cold_start,
-        n,
-        '{{ model }}' as model,
-        {{ is_moved }} as is_moved,
-        {{ loop.index }} as place,
-        error_{{ model }}{{ '_moved' if is_moved }} / weight as error,
-        missed_{{ model }}{{ '_moved' if is_moved }} / gained as share_missed
-    from counted
-    where
-        is_since_trees = has_trees
-        {%- if model == 'trees' %}
-        and has_trees
-        {%- endif %}
-        {%- if model != 'retention' %}
-        and n >= {{ var('forecast_minimum_scored') }}
-        {%- endif %}
-        {%- if is_moved %}
-        and n >= {{ var('forecast_shift_minimum') }}
-        {%- endif %}
-    {% if not loop.last %}
-    union all
-
-    {% endif %}
-    {%- endfor %}
-
-),
-
-placed_models as (
-
-    -- Equal errors: the rule before its challengers. A moved middle has to win clearly: it follows single days.
-    select
-        *,
-        row_number() over (
-            partition by known_on, horizon_hours, is_cold_start
-            order by
-                error * coalesce(share_missed, 1)
-                * case when is_moved then {{ 1 + var('forecast_shift_margin') }} else 1 end,
-                place
-        ) as place_by_error
-    from ranked
-
-),
-
-errors_told as (
-
-    select
-        known_on,
-        horizon_hours,
-        is_cold_start,
-        {% set error_told -%}
-        model || case when is_moved then ' moved ' else ' ' end || round(error, 3)
-            || coalesce(' and ' || cast(round(100 * share_missed) as bigint) || ' %', '')
-        {%- endset %}
-        {{- joined_in_order(error_told, ', ', 'place') }} as errors
-    from ranked
-    group by known_on, horizon_hours, is_cold_start
-
-),
-
-choices as (
-
-    select
-        best.known_on,
-        best.horizon_hours,
-        best.is_cold_start,
-        best.is_moved,
-        best.model,
-        best.is_moved or best.n >= {{ var('forecast_minimum_scored') }} as is_measured,
-        best.model || case when best.is_moved then ', its middle moved' else '' end
-        || case
-            when best.n < {{ var('forecast_minimum_scored') }} then ': only ' || best.n || ' {{ needed }}'
-            else ': trailing error in logs and of the gain ' || errors_told.errors || ' over ' || best.n || ' scored forecasts'
-        end as chosen_because
-    from placed_models as best
-    inner join errors_told
-        on
-            best.known_on = errors_told.known_on
-            and best.horizon_hours = errors_told.horizon_hours
-            and best.is_cold_start = errors_told.is_cold_start
-    where best.place_by_error = 1
+            and trials.as_of_date > batch.as_of_date - {{ interval_days }}
+    where trials.as_of_date > {{ window_start(ref('int_as_of'), interval_days) }}
 
 ),
 
@@ -232,10 +78,8 @@ misses as (
         '{{ model }}' as model,
         log_miss_{{ model }} as log_miss,
         as_of_date > known_on - {{ var('forecast_interval_days') }} as is_late
-    from trailing_trials
-    where
-        as_of_date > known_on - {{ [var('forecast_interval_days'), var('forecast_interval_days_of_group')] | max }}
-        and log_miss_{{ model }} is not null
+    from known_trials
+    where log_miss_{{ model }} is not null
     {% if not loop.last %}
     union all
 
@@ -300,28 +144,14 @@ chosen as (
         said.*,
         coalesce(choices.model, 'retention') as model,
         coalesce(choices.is_measured, false) as is_measured,
-        case
-            when choices.is_moved
-                then
-                    case choices.model
-                        {%- for model in contestants %}
-                        when '{{ model }}' then shifts.shift_{{ model }}
-                        {%- endfor %}
-                    end
-            else 0
-        end as log_shift,
-        coalesce(choices.chosen_because, 'retention: only 0 {{ needed }}') as chosen_because
+        case when choices.is_moved then choices.log_shift else 0 end as log_shift,
+        coalesce(choices.chosen_because, 'retention: only 0 {{ forecasts_needed() }}') as chosen_because
     from said
-    left join choices
+    left join {{ ref('int_forecast_choices') }} as choices
         on
-            said.as_of_date = choices.known_on
+            said.as_of_date = choices.as_of_date
             and said.horizon_hours = choices.horizon_hours
             and said.is_cold_start = choices.is_cold_start
-    left join shifts
-        on
-            said.as_of_date = shifts.as_of_date
-            and said.horizon_hours = shifts.horizon_hours
-            and said.is_cold_start = shifts.is_cold_start
 
 ),
 

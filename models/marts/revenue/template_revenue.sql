@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 {#-
     The user's templates with what they earned and will earn. A template earns along a curve that levels off: the share
     of its final revenue earned by an age of a days is 1 - exp(-a / earning days). At the cap its value is censored.

@@ -1,6 +1,7 @@
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT05
+-#}
 -- depends_on: {{ ref('int_as_of') }}
--- noqa: disable=LT02,LT05
-{#- The linter cannot place the lines that the loops below write. -#}
 {#-
     Every score that is shown anywhere, over the days of a window: what was told beside what came, on everybody it was
     told about, beside a naive twin. All outputs word these rows. What is enough, and what has no skill, is judged here,

@@ -1,5 +1,6 @@
--- noqa: disable=LT02,LT09
-{#- The linter cannot place the lines that the loops below write. -#}
+{#- Lines of a loop stand in the indentation of the loop.
+-- sqlfluff:exclude_rules:LT02,LT09
+-#}
 {#-
     Which market a trend came from and when it reaches the others. A market's onset is the first day on which its feeds
     held the key from three creators. A trend that ran already when the 28 days began has no known onset and is left
