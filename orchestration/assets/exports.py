@@ -1,22 +1,21 @@
 """Export assets: the files of the day, any of which can be made again alone.
 
-Belongs here: wiring of `exports.daily_files` to the graph, how many are made at a time. Must not be here: contents of
-files.
+Belongs here: wiring of `exports.daily_files` to the graph, how many are made at a time. Must not be here: which files
+there are (`exports.file_kinds`), their contents.
 """
 
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from engine import progress
-from exports.published import Day
+from exports import file_kinds
+from exports.file_kinds import DailyFile
 from orchestration import makers, outcomes, plots
 from orchestration.assets.publication import PUBLISHED
 from orchestration.partitions import DAILY, SINGLE_RUN, run_dates
@@ -54,86 +53,16 @@ class FilesConfig(dg.Config):
 KINDS = {"xlsx": "excel", "txt": "text", "json": "json", "html": "html"}
 
 
-@dataclass(frozen=True, slots=True)
-class DailyFile:
-    """A kind of file of the day.
-
-    Attributes:
-        pattern: File name, with `<date>`.
-        maker: Module and function that makes its bytes of a day. A name, because the process that makes files has
-            imported it and this one need not: openpyxl takes longer than some models.
-        about: What is in it, for the catalogue.
-        options: What the function is called with beside the day.
-    """
-
-    pattern: str
-    maker: str
-    about: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def make(self, day: Day) -> bytes:
-        """The bytes of the file of a day."""
-        return bytes(resolve_name(self.maker)(day, **self.options))
-
-
-ENHANCED = "exports.workbooks.enhanced:enhanced"
-
-
-def daily_files(markets: Sequence[str]) -> dict[str, DailyFile]:
-    """Asset name to file, in the order users know."""
-    files = {
-        f"build_today_top{limit}": DailyFile(
-            f"BUILD_TODAY_TOP{limit}_<date>.xlsx",
-            "exports.workbooks.build_today:build_today",
-            f"the {limit} best fresh videos and sounds of each market, and how your own posts do.",
-            {"top": limit},
-        )
-        for limit in (20, 100)
-    }
-    for market in markets:
-        files[f"trend_system_{market.lower()}"] = DailyFile(
-            f"TikTok_Trend_System_{market}_<date>.xlsx",
-            "exports.workbooks.full_market:full_market",
-            f"every {market} video of the day, all columns.",
-            {"market": market},
-        )
-    files["summary_report"] = DailyFile(
-        "SUMMARY_REPORT_<date>.txt",
-        "exports.text.summary:summary",
-        "the day in words: summary, briefing, seasonal alerts.",
-    )
-    enhanced_files: list[tuple[str, str, dict[str, str]]] = [
-        *((market, market, {"market": market}) for market in markets),
-        ("COMBINED", "all markets", {}),
-    ]
-    for name, of, options in enhanced_files:
-        files[f"build_today_{name.lower()}_enhanced"] = DailyFile(
-            f"BUILD_TODAY_{name}_ENHANCED_<date>.xlsx",
-            ENHANCED,
-            f"dashboard, opportunities, revenue, competitors and forecasts of {of}.",
-            options,
-        )
-    files["dashboard_payload"] = DailyFile(
-        "dashboard_payload_<date>.json", "exports.dashboard:payload", "the rows that go to the dashboard sheet."
-    )
-    files["trend_report"] = DailyFile(
-        "TREND_REPORT_<date>.html",
-        "exports.report.trend_report:trend_report",
-        "the day in pictures, one page that needs no network.",
-    )
-    return files
-
-
 def revenue_files(markets: Sequence[str] | None = None) -> list[dg.AssetKey]:
     """The files that show revenue, and the manifest: all but the full workbooks of the markets."""
     markets = markets or configured_markets()
     without = {f"trend_system_{market.lower()}" for market in markets}
-    return [dg.AssetKey(["exports", name]) for name in (*daily_files(markets), "manifest") if name not in without]
+    return [dg.AssetKey(["exports", name]) for name in (*file_kinds.of_day(markets), "manifest") if name not in without]
 
 
 def build_export_assets(markets: Sequence[str] | None = None) -> list[dg.AssetsDefinition]:
     """The file assets and the manifest that lists them all."""
-    files = daily_files(markets or configured_markets())
+    files = file_kinds.of_day(markets or configured_markets())
     return [_file_assets(files), _manifest_asset(files)]
 
 

@@ -14,12 +14,11 @@ import duckdb
 import pytest
 
 from engine import dbt_runner
-from exports import published
+from exports import file_kinds, published
 from exports.published import Day
 from exports.report.chart import day_chart
 from exports.text.daily_report import covers, daily_report
 from exports.text.poll_report import messages
-from orchestration.assets.exports import daily_files
 from tests import homes
 from tests.support import MARKETS, PROJECT
 from warehouse.store import Store, connect
@@ -85,7 +84,7 @@ def dates(home: Store) -> list[date]:
 def test_files_and_the_message_of_a_day(home: Store, declared: dict[str, set[str]]) -> None:
     asked: dict[str, set[str]] = defaultdict(set)
     with published.open_day(home.published_path, dates(home)[-1]) as day:
-        for name, file in daily_files(list(MARKETS)).items():
+        for name, file in file_kinds.of_day(MARKETS).items():
             assert file.make(watched(day, asked[EXPOSURE_OF.get(name, name)]))
         of_message = watched(day, asked["daily_message"])
         assert daily_report(of_message, [], [], day_chart(of_message)).lines
@@ -97,7 +96,8 @@ def test_messages_of_polls(home: Store, declared: dict[str, set[str]]) -> None:
     asked: set[str] = set()
     with closing(connect(home.published_path, read_only=True)) as connection:
         polled = connection.sql("select distinct as_of_date from marts.micro_polls").fetchall()
-        polls = [published.last_poll(Watched(connection, asked), day) for (day,) in polled]
+        watching: Any = Watched(connection, asked)
+        polls = [published.last_poll(watching, day) for (day,) in polled]
     assert any(poll.alerts or poll.trends for poll in polls)
     assert any(messages(poll) for poll in polls)
     assert asked == declared["poll_messages"]
@@ -109,9 +109,10 @@ def test_the_explorer(declared: dict[str, set[str]]) -> None:
 
 
 def test_nothing_else_is_exposed(declared: dict[str, set[str]]) -> None:
-    files = {EXPOSURE_OF.get(name, name) for name in daily_files(list(MARKETS))}
+    files = {EXPOSURE_OF.get(name, name) for name in file_kinds.of_day(MARKETS)}
     assert set(declared) == {*files, "daily_message", "poll_messages", "explorer"}
 
 
 def watched(day: Day, marts: set[str]) -> Day:
-    return replace(day, connection=Watched(day.connection, marts))
+    connection: Any = Watched(day.connection, marts)
+    return replace(day, connection=connection)
