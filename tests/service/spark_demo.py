@@ -1,4 +1,4 @@
-"""`make spark-demo`: the sample, and real polls where they are, on DuckDB and on a Spark cluster: are all models equal?
+"""`make spark-demo`: the sample, and real feeds where they are, on DuckDB and on a Spark cluster: are all models equal?
 
 Belongs here: two homes, a cluster on this machine, the comparison printed. Must not be here: what a model computes.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine import compare, compiled_models
@@ -24,17 +24,23 @@ from warehouse.store import Store
 
 # Columns of the run itself: two runs that land the same have other ones.
 OF_THE_RUN = ("landed_at", "told_at", "attempted_at")
-# Sources by name: what `--source` gets. Real polls are not part of the repository.
-REAL_POLLS = REAL_DATA / "tiktok_polls"
+# Real feeds by name; they are not part of the repository.
+REAL = {"real polls": REAL_DATA / "tiktok_polls", "daily lists": REAL_DATA / "daily_lists"}
 
 
-def main() -> int:
-    """Builds and compares; returns 0 where all models are equal."""
+def main(names: Sequence[str] = ()) -> int:
+    """Builds and compares; returns 0 where all models are equal.
+
+    Args:
+        names: Of the sources that are built; all of them by default.
+    """
     sources = {"sample": "sample"}
-    if REAL_POLLS.is_dir():
-        sources["real polls"] = str(REAL_POLLS)
-    else:
-        print(f"real polls are left out: {REAL_POLLS} is not there", flush=True)
+    for name, path in REAL.items():
+        if path.is_dir():
+            sources[name] = str(path)
+        else:
+            print(f"{name}: left out, {path} is not there", flush=True)
+    sources = {name: sources[name] for name in names or sources}
     code = 0
     with tempfile.TemporaryDirectory(prefix="trends-spark-") as folder:
         place = Path(folder)
@@ -109,4 +115,4 @@ def _pairs(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
