@@ -148,6 +148,8 @@ def _dbt(
         DbtFailedError: A node failed.
     """
     python_models.enable()
+    # A server of Spark Connect shows nothing of ours but statements.
+    callbacks = [] if config.remote else [_named_jobs(spark)]
     chosen = ["--select", *names, "--indirect-selection", "empty"] if names is not None else []
     arguments = [*chosen, "--exclude", "resource_type:unit_test"]
     first, last = min(as_of_dates), max(as_of_dates)
@@ -155,8 +157,9 @@ def _dbt(
     with progress.stage(f"models of {first if first == last else f'{first} to {last}'} on Spark") as shown:
         try:
             results = dbt_runner.invoke(
-                project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown, target=TARGET
-            )
+                project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown,
+                callbacks=callbacks, target=TARGET,
+            )  # fmt: skip
         except DbtFailedError as error:
             results, failure = error.results, error
         kept = _keep_found(project_dir, store, as_of_dates, results, spark, config.warehouse)
@@ -164,6 +167,17 @@ def _dbt(
     if failure:
         raise DbtFailedError(str(failure), results) from None
     return results
+
+
+def _named_jobs(spark: SparkSession) -> Callable[[Any], None]:
+    """A callback by which Spark's pages and its event log say which model or check a job belongs to."""
+
+    def tell(event: Any) -> None:
+        # Told in the thread that runs the node, whose jobs get the name.
+        if event.info.name == "NodeStart":
+            spark.sparkContext.setJobDescription(event.data.node_info.node_name)
+
+    return tell
 
 
 def _keep_found(
