@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from engine import compare, compiled_models
@@ -81,13 +81,14 @@ def run(store: Store, source: str, engine: str, master: str) -> int:
     return subprocess.run(command, cwd=PROJECT, env=os.environ | given, check=False).returncode
 
 
-def compared(on_duckdb: Store, on_spark: Store, warehouse: Path) -> Comparison:
+def compared(on_duckdb: Store, on_spark: Store, warehouse: Path, names: Collection[str] | None = None) -> Comparison:
     """Compares every model that is a table.
 
     Args:
         on_duckdb: A home that DuckDB built.
         on_spark: One that Spark built, from the same source.
         warehouse: Its `SPARK_WAREHOUSE`.
+        names: Of the models that were built, where it was a part.
 
     Raises:
         LookupError: Nothing was built on Spark.
@@ -97,13 +98,14 @@ def compared(on_duckdb: Store, on_spark: Store, warehouse: Path) -> Comparison:
         message = f"{on_spark.home} was not built on Spark"
         raise LookupError(message)
     with on_duckdb.model_writer() as connection:
-        return compare.models(connection, _pairs(tables.folder(warehouse, table_set)))
+        return compare.models(connection, _pairs(tables.folder(warehouse, table_set), names))
 
 
-def _pairs(folder: Path) -> Iterator[tuple[str, str, str]]:
+def _pairs(folder: Path, names: Collection[str] | None) -> Iterator[tuple[str, str, str]]:
     without = f"columns(name -> not list_contains({list(OF_THE_RUN)}, name))"
     for node in compiled_models.compiled(PROJECT):
-        if node.resource_type == "model" and node.kind in ("table", "incremental"):
+        is_built = names is None or node.name in names
+        if is_built and node.resource_type == "model" and node.kind in ("table", "incremental"):
             _, schema, name = node.relation.replace('"', "").split(".")
             # Of a table without rows Spark keeps no file.
             other = parquet(folder, schema, name) or f"(select * from {node.relation} where false)"
