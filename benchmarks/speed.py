@@ -15,11 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 
 import duckdb
 from openpyxl import Workbook, load_workbook
@@ -299,12 +300,13 @@ def _trends(*arguments: object) -> Cost:
     return process("-m", "orchestration.cli", *arguments)
 
 
-def process(*arguments: object, with_pandas: bool = False) -> Cost:
+def process(*arguments: object, with_pandas: bool = False, given: Mapping[str, str] = MappingProxyType({})) -> Cost:
     """Runs Python in a process of its own and says what it took.
 
     Args:
         arguments: Those of the interpreter.
         with_pandas: Whether it sees the packages of requirements-bench.lock.
+        given: Variables of its environment.
 
     Raises:
         RuntimeError: It failed; the message is what it said.
@@ -314,7 +316,7 @@ def process(*arguments: object, with_pandas: bool = False) -> Cost:
         run = subprocess.run(
             [sys.executable, "-c", _LAUNCHER, told.name, *command],
             cwd=PROJECT,
-            env=os.environ | ({"PYTHONPATH": str(_BENCH_PACKAGES)} if with_pandas else {}),
+            env=os.environ | ({"PYTHONPATH": str(_BENCH_PACKAGES)} if with_pandas else {}) | dict(given),
             capture_output=True,
             text=True,
             check=False,

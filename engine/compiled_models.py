@@ -282,6 +282,17 @@ def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> Non
     connection.execute("insert into meta.compiled_models values (?)", [fingerprint])
 
 
+def selected(nodes: Sequence[CompiledNode], names: Iterable[str] | None) -> dict[str, CompiledNode]:
+    """The models and seeds of these names (None for all), each with the tests of what is among them, by id."""
+    wanted = None if names is None else set(names)
+    models = {node.unique_id for node in nodes if node.kind != "test" and (wanted is None or node.name in wanted)}
+    return {
+        node.unique_id: node
+        for node in nodes
+        if node.unique_id in models or (node.kind == "test" and node.tested and models.issuperset(node.tested))
+    }
+
+
 def run(
     connection: duckdb.DuckDBPyConnection,
     nodes: Sequence[CompiledNode],
@@ -309,13 +320,7 @@ def run(
         DbtFailedError: A node failed, or its relation has other rows than were written; `results` holds what ran.
     """
     completeness.ensure_notes(connection)
-    wanted = None if names is None else set(names)
-    models = {node.unique_id for node in nodes if node.kind != "test" and (wanted is None or node.name in wanted)}
-    chosen = {
-        node.unique_id: node
-        for node in nodes
-        if node.unique_id in models or (node.kind == "test" and node.tested and models.issuperset(node.tested))
-    }
+    chosen = selected(nodes, names)
     first, *others = sorted(as_of_dates)
     placeholders = {
         f"date '{_OTHER_DATES}'": ", ".join(f"date '{day}'" for day in others or [first]),

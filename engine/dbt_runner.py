@@ -136,6 +136,7 @@ def invoke(
     arguments: Sequence[str] = (),
     on_result: Callable[[NodeResult], object] | None = None,
     shown: progress.Stage | None = None,
+    callbacks: Sequence[Callable[[Any], None]] = (),
     target: str = TARGET,
 ) -> list[NodeResult]:
     """Runs a dbt command on a home's build file, in this process and under the writer lock.
@@ -148,6 +149,7 @@ def invoke(
         arguments: Further dbt arguments, such as `["--select", "+videos_daily"]`.
         on_result: Called with each node's result as soon as it is there.
         shown: Told how many nodes there are and which are done.
+        callbacks: Called with each event of dbt.
         target: A target of profiles.yml.
 
     Returns:
@@ -157,7 +159,7 @@ def invoke(
         DbtFailedError: A node failed, or dbt refused the command.
     """
     variables = {"as_of_dates": list(as_of_dates)} if as_of_dates else {}
-    callbacks = [counted(shown)] if shown else []
+    callbacks = [*callbacks, *([counted(shown)] if shown else [])]
     outcome = call(project_dir, store, command, arguments, variables=variables, callbacks=callbacks, target=target)
     results = []
     for result in getattr(outcome.result, "results", None) or []:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
+
 from engine import compiled_models, dbt_runner
 from engine.dbt_runner import NodeResult
+from warehouse import publish
 from warehouse.store import Store
 
 
@@ -38,12 +41,14 @@ class Engine:
         build: Builds a batch of dates.
         fingerprint: What derived files are noted with: tables of one engine say nothing to another.
         start_s: Seconds that a build takes whatever its size, for telling how long a rebuild will take.
+        last_load: The last load of videos that the models of a home have read.
     """
 
     name: str
     build: Build
     fingerprint: Callable[[Path], str]
     start_s: float
+    last_load: Callable[[duckdb.DuckDBPyConnection], int]
 
 
 def _build_on_duckdb(*arguments: Any, **options: Any) -> list[NodeResult]:
@@ -52,4 +57,4 @@ def _build_on_duckdb(*arguments: Any, **options: Any) -> list[NodeResult]:
 
 
 # Measured on 2 cores (`benchmarks/RESULTS.md`).
-DUCKDB = Engine("duckdb", _build_on_duckdb, dbt_runner.fingerprint, 3.0)
+DUCKDB = Engine("duckdb", _build_on_duckdb, dbt_runner.fingerprint, 3.0, publish.last_staged_load)

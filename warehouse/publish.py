@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,10 +125,27 @@ def pending_dates(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
     return [day for day in sorted(landed) if day in wanted or (day < max(wanted) and day not in built)]
 
 
-def pending_polls(connection: duckdb.DuckDBPyConnection, landed: Sequence[date], wanted: Sequence[date]) -> list[date]:
+def last_staged_load(connection: duckdb.DuckDBPyConnection) -> int:
+    """The last load that the models of a home have read, where their tables are in it; 0 where there is none."""
+    rows = connection.execute("select coalesce(max(load_id), 0) from staging.stg_tiktok__videos").fetchall()
+    return int(rows[0][0])
+
+
+def pending_polls(
+    connection: duckdb.DuckDBPyConnection,
+    landed: Sequence[date],
+    wanted: Sequence[date],
+    last_load: Callable[[duckdb.DuckDBPyConnection], int] = last_staged_load,
+) -> list[date]:
     """The dates whose polls a poll of `wanted` judges: those, and the day before each where it has feeds left to judge.
 
     Its last feeds may have come after its last poll. Where they did not, its rows would come out as they are.
+
+    Args:
+        connection: A model writer.
+        landed: The dates that anything was landed for.
+        wanted: Those that are asked for.
+        last_load: What the engine knows as the last load that its models have read.
     """
     before = {day - timedelta(days=1) for day in wanted}.intersection(landed)
     tables = "select 1 from duckdb_tables() where (schema_name, table_name) = ('marts', 'micro_polls')"
@@ -151,9 +168,9 @@ def pending_polls(connection: duckdb.DuckDBPyConnection, landed: Sequence[date],
         left join judged on offered.as_of_date = judged.as_of_date
         where
             offered.feeds is distinct from judged.feeds
-            or offered.load_id > (select coalesce(max(load_id), 0) from staging.stg_tiktok__videos)
+            or offered.load_id > ?
         """,
-        [sorted(before)],
+        [sorted(before), last_load(connection)],
     ).fetchall()
     unjudged = {row[0] for row in rows}
     return [day for day in sorted(landed) if day in wanted or day in unjudged]

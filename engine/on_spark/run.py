@@ -29,6 +29,7 @@ from engine.on_spark.session import SMALL, SparkConfig, address, session, settin
 from warehouse.store import Store, checkpoint, quote_literal
 
 if TYPE_CHECKING:
+    import duckdb
     from dbt.contracts.graph.manifest import Manifest
     from pyspark.sql import SparkSession
 
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 TARGET = "spark"
 # Measured on 2 cores: what a build takes on the smallest day.
 _START_S = 240.0
+# The schema and table in which the loads of videos come first.
+_STAGED = ("staging", "stg_tiktok__videos")
 # Items of a home below which Spark's compiling of a query takes longer than what is saved by it: a day looks back on
 # those before it.
 _SMALL_ITEMS = 100_000
@@ -45,7 +48,7 @@ _SMALL_ITEMS = 100_000
 
 def engine(config: SparkConfig) -> Engine:
     """Spark, as the engine that a home is built with."""
-    return Engine(TARGET, partial(_build, config), fingerprint, _START_S)
+    return Engine(TARGET, partial(_build, config), fingerprint, _START_S, partial(_last_load, config))
 
 
 def fingerprint(project_dir: Path) -> str:
@@ -95,7 +98,9 @@ def _build(
                     raw.register(spark, connection, config.warehouse, sources)
                 # Views read the facts too.
                 work = tables.begin(spark, config.warehouse, base, schemas)
-            results = _dbt(project_dir, store, as_of_dates, names, spark, config.warehouse)
+            # Of a part the checks that DuckDB runs too: dbt itself would add those of all that was ever built.
+            part = None if names is None else [node.name for node in compiled_models.selected(nodes, names).values()]
+            results = _dbt(config, project_dir, store, as_of_dates, part, spark)
             table_set = tables.keep(spark, config.warehouse, work, schemas)
         with store.model_writer() as connection:
             built = {result.unique_id for result in results if result.status == "success"}
@@ -115,41 +120,64 @@ def _build(
     return results
 
 
+def _last_load(config: SparkConfig, connection: duckdb.DuckDBPyConnection) -> int:
+    """The last load of videos in the tables that the home names; the home itself has none of staging's rows."""
+    table_set = tables.named(connection)
+    staged = marts.parquet(tables.folder(config.warehouse, table_set), *_STAGED) if table_set else None
+    if staged is None:
+        return 0
+    return int(connection.execute(f"select coalesce(max(load_id), 0) from {staged}").fetchall()[0][0])
+
+
 def _settings(project_dir: Path, items: int) -> dict[str, str]:
     """Settings of a session for a home of so many items."""
     return {**settings(project_dir), "spark.sql.ansi.enabled": "false", **(SMALL if items < _SMALL_ITEMS else {})}
 
 
 def _dbt(
+    config: SparkConfig,
     project_dir: Path,
     store: Store,
     as_of_dates: Sequence[str],
     names: Iterable[str] | None,
     spark: SparkSession,
-    warehouse: Path,
 ) -> list[NodeResult]:
-    """Runs `dbt build` in the session; what a check found is kept as rows that DuckDB can read.
+    """Runs `dbt build` in the session, of nodes by name or all; what a check found is kept as rows for DuckDB to read.
 
     Raises:
         DbtFailedError: A node failed.
     """
     python_models.enable()
-    chosen = ["--select", *names] if names is not None else []
+    # A server of Spark Connect shows nothing of ours but statements.
+    callbacks = [] if config.remote else [_named_jobs(spark)]
+    chosen = ["--select", *names, "--indirect-selection", "empty"] if names is not None else []
     arguments = [*chosen, "--exclude", "resource_type:unit_test"]
     first, last = min(as_of_dates), max(as_of_dates)
     failure: DbtFailedError | None = None
     with progress.stage(f"models of {first if first == last else f'{first} to {last}'} on Spark") as shown:
         try:
             results = dbt_runner.invoke(
-                project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown, target=TARGET
-            )
+                project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown,
+                callbacks=callbacks, target=TARGET,
+            )  # fmt: skip
         except DbtFailedError as error:
             results, failure = error.results, error
-        kept = _keep_found(project_dir, store, as_of_dates, results, spark, warehouse)
+        kept = _keep_found(project_dir, store, as_of_dates, results, spark, config.warehouse)
     results = [replace(result, relation=None, query=kept.get(result.unique_id)) for result in results]
     if failure:
         raise DbtFailedError(str(failure), results) from None
     return results
+
+
+def _named_jobs(spark: SparkSession) -> Callable[[Any], None]:
+    """A callback by which Spark's pages and its event log say which model or check a job belongs to."""
+
+    def tell(event: Any) -> None:
+        # Told in the thread that runs the node, whose jobs get the name.
+        if event.info.name == "NodeStart":
+            spark.sparkContext.setJobDescription(event.data.node_info.node_name)
+
+    return tell
 
 
 def _keep_found(

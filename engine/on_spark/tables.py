@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterable, Iterator
@@ -220,10 +221,11 @@ def _found(spark: SparkSession, schema: str) -> Iterator[Table]:
         if entry["isTemporary"]:
             continue
         name = entry["tableName"]
-        listed = spark.catalog.listColumns(f"`{schema}`.`{name}`")
-        columns = [(column.name, column.dataType) for column in listed]
-        partitions = [column.name for column in listed if column.isPartition]
         made = spark.sql(f"show create table `{schema}`.`{name}`").collect()[0][0]
+        # Not `catalog.listColumns`, which asks Java for each property of each column: a tenth of a second a table.
+        columns = [(field.name, field.dataType.simpleString()) for field in spark.table(f"`{schema}`.`{name}`").schema]
+        laid_out = re.search(r"^PARTITIONED BY \((.+)\)$", made, flags=re.MULTILINE)
+        partitions = [column.strip("` ") for column in laid_out[1].split(",")] if laid_out else []
         yield Table(schema, name, columns, partitions, made if made.upper().startswith("CREATE VIEW") else "")
 
 

@@ -85,7 +85,7 @@ def build_dbt_assets(project_dir: Path, dbt: DbtSpecs) -> dg.AssetsDefinition:
         with store.model_writer() as connection:
             landed = landing.landed_dates(connection)
             if is_poll:
-                pending = pending_polls(connection, landed, wanted)
+                pending = pending_polls(connection, landed, wanted, engine.last_load)
             elif everything:
                 pending = pending_dates(connection, landed, wanted)
             else:

@@ -6,18 +6,20 @@ The builds are left out where the packages of requirements-spark.lock or Java ar
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from engine import compare, compiled_models
+from engine.engines import DUCKDB
 from engine.on_spark.session import SparkConfig
 from ingest import export_folder, facts, landing
 from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.service.spark_demo import compared
 from tests.support import MARKETS, PROJECT
+from warehouse.publish import pending_polls
 from warehouse.store import Store
 
 
@@ -45,10 +47,16 @@ def test_every_model_is_equal_on_both_engines(tmp_path: Path) -> None:
     shutil.copytree(on_duckdb.home, tmp_path / "spark")
     on_spark = Store(tmp_path / "spark")
     compiled_models.build(PROJECT, on_duckdb, dates)
-    engine(SparkConfig(on_spark.home / "spark", "local[2]")).build(PROJECT, on_spark, dates)
+    on_cluster = engine(SparkConfig(on_spark.home / "spark", "local[2]"))
+    on_cluster.build(PROJECT, on_spark, dates)
     found = compared(on_duckdb, on_spark, on_spark.home / "spark")
     assert len(found.models) > 110
     assert found.differences == {}
+    # A poll of the last day leaves the one before it, whose feeds were all judged.
+    days = [date.fromisoformat(day) for day in dates]
+    for built, store in ((DUCKDB, on_duckdb), (on_cluster, on_spark)):
+        with store.model_writer() as connection:
+            assert pending_polls(connection, days, days[-1:], built.last_load) == days[-1:]
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from typing import Any
 import filelock
 import pytest
 
-from engine import compiled_models
+from engine import compiled_models, rebuild
 from engine.dbt_runner import DbtFailedError, NodeResult
-from engine.engines import Build
+from engine.engines import DUCKDB, Engine
 from engine.on_spark import raw, tables
 from engine.on_spark.session import SparkConfig, SparkSetupError
 from ingest import export_folder, facts, landing
@@ -54,7 +54,8 @@ MODELS = {
     " group by batch.as_of_date, days.market",
     "by_poll": MART
     % "'poll_dates'"
-    + "select polls.as_of_date, max(days.load_id) as load_id from {{ ref('int_polls') }} as polls"
+    + "select polls.as_of_date, polls.as_of_date as poll_at, max(days.load_id) as load_id"
+    " from {{ ref('int_polls') }} as polls"
     " inner join {{ ref('int_days') }} as days on polls.as_of_date = days.observed_on group by polls.as_of_date",
     "by_market": MART
     % "'replace_keys', unique_key=['market']"
@@ -99,18 +100,18 @@ class Place:
 
     def on_spark(self, store: Store, *dates: str, master: str = "local[2]") -> list[NodeResult]:
         """Builds dates with Spark, whose driver is this process."""
-        return _spark(store, master)(self.project, store, dates)
+        return _spark(store, master).build(self.project, store, dates)
 
 
 def _warehouse(store: Store) -> Path:
     return store.home / "spark"
 
 
-def _spark(store: Store, master: str = "local[2]") -> Build:
+def _spark(store: Store, master: str = "local[2]") -> Engine:
     # Not at the top: where nothing of Spark is installed this module must be collected all the same.
     from engine.on_spark.run import engine
 
-    return engine(SparkConfig(_warehouse(store), master)).build
+    return engine(SparkConfig(_warehouse(store), master))
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,22 @@ def test_marts_are_those_of_duckdb_and_a_second_build_changes_none(place: Place,
     assert table_set in {path.name for path in (_warehouse(on_spark) / "tables").iterdir()}
     assert len(list((_warehouse(on_spark) / "tables").iterdir())) == 2
     assert not (_warehouse(on_spark) / "work").exists()
+
+
+def test_a_rebuild_gives_the_rows_of_one_on_duckdb(place: Place, tmp_path: Path) -> None:
+    on_duckdb, on_spark = place.home(tmp_path / "duckdb"), place.home(tmp_path / "spark")
+    engines = {on_duckdb: DUCKDB, on_spark: _spark(on_spark)}
+    for store, engine in engines.items():
+        # A rebuild asks nothing of what was built before.
+        engine.build(place.project, store, DATES[2:3])
+        done = rebuild.rebuild(place.project, store, rebuild.plan(store, engine=engine), engine=engine)
+        assert (done.dates, done.left_out) == (DATES, {})
+    rebuilt = _marts(on_spark)
+    assert rebuilt == _marts(on_duckdb)
+    assert len(rebuilt["trends.marts.by_day"]) == 8
+    # The next build goes on from the tables that the rebuild made.
+    place.on_spark(on_spark, *DATES[3:])
+    assert _marts(on_spark) == rebuilt
 
 
 def test_build_that_is_cut_short_leaves_what_was_there(
@@ -320,7 +337,7 @@ def test_model_that_fails_names_itself(place: Place, tmp_path: Path) -> None:
     )
     store = place.home(tmp_path / "home")
     with pytest.raises(DbtFailedError, match=r"by_day: .*no such day"):
-        _spark(store)(project, store, DATES[:1])
+        _spark(store).build(project, store, DATES[:1])
     with store.model_writer() as connection:
         assert connection.execute("select count(*) from trends.marts.by_day").fetchall() == [(0,)]
         assert tables.named(connection) is None

@@ -28,12 +28,14 @@ class Cluster:
         folder: Logs of its processes, and the workers' own files.
         url: The master's address, for SPARK_MASTER.
         page: Address of the master's state.
+        memory: What each worker may lend out.
         workers: The workers' processes.
     """
 
     folder: Path
     url: str
     page: str
+    memory: str
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def state(self) -> dict[str, object]:
@@ -44,7 +46,7 @@ class Cluster:
     def add_worker(self) -> None:
         """Starts a further worker of one core."""
         number = len(self.workers)
-        arguments = ["--host", HOST, "--cores", "1", "--memory", "2g", "--webui-port", str(_free_port())]
+        arguments = ["--host", HOST, "--cores", "1", "--memory", self.memory, "--webui-port", str(_free_port())]
         place = self.folder / f"worker-{number}"
         place.mkdir()
         self.workers.append(_start("worker.Worker", [*arguments, "--work-dir", str(place), self.url], place))
@@ -69,18 +71,19 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int = 2, memory: str = "2g") -> Iterator[Cluster]:
     """A master with workers of one core each, ended with the block.
 
     Args:
         folder: Where their logs and files go; made if it is not there.
         workers: How many.
+        memory: What each may lend out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, page = _free_port(), _free_port()
     arguments = ["--host", HOST, "--port", str(port), "--webui-port", str(page)]
     master = _start("master.Master", arguments, folder)
-    up = Cluster(folder, f"spark://{HOST}:{port}", f"http://{HOST}:{page}/json/")
+    up = Cluster(folder, f"spark://{HOST}:{port}", f"http://{HOST}:{page}/json/", memory)
     try:
         up.wait_for(0)
         for _ in range(workers):

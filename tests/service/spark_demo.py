@@ -1,4 +1,4 @@
-"""`make spark-demo`: the sample, and real polls where they are, on DuckDB and on a Spark cluster: are all models equal?
+"""`make spark-demo`: the sample, and real feeds where they are, on DuckDB and on a Spark cluster: are all models equal?
 
 Belongs here: two homes, a cluster on this machine, the comparison printed. Must not be here: what a model computes.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from engine import compare, compiled_models
@@ -24,17 +24,23 @@ from warehouse.store import Store
 
 # Columns of the run itself: two runs that land the same have other ones.
 OF_THE_RUN = ("landed_at", "told_at", "attempted_at")
-# Sources by name: what `--source` gets. Real polls are not part of the repository.
-REAL_POLLS = REAL_DATA / "tiktok_polls"
+# Real feeds by name; they are not part of the repository.
+REAL = {"real polls": REAL_DATA / "tiktok_polls", "daily lists": REAL_DATA / "daily_lists"}
 
 
-def main() -> int:
-    """Builds and compares; returns 0 where all models are equal."""
+def main(names: Sequence[str] = ()) -> int:
+    """Builds and compares; returns 0 where all models are equal.
+
+    Args:
+        names: Of the sources that are built; all of them by default.
+    """
     sources = {"sample": "sample"}
-    if REAL_POLLS.is_dir():
-        sources["real polls"] = str(REAL_POLLS)
-    else:
-        print(f"real polls are left out: {REAL_POLLS} is not there", flush=True)
+    for name, path in REAL.items():
+        if path.is_dir():
+            sources[name] = str(path)
+        else:
+            print(f"{name}: left out, {path} is not there", flush=True)
+    sources = {name: sources[name] for name in names or sources}
     code = 0
     with tempfile.TemporaryDirectory(prefix="trends-spark-") as folder:
         place = Path(folder)
@@ -75,13 +81,14 @@ def run(store: Store, source: str, engine: str, master: str) -> int:
     return subprocess.run(command, cwd=PROJECT, env=os.environ | given, check=False).returncode
 
 
-def compared(on_duckdb: Store, on_spark: Store, warehouse: Path) -> Comparison:
+def compared(on_duckdb: Store, on_spark: Store, warehouse: Path, names: Collection[str] | None = None) -> Comparison:
     """Compares every model that is a table.
 
     Args:
         on_duckdb: A home that DuckDB built.
         on_spark: One that Spark built, from the same source.
         warehouse: Its `SPARK_WAREHOUSE`.
+        names: Of the models that were built, where it was a part.
 
     Raises:
         LookupError: Nothing was built on Spark.
@@ -91,13 +98,14 @@ def compared(on_duckdb: Store, on_spark: Store, warehouse: Path) -> Comparison:
         message = f"{on_spark.home} was not built on Spark"
         raise LookupError(message)
     with on_duckdb.model_writer() as connection:
-        return compare.models(connection, _pairs(tables.folder(warehouse, table_set)))
+        return compare.models(connection, _pairs(tables.folder(warehouse, table_set), names))
 
 
-def _pairs(folder: Path) -> Iterator[tuple[str, str, str]]:
+def _pairs(folder: Path, names: Collection[str] | None) -> Iterator[tuple[str, str, str]]:
     without = f"columns(name -> not list_contains({list(OF_THE_RUN)}, name))"
     for node in compiled_models.compiled(PROJECT):
-        if node.resource_type == "model" and node.kind in ("table", "incremental"):
+        is_built = names is None or node.name in names
+        if is_built and node.resource_type == "model" and node.kind in ("table", "incremental"):
             _, schema, name = node.relation.replace('"', "").split(".")
             # Of a table without rows Spark keeps no file.
             other = parquet(folder, schema, name) or f"(select * from {node.relation} where false)"
@@ -109,4 +117,4 @@ def _pairs(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
