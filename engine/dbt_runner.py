@@ -164,8 +164,8 @@ def invoke(
     results = []
     for result in getattr(outcome.result, "results", None) or []:
         node = result.node
-        if node.resource_type == "operation" and result.status == "success":
-            # What runs before and after all nodes.
+        if node.resource_type == "exposure" or (node.resource_type == "operation" and result.status == "success"):
+            # What nothing is done for, and what runs before and after all nodes.
             continue
         node_result = NodeResult(
             unique_id=node.unique_id,
