@@ -15,13 +15,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 
 from benchmarks import speed
 from benchmarks.home import PROJECT
-from simulator import simulate, write_export_folder
-from simulator.config import bench_config
 
 # Not among the product's packages: it needs the right to look into another process.
 _PY_SPY = Path(sys.prefix) / "bench" / "bin" / "py-spy"
@@ -53,13 +51,7 @@ def report(directory: Path) -> str:
 
 
 def _profiled(directory: Path, size: int) -> list[str]:
-    day = speed.START + timedelta(days=speed.DAYS_BEFORE)
-    feeds, home = directory / "feeds", directory / "home"
-    write_export_folder(simulate(bench_config(size, speed.DAYS_BEFORE + 1, speed.START)), feeds)
-    eve = day - timedelta(days=1)
-    speed.history_of(feeds, home, eve)
-    # The first run of a home makes the databases of Dagster.
-    _run([sys.executable], feeds, eve, home)
+    day, feeds, home = speed.prepared(directory, size)
     again = directory / "again"
     shutil.copytree(home, again)
     picture = Path(__file__).with_name(f"flame_{size}.svg")
@@ -105,7 +97,7 @@ def _spied(kind: str, target: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _run(start: Sequence[str], feeds: Path, day: object, home: Path) -> None:
+def _run(start: Sequence[str], feeds: Path, day: date, home: Path) -> None:
     arguments = ["run", "--source", feeds, "--date", day, "--home", home, "--no-deliver"]
     command = [*start, "-m", "orchestration.cli", *map(str, arguments)]
     subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)

@@ -90,15 +90,21 @@ def _start_up() -> list[str]:
     return lines
 
 
-def _day(directory: Path, size: int) -> list[str]:
-    """One day of 2 x `size` videos on ten days of history, beside the classic script, and its parts."""
+def prepared(directory: Path, size: int) -> tuple[date, Path, Path]:
+    """A date of 2 x `size` videos, its feeds, and a home with the ten days before it that has run before."""
     day = START + timedelta(days=DAYS_BEFORE)
     feeds, home = directory / "feeds", directory / "home"
     write_export_folder(simulate(bench_config(size, DAYS_BEFORE + 1, START)), feeds)
     eve = day - timedelta(days=1)
     history_of(feeds, home, eve)
-    # The first one makes the databases of Dagster.
+    # The first run makes the databases of Dagster.
     _trends("run", "--source", feeds, "--date", eve, "--home", home, "--no-deliver")
+    return day, feeds, home
+
+
+def _day(directory: Path, size: int) -> list[str]:
+    """One day of 2 x `size` videos on ten days of history, beside the classic script, and its parts."""
+    day, feeds, home = prepared(directory, size)
     before = _build_file(home)
     whole_run_only = size >= WHOLE_RUN_ONLY
     if not whole_run_only:

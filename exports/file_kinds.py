@@ -38,9 +38,6 @@ class DailyFile:
         return bytes(resolve_name(self.maker)(day, **self.options))
 
 
-ENHANCED = "exports.workbooks.enhanced:enhanced"
-
-
 def of_day(markets: Sequence[str]) -> dict[str, DailyFile]:
     """Asset name to file, in the order users know."""
     files = {
@@ -71,7 +68,7 @@ def of_day(markets: Sequence[str]) -> dict[str, DailyFile]:
     for name, of, options in enhanced_files:
         files[f"build_today_{name.lower()}_enhanced"] = DailyFile(
             f"BUILD_TODAY_{name}_ENHANCED_<date>.xlsx",
-            ENHANCED,
+            "exports.workbooks.enhanced:enhanced",
             f"dashboard, opportunities, revenue, competitors and forecasts of {of}.",
             options,
         )
