@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench spark test-spark spark-demo demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-kills pictures lock clean
+.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench spark test-spark spark-demo demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-spark drill-kills pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -79,9 +79,10 @@ sqlfluff:
 explore: .venv/.installed-explore ## the published marts in the browser: lists, histories, forecasts against actual
 	$(TRENDS) explore
 
-.venv/.installed-spark: requirements-spark.lock .venv/.installed
+.venv/.installed-spark: requirements-spark.lock engine/on_spark/dbt_trends/dbt_trends.py .venv/.installed
 	@echo "installing the packages of the models on Spark into .venv"
 	@$(PIP) --no-compile -r requirements-spark.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation ./engine/on_spark/dbt_trends
 	@touch $@
 
 spark: .venv/.installed-spark ## install what the models need to run on Spark (Java 17 or newer must be there)
@@ -95,7 +96,7 @@ ui: .venv/.installed ## the Dagster UI with its daemon, on http://localhost:3000
 	@touch $@
 
 test-spark: .venv/.installed-spark .venv/.installed-dev ## on Spark all models give the rows that they give on DuckDB
-	$(BIN)/python -m pytest -v -m spark tests/integration/test_spark.py
+	$(BIN)/python -m pytest -v -m spark -k 'not connect' tests/integration/test_spark.py
 
 spark-demo: .venv/.installed-spark .venv/.installed-dev ## the sample on DuckDB and on a Spark cluster of this machine, models compared
 	$(BIN)/python -m tests.service.spark_demo
@@ -120,6 +121,9 @@ drill-rebuild: .venv/.installed-dev ## a formula, a column, a mart, a threshold 
 
 drill-polls: .venv/.installed-dev ## a thousand polls in a row: seconds, memory and files after each hundred (an hour)
 	$(BIN)/python -m tests.service.polls_drill
+
+drill-spark: .venv/.installed-spark .venv/.installed-dev ## all tests on Spark: faults, a Connect server, dbt by hand (ten minutes)
+	$(BIN)/python -m pytest -v -m spark tests
 
 drill-kills: .venv/.installed-dev ## kill -9 at 200 random moments of run, backfill, poll and rebuild (DRILL_SEED=n: others)
 	DRILL_KILLS=50 $(BIN)/python -m pytest -q -n 2 tests/e2e/test_random_kills.py tests/integration/test_rebuild.py

@@ -4,9 +4,9 @@ Belongs here: the day, the runs, what Spark's event log says of them. Must not b
 comparison (`tests.service`), timing a process (`speed`).
 
 Built are the models up to those marts that `by_hand` makes, with their checks: staging, readings, the widest joins. The
-whole project has 446 nodes, which Spark plans for minutes whatever the size of the day. `BENCH_SPARK_SIZES` lists the
-videos of a market and day (default `30000`, the least that Spark's settings for small homes leave alone; `200000` takes
-12 GB of memory). Without the packages of `make spark`, or Java, it says so and leaves what was measured.
+whole project has some 450 nodes, which Spark plans for minutes whatever the size of the day. `BENCH_SPARK_SIZES` lists
+the videos of a market and day (default `30000`, the least that Spark's settings for small homes leave alone; `200000`
+takes 12 GB of memory). Without the packages of `make spark`, or Java, it says so and leaves what was measured.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from benchmarks import by_hand
 from benchmarks.home import MARKETS, PROJECT
 from benchmarks.speed import Cost, process
 from engine import compiled_models, dbt_runner
-from engine.on_spark.run import TARGET, engine
+from engine.on_spark.run import engine
 from engine.on_spark.session import SparkConfig, missing
+from engine.on_spark.work import TARGET
 from ingest import export_folder, facts, landing
 from simulator import simulate, write_export_folder
 from simulator.config import bench_config

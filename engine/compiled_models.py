@@ -277,9 +277,14 @@ def is_current(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
 
 def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
     """Notes that the derived files have the relations of the project as it is."""
+    forget_built(connection)
+    connection.execute("insert into meta.compiled_models values (?)", [fingerprint])
+
+
+def forget_built(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets the derived files count as another project's: the next run makes them again."""
     connection.execute(_BUILT_DDL)
     connection.execute("delete from meta.compiled_models")
-    connection.execute("insert into meta.compiled_models values (?)", [fingerprint])
 
 
 def selected(nodes: Sequence[CompiledNode], names: Iterable[str] | None) -> dict[str, CompiledNode]:

@@ -4,10 +4,6 @@
   other would lose dates without a word. `trends` chooses what it builds itself.
 #}
 {% macro keep_history() -%}
-    {%- do adapter.dispatch('keep_history', 'tiktok_trends')() -%}
-{%- endmacro %}
-
-{% macro duckdb__keep_history() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed') and var('called_by', '') != 'trends' -%}
         {%- set batch = 'model.' ~ project_name ~ '.int_as_of' -%}
         {%- if flags.WHICH != 'seed' and batch in graph.nodes -%}
@@ -16,7 +12,7 @@
             {%- do refuse_unknown_dates(batch) -%}
             {%- do refuse_lost_dates(batch) -%}
         {%- endif -%}
-        {%- do count_as_changed() -%}
+        {%- do adapter.dispatch('count_as_changed', 'tiktok_trends')() -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -222,7 +218,7 @@
   A home that is built by hand from other files or with other values of variables than its last whole build counts as
   one of another version from then on: the next run makes again what it publishes.
 #}
-{% macro count_as_changed() -%}
+{% macro duckdb__count_as_changed() -%}
     {%- set further = invocation_args_dict.get('vars', {}).keys() | reject('in', ['as_of_dates', 'trends_home']) | list -%}
     {%- set recorded = adapter.get_relation(database=target.database, schema='meta', identifier='compiled_models') -%}
     {%- if recorded is not none -%}

@@ -31,13 +31,16 @@ class _SessionJob:
     def submit(self, compiled_code: str) -> None:
         """Called by dbt with the model's code, dbt's `dbtObj` and the relation (`spark__create_table_as`)."""
         from pyspark.sql import SparkSession
+        from pyspark.sql.pandas.types import from_arrow_schema
 
         # Active in the thread that opened it; in dbt's threads it is the default one.
         spark = SparkSession.active()
         names: dict[str, Any] = {}
         exec(compiled_code, names)  # noqa: S102 - the project's own model
         computed: pa.Table = names["model"](names["dbtObj"](lambda name: Relation(spark.table(name))), spark)
-        written = spark.createDataFrame(computed).write.mode("overwrite").format("parquet")
+        # Named, as a server of Spark Connect does not read it from a table without rows.
+        schema = from_arrow_schema(computed.schema, prefer_timestamp_ntz=True)
+        written = spark.createDataFrame(computed, schema).write.mode("overwrite").format("parquet")
         written.partitionBy("as_of_date").saveAsTable(names["RELATION"])
 
 

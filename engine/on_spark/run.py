@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,37 +21,25 @@ from engine import compiled_models, dbt_runner, progress
 from engine.compiled_models import OutdatedHomeError
 from engine.dbt_runner import DbtFailedError, NodeResult
 from engine.engines import Engine
-from engine.on_spark import marts, python_models, raw, tables
-from engine.on_spark.marts import Strategy
-from engine.on_spark.session import SMALL, SparkConfig, address, session, settings
-from warehouse.store import Store, checkpoint, quote_literal
+from engine.on_spark import marts, python_models, tables, work
+from engine.on_spark.session import SparkConfig, address
+from warehouse.store import Store, quote_literal
 
 if TYPE_CHECKING:
     import duckdb
-    from dbt.contracts.graph.manifest import Manifest
     from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
 
-# Of profiles.yml.
-TARGET = "spark"
 # Measured on 2 cores: what a build takes on the smallest day.
 _START_S = 240.0
 # The schema and table in which the loads of videos come first.
 _STAGED = ("staging", "stg_tiktok__videos")
-# Items of a home below which Spark's compiling of a query takes longer than what is saved by it: a day looks back on
-# those before it.
-_SMALL_ITEMS = 100_000
 
 
 def engine(config: SparkConfig) -> Engine:
     """Spark, as the engine that a home is built with."""
-    return Engine(TARGET, partial(_build, config), fingerprint, _START_S, partial(_last_load, config))
-
-
-def fingerprint(project_dir: Path) -> str:
-    """Hash of all files that the project is parsed from, and the versions that build it."""
-    return f"{dbt_runner.fingerprint(project_dir)} spark {version('dbt-spark')} {version('pyspark')}"
+    return Engine(work.TARGET, partial(_build, config), work.fingerprint, _START_S, partial(_last_load, config))
 
 
 def _build(
@@ -74,45 +60,20 @@ def _build(
         WarehouseBusyError: Another build has the folder of Spark's tables.
     """
     nodes = compiled_models.compiled(project_dir)
-    manifest = dbt_runner.load_manifest(project_dir, TARGET)
-    schemas = {node.schema for node in manifest.nodes.values() if node.resource_type in ("model", "seed")}
-    sources = sorted((source.schema, source.identifier) for source in manifest.sources.values())
-    with store.lock(), tables.held(config.warehouse, store):
-        with store.model_writer() as connection:
-            compiled_models.prepare(connection, project_dir, fingerprint(project_dir))
-            if not compiled_models.is_current(connection, fingerprint(project_dir)):
-                message = (
-                    f"{store.build_path} was made by another version of this project, or by another engine:"
-                    " `trends rebuild` makes it again"
-                )
-                raise OutdatedHomeError(message)
-            base = tables.named(connection)
-            [(items,)] = connection.execute("select coalesce(sum(item_count), 0) from raw.loads").fetchall()
-            with progress.stage("facts as Parquet"):
-                raw.write(connection, config.warehouse)
-                raw.write_facts(connection, config.warehouse, sources)
-        with ExitStack() as stack:
-            with progress.stage(f"Spark at {config.remote or config.master}"):
-                spark = stack.enter_context(session(config, "trends", _settings(project_dir, items)))
-                with store.model_writer() as connection:
-                    raw.register(spark, connection, config.warehouse, sources)
-                # Views read the facts too.
-                work = tables.begin(spark, config.warehouse, base, schemas)
+    with work.held(config, project_dir, store) as held:
+        if not held.is_current:
+            message = (
+                f"{store.build_path} was made by another version of this project, or by another engine:"
+                " `trends rebuild` makes it again"
+            )
+            raise OutdatedHomeError(message)
+        with held.session() as (spark, folder):
             # Of a part the checks that DuckDB runs too: dbt itself would add those of all that was ever built.
             part = None if names is None else [node.name for node in compiled_models.selected(nodes, names).values()]
             results = _dbt(config, project_dir, store, as_of_dates, part, spark)
-            table_set = tables.keep(spark, config.warehouse, work, schemas)
-        with store.model_writer() as connection:
-            built = {result.unique_id for result in results if result.status == "success"}
-            strategies = {key: strategy for key, strategy in _strategies(manifest).items() if key in built}
-            folder = tables.folder(config.warehouse, table_set)
-            brought = {
-                result.unique_id: result for result in marts.bring(connection, nodes, folder, as_of_dates, strategies)
-            }
-            tables.name(connection, table_set)
-            checkpoint(connection)
-        present = tables.named_by_file(replace(store, derived="").build_path) if store.derived else None
-        tables.clear(config.warehouse, {table_set, base, present})
+            table_set = held.keep(spark, folder)
+        built = {result.unique_id for result in results if result.status == "success"}
+        brought = {result.unique_id: result for result in held.take_over(table_set, as_of_dates, built)}
     results = [_with_rows(result, brought.get(result.unique_id)) for result in results]
     for result in results:
         if on_result:
@@ -127,11 +88,6 @@ def _last_load(config: SparkConfig, connection: duckdb.DuckDBPyConnection) -> in
     if staged is None:
         return 0
     return int(connection.execute(f"select coalesce(max(load_id), 0) from {staged}").fetchall()[0][0])
-
-
-def _settings(project_dir: Path, items: int) -> dict[str, str]:
-    """Settings of a session for a home of so many items."""
-    return {**settings(project_dir), "spark.sql.ansi.enabled": "false", **(SMALL if items < _SMALL_ITEMS else {})}
 
 
 def _dbt(
@@ -150,15 +106,14 @@ def _dbt(
     python_models.enable()
     # A server of Spark Connect shows nothing of ours but statements.
     callbacks = [] if config.remote else [_named_jobs(spark)]
-    chosen = ["--select", *names, "--indirect-selection", "empty"] if names is not None else []
-    arguments = [*chosen, "--exclude", "resource_type:unit_test"]
+    arguments = ["--select", *names, "--indirect-selection", "empty"] if names is not None else []
     first, last = min(as_of_dates), max(as_of_dates)
     failure: DbtFailedError | None = None
     with progress.stage(f"models of {first if first == last else f'{first} to {last}'} on Spark") as shown:
         try:
             results = dbt_runner.invoke(
                 project_dir, store, "build", as_of_dates=as_of_dates, arguments=arguments, shown=shown,
-                callbacks=callbacks, target=TARGET,
+                callbacks=callbacks, target=work.TARGET,
             )  # fmt: skip
         except DbtFailedError as error:
             results, failure = error.results, error
@@ -198,7 +153,7 @@ def _keep_found(
         return {}
     outcome = dbt_runner.call(
         project_dir, store, "test", ["--store-failures", "--select", *names],
-        variables={"as_of_dates": list(as_of_dates)}, target=TARGET,
+        variables={"as_of_dates": list(as_of_dates)}, target=work.TARGET,
     )  # fmt: skip
     kept = {}
     for result in getattr(outcome.result, "results", None) or []:
@@ -213,12 +168,3 @@ def _keep_found(
 def _with_rows(result: NodeResult, brought: NodeResult | None) -> NodeResult:
     """A result with the relation of the home and its rows, where it was brought."""
     return replace(result, relation=brought.relation, rows=brought.rows) if brought else result
-
-
-def _strategies(manifest: Manifest) -> dict[str, Strategy]:
-    return {key: _strategy(node.config) for key, node in manifest.nodes.items() if node.resource_type == "model"}
-
-
-def _strategy(config: Any) -> Strategy:
-    keys = config.unique_key or ()
-    return Strategy(config.incremental_strategy or "", (keys,) if isinstance(keys, str) else tuple(keys))

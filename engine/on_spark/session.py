@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ import yaml
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# The master that is this machine.
+EVERY_CORE = "local[*]"
 # Spark 4 runs on no older one.
 JAVA_VERSION = 17
 _PACKAGES = ("pyspark", "dbt.adapters.spark")
@@ -43,6 +46,9 @@ _LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
+
+# Variables by which PySpark knows that sessions are those of a server; it sets the second itself.
+_OF_REMOTE = ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED")
 
 # For days of a few thousand rows: what Spark compiles for a query takes longer than to interpret it.
 SMALL = {
@@ -69,7 +75,7 @@ class SparkConfig:
     """
 
     warehouse: Path
-    master: str = "local[*]"
+    master: str = EVERY_CORE
     remote: str | None = None
     java_home: Path | None = None
 
@@ -140,6 +146,10 @@ def session(config: SparkConfig, name: str, settings: Mapping[str, str]) -> Iter
     builder = SparkSession.builder.appName(name)
     if config.remote:
         builder = builder.remote(config.remote)
+        # dbt-spark's own look-up of the session asks for it.
+        os.environ[_OF_REMOTE[0]] = config.remote
+        # dbt-spark asks for Hive with each statement, which no server that runs takes back or needs.
+        warnings.filterwarnings("ignore", "Failed to set spark.sql.catalogImplementation", module="pyspark")
     else:
         builder = builder.master(config.master)
         # Nothing is ever in it: every schema of the models has a place of its own, and so has every table of the facts.
@@ -167,3 +177,7 @@ def session(config: SparkConfig, name: str, settings: Mapping[str, str]) -> Iter
         yield spark
     finally:
         spark.stop()
+        if config.remote:
+            # What says that every session is one of a server.
+            for key in _OF_REMOTE:
+                os.environ.pop(key, None)

@@ -6,6 +6,7 @@ The builds are left out where the packages of requirements-spark.lock or Java ar
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from engine.engines import DUCKDB
 from engine.on_spark.session import SparkConfig
 from ingest import export_folder, facts, landing
 from simulator import SimulatorConfig, simulate, write_export_folder
+from tests.service.spark_cluster import connect_server
 from tests.service.spark_demo import compared
 from tests.support import MARKETS, PROJECT
 from warehouse.publish import pending_polls
 from warehouse.store import Store
 
 
-def _landed(home: Path, folder: Path) -> tuple[Store, list[str]]:
+def landed(home: Path, folder: Path) -> tuple[Store, list[str]]:
     """A home with the feeds of an export folder and no model; their dates."""
     store = Store(home)
     feeds, refusals = export_folder.scan(folder, MARKETS)
@@ -36,18 +38,28 @@ def _landed(home: Path, folder: Path) -> tuple[Store, list[str]]:
     return store, [day.isoformat() for day in days]
 
 
+@pytest.fixture(params=["session", "connect"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Path], SparkConfig]]:
+    """Spark with tables in a folder: with its driver in this process, and as a server of Spark Connect."""
+    if request.param == "session":
+        yield lambda warehouse: SparkConfig(warehouse, "local[2]")
+        return
+    with connect_server(tmp_path / "server") as remote:
+        yield lambda warehouse: SparkConfig(warehouse, remote=remote)
+
+
 @pytest.mark.spark
 @pytest.mark.slow
-def test_every_model_is_equal_on_both_engines(tmp_path: Path) -> None:
+def test_every_model_is_equal_on_both_engines(tmp_path: Path, address: Callable[[Path], SparkConfig]) -> None:
     # Not at the top: where nothing of Spark is installed this module must be collected all the same.
     from engine.on_spark.run import engine
 
     write_export_folder(simulate(SimulatorConfig(seed=11, days=3, polls=2, videos_per_day=30)), tmp_path / "feeds")
-    on_duckdb, dates = _landed(tmp_path / "duckdb", tmp_path / "feeds")
+    on_duckdb, dates = landed(tmp_path / "duckdb", tmp_path / "feeds")
     shutil.copytree(on_duckdb.home, tmp_path / "spark")
     on_spark = Store(tmp_path / "spark")
     compiled_models.build(PROJECT, on_duckdb, dates)
-    on_cluster = engine(SparkConfig(on_spark.home / "spark", "local[2]"))
+    on_cluster = engine(address(on_spark.home / "spark"))
     on_cluster.build(PROJECT, on_spark, dates)
     found = compared(on_duckdb, on_spark, on_spark.home / "spark")
     assert len(found.models) > 110

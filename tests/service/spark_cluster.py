@@ -1,4 +1,4 @@
-"""A standalone Spark cluster on this machine: a master and workers of one core, for demo and tests.
+"""Spark on this machine, for demo and tests: a master and workers of one core, or a server of Spark Connect.
 
 Belongs here: starting, watching and ending its processes. Must not be here: what is run on it.
 """
@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,14 +91,55 @@ def cluster(folder: Path, workers: int = 2, memory: str = "2g") -> Iterator[Clus
         up.wait_for(workers)
         yield up
     finally:
-        for process in [*up.workers, master]:
-            process.terminate()
-        for process in [*up.workers, master]:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        _end([*up.workers, master])
+
+
+@contextmanager
+def connect_server(folder: Path) -> Iterator[str]:
+    """A server of Spark Connect on two cores, ended with the block; gives its address, for SPARK_REMOTE.
+
+    Args:
+        folder: Where its log goes; made if it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    settings = {
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.ui.enabled": "false",
+    }
+    given = [argument for name, value in settings.items() for argument in ("--conf", f"{name}={value}")]
+    program = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    server = _start("SparkSubmit", ["--class", program, "--master", "local[2]", *given, "spark-internal"], folder)
+    try:
+        _wait_for_port(port, folder)
+        yield f"sc://{HOST}:{port}"
+    finally:
+        _end([server])
+
+
+def _wait_for_port(port: int, folder: Path) -> None:
+    until = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                return
+        time.sleep(0.2)
+    message = f"nobody listened on port {port} within {_START_TIMEOUT_S} s: see the log in {folder}"
+    raise TimeoutError(message)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _start(name: str, arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:

@@ -44,7 +44,14 @@ BORROWED = {
     ("engine/dbt_runner.py", "dbt.adapters.duckdb.connections:DuckDBConnectionManager"): "closes what dbt keeps open",
     ("engine/dbt_runner.py", "dbt.contracts.graph.manifest:Manifest"): "the parsed project, kept as a file",
     ("engine/dbt_runner.py", "dbt.parser.manifest:extended_mashumuro_decoder"): "reads that file",
-    ("engine/on_spark/run.py", "dbt.contracts.graph.manifest:Manifest"): "how a mart is written, from that file",
+    (
+        "engine/on_spark/by_hand.py",
+        "dbt_common.events.event_manager_client:add_callback_to_manager",
+    ): "hears the events of a command that a shell started",
+    ("engine/on_spark/work.py", "dbt.contracts.graph.manifest:Manifest"): "how a mart is written, from that file",
+    ("engine/on_spark/dbt_trends/dbt_trends.py", "dbt.flags:get_flags"): "which command and target a person asked for",
+    ("engine/on_spark/dbt_trends/dbt_trends.py", "dbt.plugins.manager:dbtPlugin"): "base of a plugin, of which dbt says"
+    " that it may change",
     (
         "engine/on_spark/python_models.py",
         "dbt.adapters.spark.impl:SparkAdapter",
@@ -53,6 +60,7 @@ BORROWED = {
 # Named as text.
 NAMED = {
     "dagster._core.storage.noop_compute_log_manager:NoOpComputeLogManager": "orchestration/instance.py",
+    "dbt.events.types:CommandCompleted": "engine/on_spark/by_hand.py",
     "dbt.events.types:ConcurrencyLine": "engine/dbt_runner.py",
     "dbt.events.types:NodeFinished": "engine/dbt_runner.py",
     "dbt_common.events.types:PrintEvent": "engine/dbt_runner.py",
@@ -73,7 +81,7 @@ def imports() -> Iterator[tuple[str, str]]:
                 if not isinstance(node, ast.ImportFrom) or node.module is None or node.module == "__future__":
                     continue
                 is_inside = any(part.startswith("_") for part in node.module.split("."))
-                is_inside |= node.module.startswith("dbt.") and node.module not in PUBLIC_OF_DBT
+                is_inside |= node.module.startswith(("dbt.", "dbt_common.")) and node.module not in PUBLIC_OF_DBT
                 if is_inside:
                     for name in node.names:
                         yield str(path.relative_to(PROJECT)), f"{node.module}:{name.name}"
