@@ -62,3 +62,17 @@ def test_every_staged_value_is_within_its_bounds(tmp_path: Path) -> None:
     assert any("post_time_not_believed" in row["oddities"] for row in rows)
     uses = [row["platform_uses"] for row in staged(connection, "stg_tiktok__sound_uses")]
     assert all(use is None or 0 <= use <= float(bounds["music_uses"]) for use in uses)
+
+
+def test_an_effect_without_a_name_is_its_id_however_the_key_is_written(tmp_path: Path) -> None:
+    given = [
+        {**video(str(7608807730360000000 + number), posted="2026-02-20T05:00:00.000Z"), "effectStickers": stickers}
+        for number, stickers in enumerate((
+            [{"name": "Green Screen", "ID": "11"}],
+            [{"ID": "12"}, {"id": "13"}],
+            "[{'ID': '14'}]",
+        ))
+    ]  # fmt: skip
+    write_feed(tmp_path, "2026-02-20T12:00", given)
+    connection, _ = landed(tmp_path)
+    assert [row["effects"] for row in staged(connection)] == [["green screen"], ["12", "13"], ["14"]]

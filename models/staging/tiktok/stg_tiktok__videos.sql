@@ -24,8 +24,10 @@
 ]) %}
 {#- A tag is one word: sentences are about it. -#}
 {%- set all_hashtags = kept_entries(all_tags, 'tag', 'not ' ~ matches(stripped('tag', '#＃ '), '\\s')) %}
+{#- DuckDB 2 refuses two keys that differ by their case alone. -#}
+{%- set effects = replaced('item."effectStickers"', "([''\"])ID([''\"]):", '\\1id\\2:') %}
 {%- set all_effects = lists_together([
-    tiktok_list('item."effectStickers"', ['name', 'ID', 'id']), tiktok_columns(['effectStickers'], ['name']),
+    tiktok_list(effects, ['name', 'id']), tiktok_columns(['effectStickers'], ['name']),
 ]) %}
 
 {#- What is not believed of a row, each null where there is nothing. -#}
