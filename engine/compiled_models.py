@@ -35,7 +35,6 @@ from engine import columns, dbt_runner, progress, run_results
 from engine.dbt_runner import DbtFailedError, NodeResult
 from ingest import facts
 from warehouse import completeness
-from warehouse.publish import copied_ahead
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
 logger = logging.getLogger(__name__)
@@ -153,7 +152,7 @@ def build(
     """
     fingerprint = dbt_runner.fingerprint(project_dir)
     nodes = compiled(project_dir)
-    with copied_ahead(store), store.model_writer() as connection:
+    with store.model_writer() as connection:
         prepare(connection, project_dir, fingerprint)
         if not is_current(connection, fingerprint):
             message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"

@@ -3,18 +3,17 @@
 Belongs here: comments, `meta.publication`, the swap, which dates were built. Must not be here: which checks must pass
 first (orchestration), what the marts mean.
 
-The new file is a copy of the one that the models write, byte by byte, so that no row is written twice; most of it is
-copied while the models still work. Before, a date whose build failed gets back the rows that are published of it. The
-copy is synced and renamed over the old file: a reader sees the one or the other, never a lock and never half of it.
+The new file is a copy of the one that the models write, byte by byte, so that no row is written twice. Before, a date
+whose build failed gets back the rows that are published of it. The copy is synced and renamed over the old file: a
+reader sees the one or the other, never a lock and never half of it. Copying and syncing 2 GB takes 2 s.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,6 @@ from threading import Thread
 import duckdb
 
 from warehouse import completeness
-from warehouse.copying import update_copy
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, log_of, quote_literal
 
 _BUILDS_DDL = """
@@ -65,9 +63,6 @@ create table if not exists meta.publication (
 comment on table meta.publication is
     'One row: which run published this file, when, as of when, and the rows of each table.';
 """
-
-# A smaller file is copied in no time when it is published.
-_COPIED_AHEAD_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +314,8 @@ def publish(
             _set_comments(connection, descriptions or {})
             checkpoint(connection)
         copy = _next_path(store)
-        with store.marts_path.open("rb", buffering=0) as marts:
-            update_copy(marts.fileno(), copy)
+        shutil.copyfile(store.marts_path, copy)
+        _sync(copy)
         # Freeing the pages of a large file that nobody has takes 0.4 s: beside what comes next.
         former = store.published_path.open("rb") if store.published_path.exists() else None
         # Of somebody who wrote into the published file and was killed: readers would see those rows in the new one too.
@@ -328,36 +323,21 @@ def publish(
         copy.replace(store.published_path)
         if former is not None:
             Thread(target=former.close).start()
-        directory = os.open(store.warehouse, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+        _sync(store.warehouse)
         return publication
 
 
-@contextmanager
-def copied_ahead(store: Store) -> Iterator[None]:
-    """Copies the marts' file while it is written, so that `publish` has only to write what changed meanwhile.
-
-    The first models of a large day leave a core idle. To be used around the writer: a file that is closed takes the
-    locks with it that this process has on it, DuckDB's too.
-
-    Raises:
-        WarehouseBusyError: Another process is writing.
-    """
-    if not store.marts_path.exists() or store.marts_path.stat().st_size < _COPIED_AHEAD_BYTES:
-        yield
-        return
-    with store.lock(), store.marts_path.open("rb", buffering=0) as marts, ThreadPoolExecutor(1) as pool:
-        copying = pool.submit(update_copy, marts.fileno(), _next_path(store), threads=1)
-        try:
-            yield
-        finally:
-            # A full disk is told by whoever publishes.
-            copying.exception()
+def _sync(path: Path) -> None:
+    """Returns when a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _next_path(store: Store) -> Path:
-    """Where the next published file comes to be; what a killed process left of it is brought up to date."""
+    """Where the next published file comes to be; what a killed process left of it is written over."""
     return store.warehouse / ".publishing.duckdb"
 
 

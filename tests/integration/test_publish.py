@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from tests.support import PROJECT, build, mart_checksums, moment, note_rows, prepare, published
 from warehouse.completeness import IncompleteMartsError
-from warehouse.publish import TableDescription, copied_ahead, forget_builds, pending_dates, publish, record_builds
+from warehouse.publish import TableDescription, forget_builds, pending_dates, publish, record_builds
 from warehouse.store import (
     DEAD_ROWS,
     MEMORY_LIMIT_GIB,
@@ -213,40 +212,6 @@ def test_leftover_of_a_killed_publish_becomes_the_published_file(built: Store, s
     assert not leftover.exists()
     assert built.published_path.read_bytes() == built.marts_path.read_bytes()
     assert published(built, "select count(*) from marts.markets") == [(1,)]
-
-
-def test_marts_are_copied_while_they_are_written(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written after its place was copied is brought over when it is published."""
-    monkeypatch.setattr("warehouse.publish._COPIED_AHEAD_BYTES", 0)
-    ahead = built.warehouse / ".publishing.duckdb"
-    with copied_ahead(built), built.model_writer() as connection:
-        connection.execute(
-            "create table marts.later as select number, hash(number)::varchar as text from range(500_000) as t (number)"
-        )
-    assert ahead.exists()
-    before = ahead.read_bytes()
-    change(built, "2026-01-02", 7)
-    publish(built, run_id="run-1")
-    assert not ahead.exists()
-    assert built.published_path.read_bytes() == built.marts_path.read_bytes() != before
-    assert published(built, "select count(*), count(distinct text) from marts.later") == [(500_000, 500_000)]
-    assert published(built, "select count(*) from marts.videos_daily where market = 'UK'") == [(407,)]
-
-
-def test_copied_ahead_keeps_other_processes_out(built: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is closed takes a process's locks on it with it: the copy must stay open as long as DuckDB."""
-    monkeypatch.setattr("warehouse.publish._COPIED_AHEAD_BYTES", 0)
-    opening = f"import duckdb; duckdb.connect({str(built.marts_path)!r})"
-    with copied_ahead(built), built.model_writer() as connection:
-        connection.execute("create table marts.later as select 1 as number")
-        # Long enough for the copy to end.
-        for _ in range(50):
-            if (built.warehouse / ".publishing.duckdb").exists():
-                break
-            time.sleep(0.1)
-        time.sleep(0.5)
-        other = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True, check=False)
-    assert "Could not set lock on file" in other.stderr
 
 
 # ---------- what was lost on the way
