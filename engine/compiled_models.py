@@ -438,17 +438,23 @@ def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql:
             rows = _changed_rows(connection, f"create or replace table {node.relation} as (\n{sql}\n)")
         else:
             rows = completeness.count(connection, node.relation)
-            # Rows that a script reads once, and that don't come from what it deletes, need not be kept between.
+            # Rows that a script reads once, and that don't come from what it deletes, need not be kept between. They are
+            # no view: DuckDB would plan it when it is made and when it is read.
             reads_deleted = node.relation in sql and "delete from" in script
-            kept = reads_deleted or node.is_python or script.count(_COMPUTED) > 1
-            relation = "table" if kept else "view"
-            connection.execute(f"create temp {relation} {_COMPUTED} as (\n{sql}\n)")
+            is_kept = reads_deleted or node.is_python or script.count(_COMPUTED) > 1
+            if is_kept:
+                connection.execute(f"create temp table {_COMPUTED} as (\n{sql}\n)")
             for statement in connection.extract_statements(script):
-                changed = _changed_rows(connection, statement)
-                words = statement.query.split(maxsplit=3)
+                text = statement.query
+                is_read = not is_kept and _COMPUTED in text
+                changed = _changed_rows(
+                    connection, f"with {_COMPUTED} as not materialized (\n{sql}\n)\n{text}" if is_read else text
+                )
+                words = text.split(maxsplit=3)
                 if words[2].rstrip("(") == node.relation:
                     rows += {"delete": -changed, "insert": changed}[words[0]]
-            connection.execute(f"drop {relation} temp.{_COMPUTED}")
+            if is_kept:
+                connection.execute(f"drop table temp.{_COMPUTED}")
         connection.execute("commit")
     except Exception:
         connection.execute("rollback")
@@ -474,7 +480,7 @@ def _python_rows(connection: duckdb.DuckDBPyConnection, node: CompiledNode) -> A
         raise PythonModelError(message) from error
 
 
-def _changed_rows(connection: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> int:
+def _changed_rows(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
     ((rows,),) = connection.execute(statement).fetchall()
     return int(rows)
 

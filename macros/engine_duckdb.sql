@@ -206,12 +206,14 @@
 
 {# ---------- numbers #}
 
+{# Not `round(value, digits)`, which up to DuckDB 1.5 is this, and from 2.0 on makes 1.4 of 1.45. #}
 {% macro duckdb__rounded(value, digits) -%}
-    round({{ value }}, {{ digits }})
+    {%- set shift = '1e' ~ digits -%}
+    round(({{ value }}) * {{ shift }}) / {{ shift }}
 {%- endmacro %}
 
 {% macro duckdb__in_tenths(value) -%}
-    cast(round({{ value }}, 1) as varchar)
+    cast({{ duckdb__rounded(value, 1) }} as varchar)
 {%- endmacro %}
 
 {% macro duckdb__whole_quotient(dividend, divisor) -%}
