@@ -438,8 +438,8 @@ def _build_model(connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql:
             rows = _changed_rows(connection, f"create or replace table {node.relation} as (\n{sql}\n)")
         else:
             rows = completeness.count(connection, node.relation)
-            # Rows that a script reads once, and that don't come from what it deletes, need not be kept between. They are
-            # no view: DuckDB would plan it when it is made and when it is read.
+            # Rows that a script reads once, and that don't come from what it deletes, need not be kept between. Nor are
+            # they a view, which DuckDB would plan when it is made and when it is read.
             reads_deleted = node.relation in sql and "delete from" in script
             is_kept = reads_deleted or node.is_python or script.count(_COMPUTED) > 1
             if is_kept:

@@ -90,6 +90,38 @@ class TableDescription:
     columns: Mapping[str, str]
 
 
+# Columns of what is published beside the marts; the tables say themselves what they are.
+_META = {
+    "builds": TableDescription("", {
+        "as_of_date": "The date of the daily marts.",
+        "cutoff_at": "Until when readings count for it, UTC.",
+        "run_id": "The Dagster run that built it last.",
+        "built_at": "When that was, UTC.",
+        "version": "The project's files that built it, as a hash.",
+    }),
+    "check_results": TableDescription("", {
+        "as_of_date": "The date that was built.",
+        "check_name": "The dbt test that warned.",
+        "failing_rows": "How many rows it found.",
+        "message": "What it found, in words.",
+    }),
+    "mart_rows": TableDescription("", {
+        "mart": "Name of the daily mart.",
+        "as_of_date": "The date.",
+        "row_count": "Rows that were written for it.",
+    }),
+    "publication": TableDescription("", {
+        "run_id": "The Dagster run that published the file.",
+        "published_at": "When that was, UTC.",
+        "as_of_date": "The newest date in the daily marts.",
+        "cutoff_at": "Until when readings count for that date, UTC.",
+        "git_sha": "The code's commit, where it was known.",
+        "sources": "The sources whose feeds were landed, between commas.",
+        "tables": "JSON object: rows of each mart by its name.",
+    }),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
     """What was published.
@@ -475,20 +507,20 @@ def _drop_leftovers(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _set_comments(connection: duckdb.DuckDBPyConnection, descriptions: Mapping[str, TableDescription]) -> None:
-    """Sets the comments that differ from the descriptions."""
+    """Sets the comments that differ from the descriptions of the marts, and of what is published beside them."""
     present = {
-        (row[0], row[1]): row[2]
+        (row[0], row[1], row[2]): row[3]
         for row in connection.execute(
-            "select table_name, column_name, comment from duckdb_columns()"
-            f" where database_name = '{MARTS_DATABASE}' and schema_name = 'marts'"
-            " union all select table_name, '', comment from duckdb_tables()"
-            f" where database_name = '{MARTS_DATABASE}' and schema_name = 'marts'"
+            "select schema_name, table_name, column_name, comment from duckdb_columns()"
+            f" where database_name = '{MARTS_DATABASE}' and schema_name in ('marts', 'meta')"
+            " union all select schema_name, table_name, '', comment from duckdb_tables()"
+            f" where database_name = '{MARTS_DATABASE}' and schema_name in ('marts', 'meta')"
         ).fetchall()
     }
-    for (table, column), comment in present.items():
-        described = descriptions.get(table)
+    for (schema, table, column), comment in present.items():
+        described = (descriptions if schema == "marts" else _META).get(table)
         wanted = (described.columns.get(column) if column else described.text) if described else None
         if wanted and wanted != comment:
-            target = f'{MARTS_DATABASE}.marts."{table}"'
+            target = f'{MARTS_DATABASE}.{schema}."{table}"'
             target = f'column {target}."{column}"' if column else f"table {target}"
             connection.execute(f"comment on {target} is {quote_literal(wanted)}")

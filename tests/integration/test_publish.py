@@ -189,6 +189,13 @@ def test_descriptions_become_comments(built: Store) -> None:
         ]
 
 
+def test_every_column_beside_the_marts_says_what_it_is(built: Store) -> None:
+    publish(built, run_id="run")
+    columns = "select table_name || '.' || column_name from duckdb_columns() where schema_name = 'meta'"
+    assert ("publication.as_of_date",) in published(built, columns)
+    assert published(built, f"{columns} and comment is null") == []
+
+
 def test_nothing_built_is_said(store: Store) -> None:
     prepare(store)
     with store.model_writer() as connection:
