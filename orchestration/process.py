@@ -26,6 +26,9 @@ BY_SIGNAL = 128
 # Seconds that what is noted about an interruption may take, such as the end of a Dagster run.
 NOTING_S = 3.0
 
+# Seconds after which the waiting main thread looks for a signal by itself.
+_LOOKED_AFTER_S = 0.5
+
 _WORDS = {
     signal.SIGINT: "interrupted (Ctrl-C)",
     signal.SIGTERM: "stopped (SIGTERM)",
@@ -76,7 +79,9 @@ def run_command(main: Callable[[], int]) -> NoReturn:
 
     worker = threading.Thread(target=work, name="trends", daemon=True)
     worker.start()
-    worker.join()
+    while worker.is_alive():
+        # Not without a limit: a signal that comes just before the wait begins is looked at when it ends.
+        worker.join(_LOOKED_AFTER_S)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     _end(codes[0] if codes else 1)
