@@ -79,10 +79,12 @@ sqlfluff:
 explore: .venv/.installed-explore ## the published marts in the browser: lists, histories, forecasts against actual
 	$(TRENDS) explore
 
-.venv/.installed-spark: requirements-spark.lock engine/on_spark/dbt_trends/dbt_trends.py .venv/.installed
+.venv/.installed-spark: requirements-spark.lock orchestration/dbt_trends/dbt_trends.py .venv/.installed
 	@echo "installing the packages of the models on Spark into .venv"
 	@$(PIP) --no-compile -r requirements-spark.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation ./engine/on_spark/dbt_trends
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation ./orchestration/dbt_trends
+	@# What pip built lies beside the source: linters would take it for ours.
+	@rm -rf orchestration/dbt_trends/build orchestration/dbt_trends/*.egg-info
 	@touch $@
 
 spark: .venv/.installed-spark ## install what the models need to run on Spark (Java 17 or newer must be there)

@@ -11,7 +11,6 @@ reader sees the one or the other, never a lock and never half of it. Copying and
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from threading import Thread
 import duckdb
 
 from warehouse import completeness
-from warehouse.store import MARTS_DATABASE, Store, checkpoint, log_of, quote_literal
+from warehouse.store import MARTS_DATABASE, Store, checkpoint, log_of, quote_literal, sync
 
 _BUILDS_DDL = """
 create schema if not exists meta;
@@ -347,7 +346,7 @@ def publish(
             checkpoint(connection)
         copy = _next_path(store)
         shutil.copyfile(store.marts_path, copy)
-        _sync(copy)
+        sync(copy)
         # Freeing the pages of a large file that nobody has takes 0.4 s: beside what comes next.
         former = store.published_path.open("rb") if store.published_path.exists() else None
         # Of somebody who wrote into the published file and was killed: readers would see those rows in the new one too.
@@ -355,17 +354,8 @@ def publish(
         copy.replace(store.published_path)
         if former is not None:
             Thread(target=former.close).start()
-        _sync(store.warehouse)
+        sync(store.warehouse)
         return publication
-
-
-def _sync(path: Path) -> None:
-    """Returns when a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _next_path(store: Store) -> Path:

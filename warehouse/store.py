@@ -152,7 +152,7 @@ class Store:
             if log.exists():
                 log.replace(log_of(self.facts_path))
             other.facts_path.replace(self.facts_path)
-            _sync(self.warehouse)
+            sync(self.warehouse)
         shutil.rmtree(other.home)
 
     @property
@@ -333,7 +333,7 @@ class Store:
             marker = self.warehouse / self.rebuilding().derived / WHOLE_MARKER
             with marker.open("w") as stream:
                 os.fsync(stream.fileno())
-            _sync(marker.parent)
+            sync(marker.parent)
             self._settle()
 
     def _settle(self) -> None:
@@ -345,7 +345,7 @@ class Store:
                     # A log of the old file must not be replayed onto the new one.
                     log_of(old).unlink(missing_ok=True)
                     new.replace(old)
-            _sync(self.warehouse)
+            sync(self.warehouse)
             shutil.rmtree(self.warehouse / rebuilt.derived)
         if not self.facts_path.exists() and present.build_path.exists():
             present._take_up_earlier_version()
@@ -368,7 +368,7 @@ class Store:
         if log.exists():
             log.replace(log_of(self.facts_path))
         self.build_path.replace(self.facts_path)
-        _sync(self.warehouse)
+        sync(self.warehouse)
 
     @contextmanager
     def published_reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -480,11 +480,13 @@ def _unreadable(path: Path) -> str:
     return ""
 
 
-def _sync(directory: Path) -> None:
-    """Makes renames in a directory durable."""
-    handle = os.open(directory, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+def sync(path: Path) -> None:
+    """Makes a file, or the renames in a directory, durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _go_on_from_published(connection: duckdb.DuckDBPyConnection) -> None:

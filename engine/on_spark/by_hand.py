@@ -3,14 +3,14 @@
 Belongs here: opening it before the command, keeping what it built after it. Must not be here: what a build may change
 (macros/by_hand.sql), the pipeline's own builds (`run`).
 
-dbt calls `begin` through the plugin in `dbt_trends/`, which `make spark` installs. A command that failed keeps nothing:
-the tables are those of the last good build. Where the home was made by this project on Spark, its marts get the rows,
-and the next `trends run` publishes them. Else they are in the set of tables alone, as that run makes the home again.
+A plugin of dbt (`orchestration/dbt_trends`), which `make spark` installs, calls `begin`. A command that failed keeps
+nothing: the tables are those of the last good build. Where the home was made by this project on Spark, its marts get
+the rows, and the next `trends run` publishes them. Else they are in the set of tables alone, as that run makes the home
+again.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +24,7 @@ from dbt_common.events.event_manager_client import add_callback_to_manager
 
 from engine import compiled_models, dbt_runner
 from engine.on_spark import marts, python_models, tables, work
-from engine.on_spark.session import EVERY_CORE, SparkConfig
+from engine.on_spark.session import SparkConfig
 from warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -50,12 +50,18 @@ class NothingLandedError(LookupError):
     """The home has no facts; the message names the remedy."""
 
 
-def begin(command: str, variables: Mapping[str, Any]) -> None:
-    """Gives a command the facts and tables of the home; what it builds is kept when it has ended well.
+def is_asked(command: str, variables: Mapping[str, Any]) -> bool:
+    """Whether a person started this command of dbt, and it asks the database something."""
+    return command in _ASKING and variables.get("called_by") != dbt_runner.CALLER
+
+
+def begin(store: Store, config: SparkConfig, variables: Mapping[str, Any]) -> None:
+    """Gives a command the facts and tables of a home; what it builds is kept when it has ended well.
 
     Args:
-        command: dbt's name of the command.
-        variables: Those that it was given.
+        store: The home.
+        config: Where Spark is.
+        variables: Those that the command was given.
 
     Raises:
         NothingLandedError: See there.
@@ -63,23 +69,12 @@ def begin(command: str, variables: Mapping[str, Any]) -> None:
         LostTablesError: See there.
         WarehouseBusyError: Another build has the home or the folder of Spark's tables.
     """
-    if command not in _ASKING or variables.get("called_by") == dbt_runner.CALLER:
-        return
-    home = Path(variables.get("trends_home") or os.environ.get("TRENDS_HOME") or PROJECT_DIR / "home").absolute()
-    store = Store(home)
     if not store.facts_path.exists():
         message = (
             f"nothing was landed in this home: {store.facts_path} does not exist. Run `trends run` first, or say with"
             " TRENDS_HOME which home dbt should build."
         )
         raise NothingLandedError(message)
-    java_home = os.environ.get("JAVA_HOME")
-    config = SparkConfig(
-        Path(os.environ.get("SPARK_WAREHOUSE") or home / "spark").absolute(),
-        os.environ.get("SPARK_MASTER") or EVERY_CORE,
-        os.environ.get("SPARK_REMOTE") or None,
-        Path(java_home) if java_home else None,
-    )
     code = _COMPILE.format(str(PROJECT_DIR), work.TARGET)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT_DIR)  # noqa: S603
     python_models.enable()

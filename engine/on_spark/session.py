@@ -23,8 +23,6 @@ import yaml
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# The master that is this machine.
-EVERY_CORE = "local[*]"
 # Spark 4 runs on no older one.
 JAVA_VERSION = 17
 _PACKAGES = ("pyspark", "dbt.adapters.spark")
@@ -75,7 +73,7 @@ class SparkConfig:
     """
 
     warehouse: Path
-    master: str = EVERY_CORE
+    master: str = "local[*]"
     remote: str | None = None
     java_home: Path | None = None
 

@@ -33,7 +33,7 @@ _SMALL_ITEMS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a build stands on, with its facts written and its locks held.
+    """What a build stands on, with its locks held.
 
     Attributes:
         config: Where Spark is.
@@ -63,6 +63,9 @@ class Work:
         """
         given = {**settings(self.project_dir), "spark.sql.ansi.enabled": "false"}
         given |= SMALL if self.items < _SMALL_ITEMS else {}
+        with self.store.model_writer() as connection, progress.stage("facts as Parquet"):
+            raw.write(connection, self.config.warehouse)
+            raw.write_facts(connection, self.config.warehouse, _sources(self.manifest))
         with ExitStack() as stack:
             with progress.stage(f"Spark at {self.config.remote or self.config.master}"):
                 spark = stack.enter_context(session(self.config, "trends", given))
@@ -126,9 +129,6 @@ def held(config: SparkConfig, project_dir: Path, store: Store) -> Iterator[Work]
                 # Built by hand beside a home that does not stand on it.
                 base = None
             [(items,)] = connection.execute("select coalesce(sum(item_count), 0) from raw.loads").fetchall()
-            with progress.stage("facts as Parquet"):
-                raw.write(connection, config.warehouse)
-                raw.write_facts(connection, config.warehouse, _sources(manifest))
         yield Work(config, project_dir, store, manifest, base, int(items), is_current)
 
 

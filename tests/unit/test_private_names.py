@@ -49,8 +49,8 @@ BORROWED = {
         "dbt_common.events.event_manager_client:add_callback_to_manager",
     ): "hears the events of a command that a shell started",
     ("engine/on_spark/work.py", "dbt.contracts.graph.manifest:Manifest"): "how a mart is written, from that file",
-    ("engine/on_spark/dbt_trends/dbt_trends.py", "dbt.flags:get_flags"): "which command and target a person asked for",
-    ("engine/on_spark/dbt_trends/dbt_trends.py", "dbt.plugins.manager:dbtPlugin"): "base of a plugin, of which dbt says"
+    ("orchestration/dbt_trends/dbt_trends.py", "dbt.flags:get_flags"): "which command and target a person asked for",
+    ("orchestration/dbt_trends/dbt_trends.py", "dbt.plugins.manager:dbtPlugin"): "base of a plugin, of which dbt says"
     " that it may change",
     (
         "engine/on_spark/python_models.py",
