@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from engine.compiled_models import CompiledNode
+from engine.compiler import CompiledNode
 
 # What the script makes, as temporary tables of the same names.
 MARTS = ("creator_outliers", "feed_overlap", "sounds_daily")

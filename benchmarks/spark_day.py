@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks import by_hand
 from benchmarks.home import MARKETS, PROJECT
 from benchmarks.speed import Cost, process
-from engine import compiled_models, dbt_runner
+from engine import compiled_models, compiler, dbt_runner
 from engine.on_spark.run import engine
 from engine.on_spark.session import SparkConfig, missing
 from engine.on_spark.work import TARGET
@@ -121,7 +121,7 @@ def report(directory: Path) -> str:
 
 def _day(directory: Path, size: int) -> str:
     # What is kept of a version of the project is made before, and not measured.
-    compiled_models.compiled(PROJECT)
+    compiler.compiled(PROJECT)
     dbt_runner.ensure_manifest(PROJECT, TARGET)
     write_export_folder(simulate(bench_config(size, 2, START)), directory / "feeds")
     landed = _landed(directory / "landed", directory / "feeds")
@@ -200,7 +200,7 @@ def _build(place: str, store: Store, given: Mapping[str, str], events: Path | No
 
 def _part() -> list[str]:
     """Names of the models that are built, and of the seeds that they read."""
-    nodes = compiled_models.compiled(PROJECT)
+    nodes = compiler.compiled(PROJECT)
     return [*by_hand.models(nodes), *(node.name for node in nodes if node.resource_type == "seed")]
 
 

@@ -27,7 +27,7 @@ from openpyxl import Workbook, load_workbook
 
 from benchmarks import by_hand
 from benchmarks.home import MARKETS, PROJECT, backfill
-from engine import compiled_models
+from engine import compiled_models, compiler
 from ingest import export_folder, facts, landing
 from simulator import simulate, write_export_folder
 from simulator.config import bench_config
@@ -180,7 +180,7 @@ def _transform(home: Path, feeds: Path, day: date) -> str:
     with facts.writer(store) as connection:
         landing.land(connection, offered, refusals, landed_at=now)
         landing.cutoff_for(connection, day, now=now)
-    nodes = compiled_models.compiled(PROJECT)
+    nodes = compiler.compiled(PROJECT)
     same = by_hand.models(nodes)
     all_of_it = _timed(lambda: compiled_models.build(PROJECT, store, [day.isoformat()]))
     with store.model_writer() as connection:
@@ -306,13 +306,19 @@ def _trends(*arguments: object) -> Cost:
     return process("-m", "orchestration.cli", *arguments)
 
 
-def process(*arguments: object, with_pandas: bool = False, given: Mapping[str, str] = MappingProxyType({})) -> Cost:
+def process(
+    *arguments: object,
+    with_pandas: bool = False,
+    given: Mapping[str, str] = MappingProxyType({}),
+    project: Path = PROJECT,
+) -> Cost:
     """Runs Python in a process of its own and says what it took.
 
     Args:
         arguments: Those of the interpreter.
         with_pandas: Whether it sees the packages of requirements-bench.lock.
         given: Variables of its environment.
+        project: The folder it runs in.
 
     Raises:
         RuntimeError: It failed; the message is what it said.
@@ -321,7 +327,7 @@ def process(*arguments: object, with_pandas: bool = False, given: Mapping[str, s
     with tempfile.NamedTemporaryFile("r") as told:
         run = subprocess.run(
             [sys.executable, "-c", _LAUNCHER, told.name, *command],
-            cwd=PROJECT,
+            cwd=project,
             env=os.environ | ({"PYTHONPATH": str(_BENCH_PACKAGES)} if with_pandas else {}) | dict(given),
             capture_output=True,
             text=True,

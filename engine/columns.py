@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -37,7 +38,13 @@ class Column:
     sources: list[tuple[str, str]]
 
 
-def save(target: Path, fingerprint: str, connection: duckdb.DuckDBPyConnection, selects: Mapping[str, str]) -> None:
+def save(
+    target: Path,
+    fingerprint: str,
+    connection: duckdb.DuckDBPyConnection,
+    selects: Mapping[str, str],
+    unchanged: Mapping[str, list[Column]] = MappingProxyType({}),
+) -> None:
     """Reads and keeps the columns of a version of the project.
 
     Args:
@@ -45,19 +52,22 @@ def save(target: Path, fingerprint: str, connection: duckdb.DuckDBPyConnection, 
         fingerprint: Of the project's files.
         connection: A model writer of a warehouse with all relations.
         selects: Compiled SQL of each model, by `schema/name`.
+        unchanged: Columns of models that are as in the version before, with what they are made from; not among the
+            selects.
     """
-    relations = {name: [asdict(column) for column in columns] for name, columns in read(connection, selects).items()}
+    found = read(connection, selects) | dict(unchanged)
+    relations = {name: [asdict(column) for column in columns] for name, columns in found.items()}
     file = path(target)
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps({"fingerprint": fingerprint, "relations": relations}), encoding="utf-8")
     partial.replace(file)
 
 
-def load(target: Path, fingerprint: str) -> Columns:
-    """The kept columns; empty where this version of the project was not compiled yet."""
+def load(target: Path, fingerprint: str | None = None) -> Columns:
+    """The kept columns; empty where this version of the project (None: any) was not compiled yet."""
     file = path(target)
     saved: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if saved.get("fingerprint") != fingerprint:
+    if not saved or (fingerprint and saved["fingerprint"] != fingerprint):
         return {}
     return {name: [_column(**told) for told in columns] for name, columns in saved["relations"].items()}
 
@@ -70,14 +80,11 @@ def read(connection: duckdb.DuckDBPyConnection, selects: Mapping[str, str]) -> C
     """The columns of all relations of a warehouse; arguments as in `save`."""
     from sqlglot.schema import MappingSchema
 
-    found = connection.execute(
-        "select schema_name, table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns()"
-        " where not internal order by schema_name, table_name, column_index"
-    ).fetchall()
-    types: dict[str, Any] = {}
+    found = _found(connection)
+    by_schema: dict[str, Any] = {}
     for schema, table, column, data_type, _ in found:
-        types.setdefault(schema, {}).setdefault(table, {})[column] = data_type
-    known = MappingSchema(types, dialect="duckdb")
+        by_schema.setdefault(schema, {}).setdefault(table, {})[column] = data_type
+    known = MappingSchema(by_schema, dialect="duckdb")
     sources = {name: _sources(select, known) for name, select in selects.items()}
     columns: Columns = {}
     for schema, table, column, data_type, comment in found:
@@ -85,6 +92,21 @@ def read(connection: duckdb.DuckDBPyConnection, selects: Mapping[str, str]) -> C
         made_of = sorted(sources.get(name, {}).get(column, ()))
         columns.setdefault(name, []).append(Column(column, data_type, comment, made_of))
     return columns
+
+
+def types(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Type of each column of each relation of a warehouse, in their order."""
+    found: dict[str, dict[str, str]] = {}
+    for schema, table, column, data_type, _ in _found(connection):
+        found.setdefault(f"{schema}/{table}", {})[column] = data_type
+    return found
+
+
+def _found(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str, str]]:
+    return connection.execute(
+        "select schema_name, table_name, column_name, data_type, coalesce(comment, '') from duckdb_columns()"
+        " where not internal order by schema_name, table_name, column_index"
+    ).fetchall()
 
 
 def _sources(select: str, schema: Any) -> dict[str, set[tuple[str, str]]]:

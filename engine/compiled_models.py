@@ -1,46 +1,38 @@
-"""The models as the SQL that dbt compiled once, run on DuckDB without starting dbt.
+"""The models run on DuckDB as the SQL that dbt compiled, without starting dbt.
 
-Belongs here: asking dbt for that SQL, and running it node by node as `dbt build` would. Must not be here: SQL of a
-model, a test or an incremental strategy: all of it is dbt's own output for this project.
+Belongs here: running the compiled nodes one by one as `dbt build` would, and the relations of a new home. Must not be
+here: where their SQL comes from (`compiler`).
 
 Measured on 2 cores, a day of 2 x 1,000 videos on ten days of history: importing dbt 3.5 s, its 273 nodes 18 s, of which
-DuckDB works 3.6 s: the rest is Jinja, events and look-ups of the catalogue that give the same text every day. The text
-depends on the project's files (models, macros, seeds, variables: `dbt_runner.fingerprint`) and on the dates of the
-batch, which stand in it as placeholders. So dbt builds an empty warehouse once per version of the project, in
-`.compiled/empty`, and compiles against it; a new home starts with those tables. What an earlier version of the project
-derived is made again (`rebuild`).
+DuckDB works 3.6 s: the rest is Jinja, events and look-ups of the catalogue that give the same text every day. So the
+text is asked for once per version of the project's files (models, macros, seeds, variables: `dbt_runner.fingerprint`),
+and a new home starts with the tables that dbt made with it. What an earlier version of the project derived is made
+again (`rebuild`).
 
 It can go when dbt alone takes less than twice as long for a small day: `make bench BENCH=engine` has both.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
-from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import filelock
 
-from engine import columns, dbt_runner, progress, run_results
+from engine import compiler, dbt_runner, progress, run_results
+from engine.compiler import CompiledNode
 from engine.dbt_runner import DbtFailedError, NodeResult
-from ingest import facts
 from warehouse import completeness
 from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
 
 logger = logging.getLogger(__name__)
 
-# The second stands for any number of dates: its literal is replaced by a list of literals (macro `date_literals`).
-_FIRST_DATE, _OTHER_DATES = "@first_date@", "@other_dates@"
 # What an incremental script reads its rows from; macros/compiled_models.sql has the name too.
 _COMPUTED = "computed"
 # The rows of a Python model, while they are written.
@@ -60,71 +52,6 @@ class OutdatedHomeError(RuntimeError):
 
 class PythonModelError(RuntimeError):
     """A model in Python failed; the message is its error."""
-
-
-# Settings of dbt that hold here: what a node is called and where it lies, what is in its compiled SQL, and what the
-# functions below look at. Anything else that is set is refused: a limit or threshold of a test that nobody reads would
-# turn it green.
-_OBEYED = (
-    "enabled",
-    "alias",
-    "schema",
-    "database",
-    "tags",
-    "meta",
-    "group",
-    "docs",
-    "access",
-    "materialized",
-    "freshness",
-    "config_keys_used",
-    "config_keys_defaults",
-    "meta_keys_used",
-    "meta_keys_defaults",
-)
-_OBEYED_BY_KIND = {
-    "model": ("incremental_strategy", "unique_key", "on_schema_change", "contract"),
-    "seed": ("column_types", "delimiter", "quote_columns"),
-    "test": ("severity", "where"),
-}
-
-
-class NotCompilableError(RuntimeError):
-    """The project uses something of dbt that is not run without it; the message names node and setting."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledNode:
-    """A model, seed or test as dbt compiled it.
-
-    Attributes:
-        unique_id: dbt's id.
-        resource_type: `model`, `seed` or `test`.
-        relation: `database.schema.name`, empty for a test.
-        kind: `table`, `incremental`, `test`, or `kept` for what no run changes (views, seeds).
-        sql: The select, with placeholders for the dates; empty for a seed; the code of a Python model.
-        script: What an incremental model does with its rows, in `computed`; with placeholders too.
-        is_warning: Whether a test that fails only warns.
-        after: Ids of all nodes that `dbt build` runs before this one.
-        tested: Ids of what a test depends on.
-        is_python: Whether it is a model in Python, `model(dbt, session)`, which gives an Arrow table.
-    """
-
-    unique_id: str
-    resource_type: str
-    relation: str
-    kind: str
-    sql: str
-    script: str
-    is_warning: bool
-    after: list[str]
-    tested: list[str]
-    is_python: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name of the node."""
-        return self.unique_id.split(".")[2]
 
 
 def build(
@@ -151,7 +78,7 @@ def build(
         OutdatedHomeError: See there.
     """
     fingerprint = dbt_runner.fingerprint(project_dir)
-    nodes = compiled(project_dir)
+    nodes = compiler.compiled(project_dir)
     with store.model_writer() as connection:
         prepare(connection, project_dir, fingerprint)
         if not is_current(connection, fingerprint):
@@ -172,48 +99,8 @@ def build(
             checkpoint(connection)
 
 
-def compiled(project_dir: Path) -> list[CompiledNode]:
-    """The compiled nodes of the project; dbt is asked once per version of its files.
-
-    Raises:
-        NotCompilableError: See there.
-        DbtFailedError: dbt could not build or compile.
-    """
-    target = dbt_runner.ensure_manifest(project_dir).parent
-    path = target / "compiled_models.json"
-    with filelock.FileLock(target / "compiled_models.lock"):
-        fingerprint = dbt_runner.fingerprint(project_dir)
-        if path.exists() and columns.path(target).exists() and _empty_store(target).build_path.exists():
-            saved = json.loads(path.read_text(encoding="utf-8"))
-            if saved["fingerprint"] == fingerprint:
-                return [CompiledNode(**node) for node in saved["nodes"]]
-        path.unlink(missing_ok=True)
-        with progress.stage("compiling the models, once per version of the project") as shown:
-            empty = _build_empty(project_dir, target, shown)
-            nodes = _compile(project_dir, empty, shown)
-        with empty.model_writer() as connection:
-            columns.save(target, fingerprint, connection, _selects(nodes))
-        content = json.dumps({"fingerprint": fingerprint, "nodes": [asdict(node) for node in nodes]})
-        partial = path.with_suffix(".partial")
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(path)
-        return nodes
-
-
-def _selects(nodes: Sequence[CompiledNode]) -> dict[str, str]:
-    """SQL of the models by `schema/name`, with some dates in the places of the placeholders; Python has none."""
-    some_day = date(2000, 1, 1).isoformat()
-    return {
-        "/".join(node.relation.replace('"', "").split(".")[1:]): node.sql.replace(_FIRST_DATE, some_day).replace(
-            _OTHER_DATES, some_day
-        )
-        for node in nodes
-        if node.resource_type == "model" and not node.is_python
-    }
-
-
 def prepare(connection: duckdb.DuckDBPyConnection, project_dir: Path, fingerprint: str) -> None:
-    """Gives files without models the relations of the project as it is, `compiled` before.
+    """Gives files without models the relations of the project as it is, `compiler.compiled` before.
 
     Args:
         connection: A model writer.
@@ -238,9 +125,9 @@ def create_relations(connection: duckdb.DuckDBPyConnection, project_dir: Path) -
 
     Args:
         connection: A model writer of a new home, with the raw tables.
-        project_dir: Folder of dbt_project.yml, `compiled` before.
+        project_dir: Folder of dbt_project.yml, `compiler.compiled` before.
     """
-    empty = _empty_store(dbt_runner.kept_in(project_dir))
+    empty = compiler.empty_store(dbt_runner.kept_in(project_dir))
     files = {"build": empty.build_path, MARTS_DATABASE: empty.marts_path}
     for database, path in files.items():
         connection.execute(f"attach {quote_literal(str(path))} as empty (read_only)")
@@ -327,8 +214,8 @@ def run(
     chosen = selected(nodes, names)
     first, *others = sorted(as_of_dates)
     placeholders = {
-        f"date '{_OTHER_DATES}'": ", ".join(f"date '{day}'" for day in others or [first]),
-        _FIRST_DATE: first,
+        f"date '{compiler.OTHER_DATES}'": ", ".join(f"date '{day}'" for day in others or [first]),
+        compiler.FIRST_DATE: first,
     }
     sorter = TopologicalSorter({key: chosen.keys() & set(node.after) for key, node in chosen.items()})
     sorter.prepare()
@@ -504,99 +391,4 @@ def _result(
         relation=node.relation or None,
         query=query,
         rows=rows,
-    )
-
-
-def _empty_store(target: Path) -> Store:
-    return Store(target / "empty")
-
-
-def _build_empty(project_dir: Path, target: Path, shown: progress.Stage) -> Store:
-    """A warehouse without data, with every seed and model of the project, built by dbt."""
-    store = _empty_store(target)
-    shutil.rmtree(store.home, ignore_errors=True)
-    with facts.writer(store):
-        # The models read its tables.
-        pass
-    without_tests = ["--exclude", "resource_type:test", "resource_type:unit_test"]
-    dbt_runner.invoke(project_dir, store, "build", arguments=without_tests, shown=shown)
-    return store
-
-
-def _compile(project_dir: Path, store: Store, shown: progress.Stage) -> list[CompiledNode]:
-    variables = {"as_of_dates": [_FIRST_DATE, _OTHER_DATES]}
-    outcome = dbt_runner.call(
-        project_dir, store, "compile", ["--exclude", "resource_type:unit_test"], variables=variables,
-        callbacks=[dbt_runner.counted(shown)],
-    )  # fmt: skip
-    if not outcome.success:
-        message = f"dbt: the models do not compile: {outcome.exception or outcome.result}"
-        raise DbtFailedError(message)
-    scripts = {
-        key: script
-        for line in dbt_runner.printed(project_dir, store, "print_incremental_scripts", variables)
-        for key, script in json.loads(line).items()
-    }
-    results = outcome.result.results  # type: ignore[union-attr]
-    # Hooks are among them (dbt_project.yml: on-run-start): they are for builds by hand.
-    built = [result.node for result in results if result.node.resource_type in ("model", "seed", "test")]
-    nodes = {node.unique_id: node for node in built}
-    # A seed depends on macros only.
-    parents = {key: nodes.keys() & set(getattr(node.depends_on, "nodes", [])) for key, node in nodes.items()}
-    ancestors: dict[str, set[str]] = {}
-    for key in TopologicalSorter(parents).static_order():
-        ancestors[key] = parents[key].union(*(ancestors[parent] for parent in parents[key]))
-    tests = {key for key, node in nodes.items() if node.resource_type == "test"}
-    # As `dbt build`: a model waits for the tests of everything it hangs on.
-    tested = {
-        key: set() if key in tests else {test for test in tests if parents[test] <= ancestors[key]} for key in nodes
-    }
-    return [
-        _compiled_node(node, scripts.get(key, ""), after=ancestors[key] | tested[key], tested=parents[key])
-        for key, node in nodes.items()
-    ]
-
-
-def unobeyed(node: Any) -> list[str]:
-    """Settings of a node that would be ignored here, as dbt names them: those set, and not in `_OBEYED`.
-
-    Args:
-        node: A model, seed or test of dbt's manifest.
-    """
-    config, kind = node.config, str(node.resource_type)
-    given = config.to_dict(omit_none=True)
-    usual = type(config)().to_dict(omit_none=False)
-    # A model in Python asks for its own.
-    obeyed = {*_OBEYED, *_OBEYED_BY_KIND.get(kind, ()), *given.get("config_keys_used", ())}
-    found = {name for name, value in given.items() if name not in obeyed and value != usual.get(name)}
-    if config.materialized not in ("test", "seed", "view", "table", "incremental"):
-        found.add(f"materialized: {config.materialized}")
-    columns = getattr(node, "columns", {}).values()
-    if getattr(node, "constraints", None) or any(getattr(column, "constraints", None) for column in columns):
-        found.add("constraints")
-    return sorted(found)
-
-
-def _compiled_node(node: Any, script: str, *, after: set[str], tested: set[str]) -> CompiledNode:
-    config = node.config
-    kind = {"test": "test", "seed": "kept", "view": "kept"}.get(config.materialized, config.materialized)
-    ignored = unobeyed(node)
-    if ignored:
-        message = (
-            f"{node.unique_id}: {', '.join(ignored)} would be ignored, for only dbt obeys it: take it out, or"
-            " teach engine/compiled_models.py"
-        )
-        raise NotCompilableError(message)
-    is_test = kind == "test"
-    return CompiledNode(
-        unique_id=node.unique_id,
-        resource_type=str(node.resource_type),
-        relation="" if is_test else f'"{node.database}"."{node.schema}"."{node.alias}"',
-        kind=kind,
-        sql=getattr(node, "compiled_code", None) or "",
-        script=script,
-        is_warning=is_test and str(config.severity).upper() == "WARN",
-        after=sorted(after),
-        tested=sorted(tested) if is_test else [],
-        is_python=getattr(node, "language", "sql") == "python",
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from engine import progress
+from engine import named, progress
 from warehouse.publish import TableDescription
 from warehouse.store import Store
 
@@ -108,23 +108,31 @@ def _ensure_manifest(project_dir: Path, folder: Path, target: str) -> Path:
     manifest_path, stamp_path = folder / "manifest.json", folder / "manifest.sha256"
     of_files = fingerprint(project_dir)
     is_whole = all(path.exists() for path in (manifest_path, folder / _PARSED, stamp_path))
-    if is_whole and stamp_path.read_text(encoding="utf-8").strip() == of_files:
+    stamps = stamp_path.read_text(encoding="utf-8").split() if is_whole else []
+    if of_files in stamps[:1]:
         return manifest_path
+    asked = _asked_while_parsing(project_dir)
+    if asked not in stamps[1:]:
+        # Killed from here on, nothing says that what lies there is of these files.
+        stamp_path.unlink(missing_ok=True)
+        _parse(project_dir, folder, target)
+    stamp_path.write_text(f"{of_files}\n{asked}\n", encoding="utf-8")
+    return manifest_path
+
+
+def _parse(project_dir: Path, folder: Path, target: str) -> None:
     from dbt.cli.main import dbtRunner
 
-    # Killed from here on, nothing says that what lies there is of these files.
-    stamp_path.unlink(missing_ok=True)
     with progress.stage("reading the models, once per version of the project"):
+        # dbt reads again what changed since it wrote what it parsed into this folder.
         result = dbtRunner().invoke([
-            "--no-partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir),
+            "--partial-parse", *_QUIET, "parse", "--project-dir", str(project_dir),
             "--profiles-dir", str(project_dir), "--target", target,
             "--target-path", str(folder), "--log-path", str(folder),
         ])  # fmt: skip
     if not result.success:
         message = f"the dbt project does not parse: {result.exception}"
         raise DbtFailedError(message)
-    stamp_path.write_text(of_files + "\n", encoding="utf-8")
-    return manifest_path
 
 
 def invoke(
@@ -299,12 +307,30 @@ def load_manifest(project_dir: Path, target: str = TARGET) -> Manifest:
 
 def fingerprint(project_dir: Path) -> str:
     """Hash of all files that the project is parsed from, and of dbt's version."""
+    return _hash({path.relative_to(project_dir).as_posix(): path.read_bytes() for path in _files(project_dir)})
+
+
+def _asked_while_parsing(project_dir: Path) -> str:
+    """Hash of what parsing depends on: the same as long as only variables change that it does not ask."""
+    known = named.names(project_dir)
+    files = {path.relative_to(project_dir).as_posix(): path.read_bytes() for path in _files(project_dir)}
+    files[named.PROJECT_FILE] = json.dumps(known.settings).encode()
+    nodes = [name for name in files if name != named.PROJECT_FILE and not name.startswith("macros/")]
+    asked = known.asked_while_parsing(
+        *([files[name].decode() for name in nodes if name.endswith(suffix)] for suffix in (".yml", ".sql"))
+    )
+    return _hash(files | {"": asked.encode()})
+
+
+def _files(project_dir: Path) -> list[Path]:
+    return [path for pattern in _PARSED_FROM for path in sorted(project_dir.glob(pattern)) if path.is_file()]
+
+
+def _hash(files: Mapping[str, bytes]) -> str:
     from importlib.metadata import version
 
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
-    for pattern in _PARSED_FROM:
-        for path in sorted(project_dir.glob(pattern)):
-            if path.is_file():
-                digest.update(path.relative_to(project_dir).as_posix().encode())
-                digest.update(path.read_bytes())
+    for name, content in files.items():
+        digest.update(name.encode())
+        digest.update(content)
     return digest.hexdigest()

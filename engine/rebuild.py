@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from engine import compiled_models, dbt_runner
+from engine import compiled_models, compiler, dbt_runner
 from engine.dbt_runner import DbtFailedError, NodeResult
 from engine.engines import DUCKDB, Engine
 from engine.version import git_sha, project_version
@@ -154,7 +154,7 @@ def rebuild(
     """
     done = Rebuilt()
     run_id = f"rebuild-{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    compiled_models.compiled(project_dir)
+    compiler.compiled(project_dir)
     with store.lock():
         fresh = store.rebuilding()
         # What a killed rebuild left is made anew: it may be of another version.

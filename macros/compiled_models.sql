@@ -1,5 +1,5 @@
 {#
-  What dbt does around the SQL of an incremental model, as text, for engine/compiled_models.py: one line of JSON
+  What dbt does around the SQL of an incremental model, as text, for engine/compiler.py: one line of JSON
   per model, {unique_id: script}. A script reads the model's rows from the temporary table `computed`. It is made by
   the same strategy macros that dbt itself calls.
 #}

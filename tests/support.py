@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from engine import compiled_models, dbt_runner
+from engine import compiled_models, compiler, dbt_runner
 from ingest import export_folder, facts, landing
 from orchestration import cli
 from warehouse import completeness
@@ -170,7 +170,7 @@ def build_models(
         names: Models, `+name` together with all that it is made from; every model without names.
         tested: Whether data tests run too, as far as all they look at is built.
     """
-    nodes = [node for node in compiled_models.compiled(PROJECT) if tested or node.kind != "test"]
+    nodes = [node for node in compiler.compiled(PROJECT) if tested or node.kind != "test"]
     made_from = {node.name: [key.split(".")[2] for key in node.after if not key.startswith("test.")] for node in nodes}
     wanted: set[str] = set()
     for name in names:

@@ -41,8 +41,8 @@ _ASKING = {
 _OF_A_BATCH = {"as_of_dates", "trends_home"}
 # dbt would ask itself for these within its own command.
 _COMPILE = (
-    "from pathlib import Path; from engine import compiled_models, dbt_runner; project = Path({!r});"
-    "compiled_models.compiled(project); dbt_runner.ensure_manifest(project, {!r})"
+    "from pathlib import Path; from engine import compiler, dbt_runner; project = Path({!r});"
+    "compiler.compiled(project); dbt_runner.ensure_manifest(project, {!r})"
 )
 
 

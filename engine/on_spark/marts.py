@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from engine import compiled_models
-from engine.compiled_models import CompiledNode
+from engine.compiler import CompiledNode
 from engine.dbt_runner import NodeResult
 from warehouse.store import MARTS_DATABASE, quote_literal
 

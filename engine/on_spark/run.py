@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import compiled_models, dbt_runner, progress
+from engine import compiled_models, compiler, dbt_runner, progress
 from engine.compiled_models import OutdatedHomeError
 from engine.dbt_runner import DbtFailedError, NodeResult
 from engine.engines import Engine
@@ -59,7 +59,7 @@ def _build(
         LostTablesError: See there.
         WarehouseBusyError: Another build has the folder of Spark's tables.
     """
-    nodes = compiled_models.compiled(project_dir)
+    nodes = compiler.compiled(project_dir)
     with work.held(config, project_dir, store) as held:
         if not held.is_current:
             message = (

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import compiled_models, dbt_runner, progress
+from engine import compiled_models, compiler, dbt_runner, progress
 from engine.dbt_runner import NodeResult
 from engine.on_spark import marts, raw, tables
 from engine.on_spark.marts import Strategy
@@ -94,7 +94,7 @@ class Work:
         with self.store.model_writer() as connection:
             if self.is_current:
                 strategies = {key: _strategy(self.manifest.nodes[key].config) for key in _models(self.manifest, built)}
-                nodes = compiled_models.compiled(self.project_dir)
+                nodes = compiler.compiled(self.project_dir)
                 folder = tables.folder(self.config.warehouse, table_set)
                 brought = marts.bring(connection, nodes, folder, as_of_dates, strategies)
             tables.name(connection, table_set)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from engine import compiled_models
+from engine import compiler
 from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.browser import CHROMIUM, Page, browser
 from tests.service.server import Service
@@ -46,7 +46,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UI]:
     """`trends ui` on a new home with Discord, but neither Apify nor Google, and three days of feeds."""
     directory = tmp_path_factory.mktemp("ui")
     # The catalogue shows columns from the first run on: this may be it.
-    compiled_models.compiled(PROJECT)
+    compiler.compiled(PROJECT)
     write_export_folder(
         simulate(SimulatorConfig(seed=3, start=date(2026, 3, 4), days=3, videos_per_day=60)), directory / "feeds"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import by_hand
 from benchmarks.home import backfill
-from engine import compiled_models
+from engine import compiled_models, compiler
 from ingest import export_folder, facts, landing
 from simulator import Oddities, SimulatorConfig, simulate, write_export_folder
 from tests.invented import HOSTILE_CAPTIONS
@@ -42,7 +42,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def test_the_script_makes_as_many_rows_as_the_models_and_takes_none_from_them(landed: Store) -> None:
-    nodes = compiled_models.compiled(PROJECT)
+    nodes = compiler.compiled(PROJECT)
     with landed.model_writer() as connection:
         before = by_hand.run(connection, DAY)
         compiled_models.run(connection, nodes, [DAY.isoformat()], names=by_hand.models(nodes))
@@ -54,7 +54,7 @@ def test_the_script_makes_as_many_rows_as_the_models_and_takes_none_from_them(la
 
 
 def test_a_mart_needs_the_models_before_it_and_no_others() -> None:
-    names = by_hand.models(compiled_models.compiled(PROJECT))
+    names = by_hand.models(compiler.compiled(PROJECT))
     assert {"stg_tiktok__videos", "int_feed_presence", *by_hand.MARTS} < set(names)
     assert set(names).isdisjoint({"forecasts", "template_revenue", "acceleration_alerts"})
 

@@ -13,7 +13,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from engine import compiled_models, dbt_runner
+from engine import compiled_models, compiler, dbt_runner
 from engine.dbt_runner import DbtFailedError
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
@@ -35,7 +35,7 @@ def compiled() -> dict[str, str]:
     """SQL of each check for `DAY`, as dbt compiled it."""
     return {
         node.name: node.sql.replace("date '@other_dates@'", f"date '{DAY}'").replace("@first_date@", DAY)
-        for node in compiled_models.compiled(PROJECT)
+        for node in compiler.compiled(PROJECT)
         if node.name.startswith("check_")
     }
 

@@ -17,8 +17,9 @@ from dbt.artifacts.resources import TestConfig as DataTestConfig
 from dbt.artifacts.schemas.run import RunResultsArtifact
 from dbt.contracts.graph.model_config import ModelConfig
 
-from engine import compiled_models, dbt_runner, run_results
-from engine.compiled_models import CompiledNode, OutdatedHomeError
+from engine import compiled_models, compiler, dbt_runner, run_results
+from engine.compiled_models import OutdatedHomeError
+from engine.compiler import CompiledNode
 from engine.dbt_runner import DbtFailedError
 from ingest import export_folder, facts, landing
 from simulator import SimulatorConfig, simulate, write_export_folder
@@ -58,7 +59,7 @@ def test_no_structure_has_a_key_twice_but_for_its_case() -> None:
     # DuckDB 2 refuses such a structure, before it gave one key the value of the other.
     texts = {
         text
-        for node in compiled_models.compiled(PROJECT)
+        for node in compiler.compiled(PROJECT)
         for text in re.findall(r"'([\[{]+\"[^']*\"VARCHAR\"[^']*)'", node.sql)
     }
     found = [keys for text in texts for keys in _keys_but_for_case(json.loads(text, object_pairs_hook=list))]
@@ -193,9 +194,7 @@ def test_model_that_fails_names_itself_and_leaves_its_old_rows(small: Subset) ->
         connection.execute("drop table main.gaps; create view main.gaps as select 1 as gap")
         threads = connection.execute("select current_setting('threads')").fetchall()
         with pytest.raises(DbtFailedError, match=r"gaps: .*gaps"):
-            compiled_models.run(
-                connection, compiled_models.compiled(small.folder), ["2026-01-02"], ["gaps", "after_gaps"]
-            )
+            compiled_models.run(connection, compiler.compiled(small.folder), ["2026-01-02"], ["gaps", "after_gaps"])
         assert connection.execute("select gaps from main.after_gaps").fetchall() == [(1,)]
         assert connection.execute("select current_setting('threads')").fetchall() == threads
         connection.execute("drop view main.gaps; create table main.gaps (gap integer)")
@@ -221,8 +220,8 @@ def test_relation_that_loses_rows_after_its_commit_fails_its_node(
 def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:
     hooked = {"odd": "{{ config(materialized='table', post_hook='select 1') }} select 1 as x"}
     subset = create_subset(tmp_path / "project", models=[], seeds=[], parents=hooked)
-    with pytest.raises(compiled_models.NotCompilableError, match=r"tiktok_trends\.odd: post-hook would be ignored"):
-        compiled_models.compiled(subset.folder)
+    with pytest.raises(compiler.NotCompilableError, match=r"tiktok_trends\.odd: post-hook would be ignored"):
+        compiler.compiled(subset.folder)
 
 
 @pytest.mark.parametrize(
@@ -244,12 +243,12 @@ def test_what_only_dbt_can_run_is_refused_by_name(tmp_path: Path) -> None:
 )
 def test_settings_that_nobody_would_obey_are_named(kind: str, config: Any, named: list[str]) -> None:
     node = SimpleNamespace(resource_type=kind, config=config, columns={})
-    assert compiled_models.unobeyed(node) == named
+    assert compiler.unobeyed(node) == named
 
 
 def test_constraints_are_named_wherever_they_stand() -> None:
     column = SimpleNamespace(constraints=["not null"])
     node = SimpleNamespace(resource_type="model", config=ModelConfig(), columns={"a": column})
-    assert compiled_models.unobeyed(node) == ["constraints"]
+    assert compiler.unobeyed(node) == ["constraints"]
     node = SimpleNamespace(resource_type="model", config=ModelConfig(), columns={}, constraints=["primary key (a)"])
-    assert compiled_models.unobeyed(node) == ["constraints"]
+    assert compiler.unobeyed(node) == ["constraints"]

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import compiled_models, dbt_runner
+from engine import compiled_models, compiler, dbt_runner
 from ingest import landing
 from ingest.items import variables
 from ingest.landing import FeedFile, LandingReport
@@ -54,7 +54,7 @@ def empty_models(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """
     store = Store(tmp_path_factory.mktemp("empty"))
     prepare(store, "2026-01-05")
-    compiled_models.compiled(PROJECT)
+    compiler.compiled(PROJECT)
     with store.model_writer() as connection:
         compiled_models.prepare(connection, PROJECT, dbt_runner.fingerprint(PROJECT))
     return store

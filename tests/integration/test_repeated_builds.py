@@ -18,7 +18,7 @@ from queue import SimpleQueue
 import duckdb
 import pytest
 
-from engine import compiled_models
+from engine import compiled_models, compiler
 from ingest import export_folder, facts, landing
 from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.integration.dbt_subset import create_subset
@@ -65,7 +65,7 @@ def _build(landed: Store, home: Path, callers: int) -> Store:
     shutil.copytree(landed.home, home)
     store = Store(home)
     # Tests change nothing; they would take most of the time.
-    nodes = [node for node in compiled_models.compiled(PROJECT) if node.kind != "test"]
+    nodes = [node for node in compiler.compiled(PROJECT) if node.kind != "test"]
     with store.model_writer() as connection:
         dates = [day.isoformat() for day in landing.landed_dates(connection)]
         compiled_models.create_relations(connection, PROJECT)

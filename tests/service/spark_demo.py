@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from engine import compare, compiled_models
+from engine import compare, compiler
 from engine.compare import Comparison
 from engine.on_spark import tables
 from engine.on_spark.marts import parquet
@@ -103,7 +103,7 @@ def compared(on_duckdb: Store, on_spark: Store, warehouse: Path, names: Collecti
 
 def _pairs(folder: Path, names: Collection[str] | None) -> Iterator[tuple[str, str, str]]:
     without = f"columns(name -> not list_contains({list(OF_THE_RUN)}, name))"
-    for node in compiled_models.compiled(PROJECT):
+    for node in compiler.compiled(PROJECT):
         is_built = names is None or node.name in names
         if is_built and node.resource_type == "model" and node.kind in ("table", "incremental"):
             _, schema, name = node.relation.replace('"', "").split(".")
