@@ -112,7 +112,7 @@ def _day(directory: Path, size: int) -> list[str]:
     ours = _trends("run", "--source", feeds, "--date", day, "--home", home, "--no-deliver")
     after = _build_file(home)
     told = [
-        f"Stages: {_stages(ours.output)}. The build file and the marts hold {after.used - before.used:.1f} MB more"
+        f"Stages: {stages(ours.output)}. The build file and the marts hold {after.used - before.used:.1f} MB more"
         f" (before: {before.used:.0f} MB); with free blocks the files grew by {after.size - before.size:.1f} MB."
     ]
     rows = [_row_of("`trends run`", ours)]
@@ -245,7 +245,7 @@ def _poll(directory: Path) -> list[str]:
         "## Speed: `trends poll`, 2 x 1,000 fresh items, 30 days of history",
         "",
         f"Whole process {cost.seconds:.1f} s, {cost.cpu:.1f} s CPU, {cost.memory:.0f} MB. {told}.",
-        f"Stages: {_stages(cost.output)}.",
+        f"Stages: {stages(cost.output)}.",
     ]
 
 
@@ -291,7 +291,8 @@ def _build_file(home: Path) -> _BuildFile:
     return _BuildFile(used / 2**20, size / 2**20)
 
 
-def _stages(output: str) -> str:
+def stages(output: str) -> str:
+    """What a run told of the seconds of its stages."""
     found = [line.removeprefix("stages: ") for line in output.splitlines() if line.startswith("stages: ")]
     return found[0] if found else "none"
 
