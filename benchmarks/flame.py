@@ -28,7 +28,7 @@ _SAMPLES_A_SECOND = 100
 _SHOWN_PERCENT = 0.3
 # A function to the part that stacks with it belong to; the first one that a stack has decides.
 _PARTS = (
-    ("write_file (exports/daily_files.py", "files: workbooks, report, summary"),
+    ("write_files (exports/daily_files.py", "files: workbooks, report, summary"),
     ("_run_node (engine/compiled_models.py", "models and data tests in DuckDB"),
     ("checkpoint", "writing DuckDB's files (checkpoints)"),
     ("land (ingest/landing.py", "landing"),

@@ -11,8 +11,9 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,6 +29,10 @@ from services.times import IN_UTC, Times
 _ROW = b"<row "
 # Rows per tab by the workbook's hash: the manifest asks for what was counted when it was written.
 _COUNTED: dict[str, dict[str, int]] = {}
+# The date that this process makes files of: opening it takes as long as asking for a dozen tables, and its files ask
+# for much the same.
+_OPEN: dict[tuple[Path, int, int, date, Times], Day] = {}
+_CLOSING = ExitStack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +61,53 @@ class ExportedFile:
         return None if self.tabs is None else sum(self.tabs.values())
 
 
-def write_file(
+def write_files(
     published_path: Path,
     as_of_date: date,
     directory: Path,
-    pattern: str,
-    make: Callable[[Day], bytes],
+    files: Sequence[tuple[str, Callable[[Day], bytes]]],
     times: Times = IN_UTC,
-) -> ExportedFile:
-    """Makes one file of a date and puts it in place at once.
+) -> list[ExportedFile | Exception]:
+    """Makes files of a date, and puts each in place at once; the date stays open for further ones (`close_day`).
 
-    Raises:
-        LookupError: The date is not published.
+    Args:
+        published_path: The published file.
+        as_of_date: The date.
+        directory: Where the files go.
+        files: Name of each, with `<date>`, and what makes its bytes.
+        times: How moments are shown to people.
+
+    Returns:
+        Each file, or what kept it from being made: one that fails does not keep the others back. LookupError: the
+        date is not published.
     """
-    started = time.monotonic()
-    with published.open_day(published_path, as_of_date, times) as day:
-        content = make(day)
-    path = directory / pattern.replace("<date>", as_of_date.isoformat())
-    digest = hashlib.sha256(content).hexdigest()
-    return _put(path, content, digest, started, _rows_per_tab(content, digest) if path.suffix == ".xlsx" else None)
+    made: list[ExportedFile | Exception] = []
+    for pattern, make in files:
+        started = time.monotonic()
+        try:
+            content = make(_opened(published_path, as_of_date, times))
+            path = directory / pattern.replace("<date>", as_of_date.isoformat())
+            digest = hashlib.sha256(content).hexdigest()
+            tabs = _rows_per_tab(content, digest) if path.suffix == ".xlsx" else None
+            made.append(_put(path, content, digest, started, tabs))
+        except Exception as error:
+            made.append(error)
+    return made
+
+
+def _opened(published_path: Path, as_of_date: date, times: Times) -> Day:
+    file = published_path.stat()
+    wanted = (published_path, file.st_ino, file.st_mtime_ns, as_of_date, times)
+    if wanted not in _OPEN:
+        close_day()
+        _OPEN[wanted] = _CLOSING.enter_context(published.open_day(published_path, as_of_date, times))
+    return _OPEN[wanted]
+
+
+def close_day() -> None:
+    """Closes the date that this process made files of; one that ends need not."""
+    _OPEN.clear()
+    _CLOSING.close()
 
 
 def remember(file: ExportedFile) -> None:

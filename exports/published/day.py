@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,17 @@ class Day:
     cutoff_at: datetime
     markets: tuple[str, ...]
     times: Times = IN_UTC
+    # What was asked already: a published file does not change, and the files of a day ask each question three times.
+    _tables: dict[tuple[str, str], Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, sql: str, **parameters: Any) -> Table:
-        """Runs a query; `$as_of_date` is always there."""
+        """Runs a query, once; `$as_of_date` is always there."""
         used = {"as_of_date": self.as_of_date} | parameters
-        cursor = self.connection.execute(sql, {name: value for name, value in used.items() if f"${name}" in sql})
-        return read_table(cursor)
+        values = {name: value for name, value in used.items() if f"${name}" in sql}
+        asked = (sql, repr(values))
+        if asked not in self._tables:
+            self._tables[asked] = read_table(self.connection.execute(sql, values))
+        return self._tables[asked]
 
     def stream(self, sql: str, **parameters: Any) -> Iterator[memoryview]:
         """The texts (UTF-8) of a query with one column, many rows to a piece; to be used once, while the day is open.

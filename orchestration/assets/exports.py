@@ -5,8 +5,9 @@ there are (`exports.file_kinds`), their contents.
 """
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -94,30 +95,33 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         days = _exported_dates(context, store, settings, config.files)
         if not days:
             return
-        from exports.daily_files import remember, write_file
+        from exports.daily_files import close_day, remember, write_files
 
         chosen = [name for name in files if dg.AssetKey(["exports", name]) in context.selected_asset_keys]
+        # The big workbooks and the report with its charts first, so that no process is alone at the end.
+        ordered = sorted(chosen, key=lambda name: not name.startswith("trend_"))
+        # The processes share the files of one date; of many, each makes all files of a date that it opens once.
+        groups = [[name] for name in ordered] if len(days) == 1 else [ordered]
+        making: dict[str, list[tuple[Future[list[ExportedFile | Exception]], int]]] = {name: [] for name in chosen}
         failures: dict[str, Exception] = {}
         with (
+            ExitStack() as closing,
             _executor(1 if machine.is_small() else settings.export_processes) as executor,
             progress.stage("files", len(chosen) * len(days), "files") as shown,
         ):
-            # The big workbooks and the report with its charts first, so that no process is alone at the end.
-            making = {
-                name: [
-                    executor.submit(
-                        write_file, store.published_path, day, settings.output_of(day), files[name].pattern,
-                        files[name].make, settings.times,
-                    )
-                    for day in days
-                ]
-                for name in sorted(chosen, key=lambda name: not name.startswith("trend_"))
-            }  # fmt: skip
-            for future in (future for futures in making.values() for future in futures):
-                future.add_done_callback(lambda _: shown.update())
+            closing.callback(close_day)
+            for day in days:
+                for names in groups:
+                    future = executor.submit(
+                        write_files, store.published_path, day, settings.output_of(day),
+                        [(files[name].pattern, files[name].make) for name in names], settings.times,
+                    )  # fmt: skip
+                    future.add_done_callback(_telling(shown, len(names)))
+                    for place, name in enumerate(names):
+                        making[name].append((future, place))
             for name in chosen:
                 try:
-                    written = [future.result() for future in making[name]]
+                    written = [_written(future.result()[place]) for future, place in making[name]]
                     for file in written:
                         remember(file)
                     yield _result(written, name)
@@ -129,6 +133,16 @@ def _file_assets(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
             raise dg.Failure(told, allow_retries=False) from next(iter(failures.values()))
 
     return daily_files
+
+
+def _telling(shown: progress.Stage, files: int) -> Callable[[object], None]:
+    return lambda _: shown.update(files)
+
+
+def _written(outcome: "ExportedFile | Exception") -> "ExportedFile":
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _executor(processes: int) -> Executor:
