@@ -107,3 +107,9 @@ named_sounds as (
         when {{ age_hours }} <= 24 and not {{ age_is_lower_bound }} then {{ plays }}
     end
 {%- endmacro %}
+
+{# Dates before the batch from which bursts of trends need readings: from the day before on, whose burst is not told again. #}
+{% macro trend_alert_days() -%}
+    {%- set hours = (var('trend_alert_hours') | int) + (var('trend_alert_before_hours') | int) -%}
+    {{ return((hours / 24) | round(0, 'ceil') | int + 1) }}
+{%- endmacro %}
