@@ -254,16 +254,19 @@ def printed(project_dir: Path, store: Store, macro: str, variables: Mapping[str,
         DbtFailedError: The macro failed; the message is dbt's.
     """
     texts: list[str] = []
+    errors: list[str] = []
 
     def keep(event: Any) -> None:
         if event.info.name == "PrintEvent":
             texts.append(event.data.msg)
+        elif event.info.level == "error":
+            errors.append(event.info.msg)
 
     # dbt prints what the macro prints; this process's output is for people.
     with contextlib.redirect_stdout(io.StringIO()):
         outcome = call(project_dir, store, f"run-operation {macro}", variables=variables, callbacks=[keep])
     if not outcome.success:
-        message = f"dbt: macro {macro}: {outcome.exception or outcome.result}"
+        message = f"dbt: macro {macro}: {outcome.exception or '; '.join(errors)}"
         raise DbtFailedError(message)
     return texts
 

@@ -19,6 +19,7 @@ from exports.workbooks.enhanced import (
     DATA_FEED_COLUMNS,
     OPPORTUNITY_COLUMNS,
     PREDICTION_COLUMNS,
+    predictions,
 )
 from exports.workbooks.revenue_tabs import TRACKER, TRACKER_COLUMNS
 from exports.workbooks.workbook import Column, Shown
@@ -132,7 +133,7 @@ TABS = (
     ),
     Tab(
         "PREDICTION_LOG",
-        lambda day: published.prediction_log(day, None),
+        lambda day: predictions(day, None),
         _columns(PREDICTION_COLUMNS),
         ("as_of_date",),
     ),

@@ -55,15 +55,15 @@ class DbtSpecs:
 
 
 def load(project_dir: Path) -> DbtSpecs:
-    """The specs of the project as its files are; translated anew when they, this module or Dagster changed.
+    """The specs of the project as it is parsed; translated anew when that, this module or Dagster changed.
 
     Args:
         project_dir: Folder of dbt_project.yml.
     """
     manifest_path = dbt_runner.ensure_manifest(project_dir)
     path = manifest_path.with_name("dbt_specs.pickle")
-    parts = (dbt_runner.fingerprint(project_dir), version("dagster"), Path(__file__).read_text(encoding="utf-8"))
-    key = hashlib.sha256("\n".join(parts).encode()).digest()
+    parts = (manifest_path.read_bytes(), version("dagster").encode(), Path(__file__).read_bytes())
+    key = hashlib.sha256(b"\n".join(parts)).digest()
     saved = path.read_bytes() if path.exists() else b""
     if saved.startswith(key):
         # A file of this project's own folder, like the manifest beside it.

@@ -110,11 +110,12 @@ def _end(code: int) -> NoReturn:
     """Ends the process; freeing Dagster's objects one by one would take longer than some commands."""
     for act in _before_end:
         act()
-    # dbt and pools of processes have named semaphores, which are taken back here; else they are reported as leaked.
+    # dbt and pools of processes have named semaphores, which are taken back here, else they are reported as leaked; and
+    # a folder for their sockets, which would stay in that of temporary files.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         # One of them may wait for a process that was ended.
-        finalizers = threading.Thread(target=util._run_finalizers, args=(0,), daemon=True)
+        finalizers = threading.Thread(target=lambda: [util._run_finalizers(least) for least in (0, None)], daemon=True)
         finalizers.start()
         finalizers.join(NOTING_S)
     os._exit(code)

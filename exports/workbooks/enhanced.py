@@ -184,25 +184,29 @@ PREDICTION_COLUMNS = (
 
 def said(row: dict[str, Any], name: str) -> float | str | None:
     """A score of the scorecard in percent, as it was told on the row's day; in words where too few were scored."""
-    if not row["said_record"]:
+    told = row["told"]
+    if told is None:
         return None
-    told = _told(row)
     if not told["is_enough"]:
         return score_lines.NOT_ENOUGH
     return None if told[name] is None else 100 * told[name]
 
 
-def _told(row: dict[str, Any]) -> score_lines.Record:
-    """The scorecard's row of the day, as it is told."""
-    told = {name.removeprefix("said_"): value for name, value in row.items() if name.startswith("said_")}
-    return score_lines.on_everybody({**told, "kind": "forecast", "as_of_date": row["as_of_date"]})
-
-
 def said_line(row: dict[str, Any]) -> str:
     """The line that every output of the row's day has (of the row's market)."""
-    if not row["said_record"] or not row["said_due"]:
+    if row["told"] is None or not row["said_due"]:
         return score_lines.NOT_SCORED
-    return score_lines.forecast_line(_told(row))
+    return score_lines.forecast_line(row["told"])
+
+
+def predictions(day: Day, market: str | None) -> list[dict[str, Any]]:
+    """Rows of PREDICTION_LOG, each with `told`: the scorecard's row as its day told it, None where there is none."""
+    rows = []
+    for row in published.prediction_log(day, market):
+        record = {name.removeprefix("said_"): value for name, value in row.items() if name.startswith("said_")}
+        told = score_lines.on_everybody({**record, "kind": "forecast", "as_of_date": row["as_of_date"]})
+        rows.append({**row, "told": told if row["said_record"] else None})
+    return rows
 
 
 DATA_FEED_COLUMNS = (
@@ -266,7 +270,7 @@ def enhanced(day: Day, market: str | None = None) -> bytes:
         tracker_rows(day),
         published.build_list(day),
         published.competitor_gaps(day, market),
-        published.prediction_log(day, market),
+        predictions(day, market),
         [row for row in published.my_performance(day).dicts() if market in (None, row["market"])],
         frozenset(score_lines.greyed_labels(published.scorecard(day))),
     )

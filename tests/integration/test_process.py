@@ -129,14 +129,16 @@ def test_a_signal_at_any_moment_ends_a_command_in_one_line(tmp_path: Path) -> No
     assert told_of[0] == ("daily", dg.DagsterRunStatus.SUCCESS)
 
 
-def test_semaphores_are_taken_back_at_the_end(tmp_path: Path) -> None:
+def test_semaphores_and_folders_of_processes_are_taken_back_at_the_end(tmp_path: Path) -> None:
     """dbt's locks are named ones; a process that ends without them being taken back is told of."""
     script = (
         "import multiprocessing, os, signal, sys, threading\n"
-        "from orchestration import process\n"
+        "from orchestration import makers, process\n"
         "kept = []\n"
         "def main():\n"
         "    kept.append(multiprocessing.get_context('spawn').RLock())\n"
+        "    makers.start()\n"
+        "    print(*os.listdir(os.environ['TMPDIR']))\n"
         "    if sys.argv[1] == 'interrupted':\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        threading.Event().wait()\n"
@@ -145,11 +147,15 @@ def test_semaphores_are_taken_back_at_the_end(tmp_path: Path) -> None:
     )
     for how, code, lines in (("ended", 0, 0), ("interrupted", 130, 1)):
         done = subprocess.run(
-            [sys.executable, "-c", script, how], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
-        )
+            [sys.executable, "-c", script, how], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False,
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+        )  # fmt: skip
         assert done.returncode == code
         assert "leaked" not in done.stderr
         assert len(done.stderr.splitlines()) == lines
+        # A socket of the process that makes files lay there.
+        assert done.stdout.startswith("pymp-")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unforeseen_error_is_shown_and_wrong_use_keeps_its_code() -> None:
