@@ -152,7 +152,7 @@ class SimulatorConfig:
             ValueError: naming the setting and its bounds.
         """
         bounds = (
-            ("days", self.days, 1, 366),
+            ("days", self.days, 1, 1_100),
             ("videos_per_day", self.videos_per_day, 20, 1_000_000),
             ("polls", self.polls, 1, 12),
             ("warmup_days", self.warmup_days, 1, 30),
