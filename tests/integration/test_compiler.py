@@ -63,7 +63,10 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Subset:
 
 
 def _write(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: Path(folder / name).write_text(text, encoding="utf-8") and None
+    def edit(folder: Path) -> None:
+        (folder / name).write_text(text, encoding="utf-8")
+
+    return edit
 
 
 def _set(variable: str, value: str) -> Callable[[Path], None]:
