@@ -6,8 +6,8 @@ own output for this project.
 
 The dates of a batch stand in the SQL as placeholders. dbt builds an empty warehouse in `.compiled/empty` and compiles
 against it. The SQL of a node depends on what its text names (`named`), on the seeds it reads while it compiles, and on
-the columns of the tables above it: after an edit, relations of the nodes that changed are built again, and where one
-has other columns than before, so is all that hangs on it.
+the columns of the tables above it: after an edit dbt compiles the nodes that changed; only where one has other settings
+or columns than before, its relation is built again, and all that hangs on it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import filelock
 
 from engine import columns, dbt_runner, named, progress
@@ -87,6 +88,7 @@ class CompiledNode:
         tested: Ids of what a test depends on.
         is_python: Whether it is a model in Python, `model(dbt, session)`, which gives an Arrow table.
         made_from: Hash of what its SQL is made from, columns of other relations left out.
+        laid_out_by: Hash of its settings: with the same, and the same columns, its relation and script stay.
     """
 
     unique_id: str
@@ -100,6 +102,7 @@ class CompiledNode:
     tested: list[str]
     is_python: bool = False
     made_from: str = ""
+    laid_out_by: str = ""
 
     @property
     def name(self) -> str:
@@ -187,6 +190,7 @@ class _Project:
         parents: Ids of what each of them reads.
         ancestors: Ids of all that each of them hangs on, each after its own ancestors.
         made_from: Hash of what the SQL of each is made from.
+        laid_out_by: Hash of the settings of each.
         shared: Hash of what the SQL of all is made from.
     """
 
@@ -196,6 +200,7 @@ class _Project:
     parents: dict[str, set[str]]
     ancestors: dict[str, set[str]]
     made_from: dict[str, str]
+    laid_out_by: dict[str, str]
     shared: str
 
 
@@ -211,8 +216,10 @@ def _read_project(project_dir: Path) -> _Project:
     of_seeds = {key: node["checksum"]["checksum"] for key, node in nodes.items() if node["resource_type"] == "seed"}
     of_nodes: set[str] = set()
     made_from: dict[str, str] = {}
+    laid_out_by: dict[str, str] = {}
     for key, node in nodes.items():
         types = {name: column.get("data_type") for name, column in node["columns"].items()}
+        laid_out_by[key] = _hash(json.dumps([node["config"], node["relation_name"], types]))
         text = json.dumps([*(node.get(part) for part in _PARTS), types])
         macros, variables = known.under(text)
         of_nodes |= macros
@@ -224,7 +231,7 @@ def _read_project(project_dir: Path) -> _Project:
     versions = [version(package) for package in ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")]
     shared = _hash(*versions, json.dumps(known.settings), known.told(macros, variables))
     target = dbt_runner.kept_in(project_dir)
-    return _Project(project_dir, target, nodes, parents, ancestors, made_from, shared)
+    return _Project(project_dir, target, nodes, parents, ancestors, made_from, laid_out_by, shared)
 
 
 def _compile(project: _Project, saved: _Saved, fingerprint: str, shown: progress.Stage) -> list[CompiledNode]:
@@ -244,14 +251,18 @@ def _compile(project: _Project, saved: _Saved, fingerprint: str, shown: progress
         pass
     _drop_left_over(empty, project)
     changed = project.nodes.keys() - kept.keys()
-    _build(project, empty, changed, shown, is_whole=not kept)
-    if kept:
-        reshaped = _reshaped(empty, project, before, changed)
-        below = {key for key in kept if project.ancestors[key] & reshaped}
-        _build(project, empty, below, shown)
-        kept = {key: node for key, node in kept.items() if key not in below}
-        changed |= below
-    compiled_nodes = kept | _ask(project, empty, changed, shown, is_whole=not kept)
+    asked = _asked_in_place(project, empty, saved, changed, before, shown) if kept else None
+    if asked is None:
+        _build(project, empty, changed, shown, is_whole=not kept)
+        if kept:
+            reshaped = _reshaped(empty, project, before, changed)
+            below = {key for key in kept if project.ancestors[key] & reshaped}
+            _build(project, empty, below, shown)
+            kept = {key: node for key, node in kept.items() if key not in below}
+            changed |= below
+        asked = _ask(project, empty, changed, shown, is_whole=not kept)
+        asked = _with_scripts(project, empty, asked)
+    compiled_nodes = kept | asked
     nodes = [_placed(compiled_nodes[key], project) for key in project.nodes]
     with empty.model_writer() as connection:
         columns.save(
@@ -262,6 +273,38 @@ def _compile(project: _Project, saved: _Saved, fingerprint: str, shown: progress
             {_short(node.relation): before[_short(node.relation)] for node in kept.values() if node.relation},
         )
     return nodes
+
+
+def _asked_in_place(
+    project: _Project,
+    store: Store,
+    saved: _Saved,
+    keys: Collection[str],
+    before: columns.Columns,
+    shown: progress.Stage,
+) -> dict[str, CompiledNode] | None:
+    """Compiles these nodes where no relation need be built for it; None where one has other settings or columns."""
+    old = {node.unique_id: node for node in saved.nodes}
+    tables = {key for key in keys if project.nodes[key]["resource_type"] != "test"}
+    for key in tables:
+        stays = key in old and old[key].laid_out_by == project.laid_out_by[key]
+        if not stays or old[key].kind == "kept" or old[key].is_python:
+            return None
+    asked = _ask(project, store, keys, shown)
+    selects = _selects(asked[key] for key in tables)
+    with store.model_writer() as connection:
+        for name, select in selects.items():
+            if _described(connection, select) != [(column.name, column.type) for column in before.get(name, [])]:
+                return None
+    return {key: replace(node, script=old[key].script) if key in tables else node for key, node in asked.items()}
+
+
+def _described(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[str, str]]:
+    """Names and types of the columns of a select; none where it asks for what is not there yet."""
+    try:
+        return [(name, kind) for name, kind, *_ in connection.execute(f"describe {select}").fetchall()]
+    except duckdb.Error:
+        return []
 
 
 def _drop_left_over(store: Store, project: _Project) -> None:
@@ -310,9 +353,9 @@ def _reshaped(store: Store, project: _Project, before: columns.Columns, keys: It
 
 
 def _ask(
-    project: _Project, store: Store, keys: Collection[str], shown: progress.Stage, *, is_whole: bool
+    project: _Project, store: Store, keys: Collection[str], shown: progress.Stage, *, is_whole: bool = False
 ) -> dict[str, CompiledNode]:
-    """Compiles these nodes."""
+    """Compiles these nodes, without their scripts."""
     if not keys:
         return {}
     variables = {"as_of_dates": [FIRST_DATE, OTHER_DATES]}
@@ -326,18 +369,22 @@ def _ask(
     if not outcome.success:
         message = f"dbt: the models do not compile: {outcome.exception or outcome.result}"
         raise DbtFailedError(message)
-    scripts: dict[str, str] = {}
-    if any(project.nodes[key]["config"]["materialized"] == "incremental" for key in keys):
-        for line in dbt_runner.printed(project.folder, store, "print_incremental_scripts", variables):
-            scripts |= json.loads(line)
     # Hooks are among the results (dbt_project.yml: on-run-start): they are for builds by hand.
     return {
-        result.node.unique_id: _compiled_node(
-            result.node, scripts.get(result.node.unique_id, ""), project.made_from[result.node.unique_id]
-        )
+        result.node.unique_id: _compiled_node(result.node, project)
         for result in outcome.result.results  # type: ignore[union-attr]
         if result.node.unique_id in keys
     }
+
+
+def _with_scripts(project: _Project, store: Store, nodes: dict[str, CompiledNode]) -> dict[str, CompiledNode]:
+    if not any(node.kind == "incremental" for node in nodes.values()):
+        return nodes
+    variables = {"as_of_dates": [FIRST_DATE, OTHER_DATES]}
+    scripts: dict[str, str] = {}
+    for line in dbt_runner.printed(project.folder, store, "print_incremental_scripts", variables):
+        scripts |= json.loads(line)
+    return {key: replace(node, script=scripts.get(key, "")) for key, node in nodes.items()}
 
 
 def unobeyed(node: Any) -> list[str]:
@@ -360,7 +407,7 @@ def unobeyed(node: Any) -> list[str]:
     return sorted(found)
 
 
-def _compiled_node(node: Any, script: str, made_from: str) -> CompiledNode:
+def _compiled_node(node: Any, project: _Project) -> CompiledNode:
     config = node.config
     kind = {"test": "test", "seed": "kept", "view": "kept"}.get(config.materialized, config.materialized)
     ignored = unobeyed(node)
@@ -377,12 +424,13 @@ def _compiled_node(node: Any, script: str, made_from: str) -> CompiledNode:
         relation="" if is_test else f'"{node.database}"."{node.schema}"."{node.alias}"',
         kind=kind,
         sql=getattr(node, "compiled_code", None) or "",
-        script=script,
+        script="",
         is_warning=is_test and str(config.severity).upper() == "WARN",
         after=[],
         tested=[],
         is_python=getattr(node, "language", "sql") == "python",
-        made_from=made_from,
+        made_from=project.made_from[node.unique_id],
+        laid_out_by=project.laid_out_by[node.unique_id],
     )
 
 

@@ -79,51 +79,56 @@ def _set(variable: str, value: str) -> Callable[[Path], None]:
     return edit
 
 
-def _asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the nodes that dbt compiles for the project as it is."""
+def _asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], bool]:
+    """Names of the nodes that dbt compiles for the project as it is, and whether it builds relations."""
     call = dbt_runner.call
+    commands: list[str] = []
     chosen: list[str] = []
 
     def telling(project: Path, store: Any, command: str, arguments: Any = (), **options: Any) -> Any:
+        commands.append(command)
         if command == "compile":
             start = arguments.index("--select") + 1
-            chosen.extend(name.split(".")[-1] for name in arguments[start : arguments.index("--exclude")])
+            chosen[:] = [name.split(".")[-1] for name in arguments[start : arguments.index("--exclude")]]
         return call(project, store, command, arguments, **options)
 
     monkeypatch.setattr(dbt_runner, "call", telling)
     compiler.compiled(folder)
-    return sorted(chosen)
+    return sorted(chosen), "build" in commands
 
 
 @pytest.mark.parametrize(
-    ("edit", "asked"),
+    ("edit", "asked", "is_built"),
     [
-        pytest.param(_set("trend_minimum_videos", "4"), ["scaled"], id="a threshold"),
-        pytest.param(_set("score_weight_pace", "0.5"), ["weighted"], id="a threshold by a name that is put together"),
-        pytest.param(_set("build_list_rows", "21"), ["grown"], id="a threshold in a macro in a branch"),
-        pytest.param(_write("macros/hidden.sql", _HIDDEN.replace("LEAST", "1")), ["grown"], id="a macro"),
-        pytest.param(_write("seeds/words.csv", "word\na\nc\n"), ["worded"], id="a seed"),
-        pytest.param(_write("models/stand_in_sources.yml", _TESTS.replace("DESCRIPTION", "One.")), [], id="a text"),
+        pytest.param(_set("trend_minimum_videos", "4"), ["scaled"], False, id="a threshold"),
+        pytest.param(_set("score_weight_pace", "0.41"), ["weighted"], False, id="its name put together"),
+        pytest.param(_set("score_weight_pace", "0.4"), ["weighted"], True, id="a decimal less is another type"),
+        pytest.param(_set("build_list_rows", "21"), ["grown"], False, id="a threshold in a macro in a branch"),
+        pytest.param(_write("macros/hidden.sql", _HIDDEN.replace("LEAST", "1")), ["grown"], False, id="a macro"),
+        pytest.param(_write("seeds/words.csv", "word\na\nc\n"), ["worded"], True, id="a seed"),
         pytest.param(
-            _write("models/numbers.sql", f"{_TABLE}select 2 as number"), ["numbers"], id="a model, not its columns"
+            _write("models/stand_in_sources.yml", _TESTS.replace("DESCRIPTION", "One.")), [], False, id="text"
         ),
+        pytest.param(_write("models/numbers.sql", f"{_TABLE}select 2 as number"), ["numbers"], False, id="a model"),
         pytest.param(
             _write("models/numbers.sql", f"{_TABLE}select 2 as number, 3 as other"),
             ["named", "never_null_numbers_number", "numbers", "scaled", "seen"],
+            True,
             id="a column, and all that hangs on it",
         ),
-        pytest.param(lambda folder: (folder / "models" / "alone.sql").unlink(), [], id="a model less"),
-        pytest.param(_write("models/later.sql", "select 1 as one"), ["later"], id="a model more"),
-        pytest.param(_write("models/later.sql", f"{_TABLE}select 1 as one"), ["later"], id="a view becomes a table"),
+        pytest.param(lambda folder: (folder / "models" / "alone.sql").unlink(), [], False, id="a model less"),
+        pytest.param(_write("models/later.sql", "select 1 as one"), ["later"], True, id="a model more"),
+        pytest.param(_write("models/later.sql", f"{_TABLE}select 1 as one"), ["later"], True, id="a view made a table"),
     ],
-)  # fmt: skip
+)
 def test_an_edit_asks_for_what_it_changes(
-    edited: Subset, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], None], asked: list[str]
+    edited: Subset, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], None], asked: list[str], is_built: bool
 ) -> None:
     edit(edited.folder)
-    found = [name for name in _asked(edited.folder, monkeypatch) if name != "words"]
-    assert [re.sub(r"(never_null_numbers)\w+", r"\1_number", name) for name in found] == asked
-    assert _asked(edited.folder, monkeypatch) == [], "the same project once more"
+    compiled, built = _asked(edited.folder, monkeypatch)
+    found = [re.sub(r"(never_null_numbers)\w+", r"\1_number", name) for name in compiled if name != "words"]
+    assert (found, built) == (asked, is_built)
+    assert _asked(edited.folder, monkeypatch) == ([], False), "the same project once more"
 
 
 def test_what_failed_is_asked_for_again(edited: Subset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +140,7 @@ def test_what_failed_is_asked_for_again(edited: Subset, monkeypatch: pytest.Monk
             compiler.compiled(edited.folder)
     # Its columns are not those of the last version that compiled, though it is the last that was built.
     model.write_text(text.replace("3 as other", "3 as others"), encoding="utf-8")
-    assert "named" in _asked(edited.folder, monkeypatch)
+    assert "named" in _asked(edited.folder, monkeypatch)[0]
 
 
 def test_edits_end_where_a_new_project_begins(edited: Subset, tmp_path: Path) -> None:
