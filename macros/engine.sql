@@ -264,6 +264,11 @@
     {{ adapter.dispatch('list_in_order', 'tiktok_trends')(value, order_column) }}
 {%- endmacro %}
 
+{# Sum of the products of two lists of doubles, entry by entry; they are of one length and have no null. #}
+{% macro dot_product(values, others) -%}
+    {{ adapter.dispatch('dot_product', 'tiktok_trends')(values, others) }}
+{%- endmacro %}
+
 {# Distinct values of a group as a list, in no order. #}
 {% macro distinct_values(value) -%}
     {{ adapter.dispatch('distinct_values', 'tiktok_trends')(value) }}

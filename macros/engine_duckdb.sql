@@ -168,6 +168,10 @@
     list({{ value }} order by {{ order_column }})
 {%- endmacro %}
 
+{% macro duckdb__dot_product(values, others) -%}
+    list_inner_product({{ values }}, {{ others }})
+{%- endmacro %}
+
 {% macro duckdb__distinct_values(value) -%}
     array_agg(distinct {{ value }})
 {%- endmacro %}

@@ -187,6 +187,10 @@
     )
 {%- endmacro %}
 
+{% macro spark__dot_product(values, others) -%}
+    aggregate(zip_with({{ values }}, {{ others }}, (x, y) -> x * y), cast(0 as double), (total, x) -> total + x)
+{%- endmacro %}
+
 {% macro spark__distinct_values(value) -%}
     collect_set({{ value }})
 {%- endmacro %}

@@ -176,8 +176,10 @@ tellings as (
 {%- endmacro %}
 
 {#
-  CTEs that draw samples of a window's days: `weights` has how often each day came up in each draw, of a Poisson bootstrap
-  (Hanley and MacGibbon, 2006); the same samples for all lines, and in every run.
+  CTEs that draw samples of a window's days, of a Poisson bootstrap (Hanley and MacGibbon, 2006): `draws` has for each draw
+  how often each of `day_numbers` came up, as a list in their order; the same samples for all lines, and in every run.
+  What is summed over the days of a draw is the `dot_product` with a list of the days, 0 where there is nothing: a row for
+  each day and draw took a quarter of the time of a year.
 #}
 {% macro day_weights() -%}
 {%- set window = var('scorecard_days') | int %}
@@ -220,7 +222,22 @@ weights as (
         end as weight
     from chances
 
+),
+
+draws as (
+
+    select
+        draw,
+        {{ list_in_order('cast(weight as double)', 'days_ago') }} as weights
+    from weights
+    group by draw
+
 )
+{%- endmacro %}
+
+{# Values of a window's days as a list in the order of the days, 0 where there is none; for `dot_product` with a draw. #}
+{% macro by_day(value, days_ago) -%}
+    {{ list_in_order('cast(coalesce(' ~ value ~ ', 0) as double)', days_ago) }}
 {%- endmacro %}
 
 {#

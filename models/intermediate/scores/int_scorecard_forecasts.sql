@@ -122,47 +122,82 @@ panel_twins as (
 
 ),
 
+lines_by_day as (
+
+    select
+        lines.*,
+        day_numbers.days_ago as day_number
+    from panel_twins as lines
+    cross join day_numbers
+    where lines.panel_days >= 2
+
+),
+
+errors_by_day as (
+
+    select
+        lines.as_of_date,
+        lines.record,
+        lines.market,
+        lines.horizon_hours,
+        lines.stratum,
+        lines.day_number,
+        days.absolute_error as error,
+        case lines.twin
+            {%- for twin in twins %}
+            when '{{ twin }}' then days.error_{{ twin }}
+            {%- endfor %}
+        end as error_twin,
+        days.kept_absolute_error + lines.left_scale * days.left_absolute_error as panel_error,
+        case lines.panel_twin
+            when 'persistence' then days.kept_actual_gain + lines.left_scale * days.left_actual_gain
+            {%- for twin in twins if twin != 'persistence' %}
+            when '{{ twin }}' then days.kept_error_{{ twin }} + lines.left_scale * days.left_error_{{ twin }}
+            {%- endfor %}
+        end as panel_error_twin
+    from lines_by_day as lines
+    left join forecast_days as days
+        on
+            lines.as_of_date = days.as_of_date
+            and lines.record = days.record
+            and lines.market = days.market
+            and lines.horizon_hours = days.horizon_hours
+            and lines.stratum = days.stratum
+            and lines.day_number = days.days_ago
+            and days.due > 0
+
+),
+
+error_lists as (
+
+    select
+        as_of_date,
+        record,
+        market,
+        horizon_hours,
+        stratum,
+        {%- for error in ['error', 'error_twin', 'panel_error', 'panel_error_twin'] %}
+        {{ by_day(error, 'day_number') }} as {{ error }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from errors_by_day
+    group by as_of_date, record, market, horizon_hours, stratum
+
+),
+
 forecast_draws as (
 
     select
-        days.as_of_date,
-        days.record,
-        days.market,
-        days.horizon_hours,
-        days.stratum,
-        weights.draw,
-        sum(weights.weight * days.absolute_error) as error,
-        sum(
-            weights.weight
-            * case lines.twin
-                {%- for twin in twins %}
-                when '{{ twin }}' then days.error_{{ twin }}
-                {%- endfor %}
-            end
-        ) as error_twin,
-        sum(weights.weight * (days.kept_absolute_error + lines.left_scale * days.left_absolute_error)) as panel_error,
-        sum(
-            weights.weight
-            * case lines.panel_twin
-                when 'persistence' then days.kept_actual_gain + lines.left_scale * days.left_actual_gain
-                {%- for twin in twins if twin != 'persistence' %}
-                when '{{ twin }}' then days.kept_error_{{ twin }} + lines.left_scale * days.left_error_{{ twin }}
-                {%- endfor %}
-            end
-        ) as panel_error_twin
-    from forecast_days as days
-    inner join panel_twins as lines
-        on
-            days.as_of_date = lines.as_of_date
-            and days.record = lines.record
-            and days.market = lines.market
-            and days.horizon_hours = lines.horizon_hours
-            and days.stratum = lines.stratum
-    inner join weights on days.days_ago = weights.days_ago
-    where
-        days.due > 0
-        and lines.panel_days >= 2
-    group by days.as_of_date, days.record, days.market, days.horizon_hours, days.stratum, weights.draw
+        lists.as_of_date,
+        lists.record,
+        lists.market,
+        lists.horizon_hours,
+        lists.stratum,
+        draws.draw,
+        {%- for error in ['error', 'error_twin', 'panel_error', 'panel_error_twin'] %}
+        {{ dot_product('lists.' ~ error, 'draws.weights') }} as {{ error }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from error_lists as lists
+    cross join draws
 
 ),
 

@@ -60,21 +60,57 @@ label_sums as (
 
 ),
 
+values_by_day as (
+
+    select
+        sums.as_of_date,
+        sums.record,
+        sums.label,
+        sums.value,
+        sums.place,
+        day_numbers.days_ago
+    from label_sums as sums
+    cross join day_numbers
+
+),
+
+value_lists as (
+
+    select
+        listed.as_of_date,
+        listed.record,
+        listed.label,
+        listed.value,
+        listed.place,
+        {{ by_day('days.scored', 'listed.days_ago') }} as scored,
+        {{ by_day('days.hits', 'listed.days_ago') }} as hits
+    from values_by_day as listed
+    left join label_days as days
+        on
+            listed.as_of_date = days.as_of_date
+            and listed.record = days.record
+            and listed.label = days.label
+            and listed.value = days.value
+            and listed.place = days.place
+            and listed.days_ago = days.days_ago
+    group by listed.as_of_date, listed.record, listed.label, listed.value, listed.place
+
+),
+
 drawn_values as (
 
     -- Draw -1 is the window as it was.
     select
-        days.as_of_date,
-        days.record,
-        days.label,
-        days.value,
-        days.place,
-        weights.draw,
-        sum(weights.weight * days.scored) as scored,
-        sum(weights.weight * days.hits) as hits
-    from label_days as days
-    inner join weights on days.days_ago = weights.days_ago
-    group by days.as_of_date, days.record, days.label, days.value, days.place, weights.draw
+        lists.as_of_date,
+        lists.record,
+        lists.label,
+        lists.value,
+        lists.place,
+        draws.draw,
+        {{ dot_product('lists.scored', 'draws.weights') }} as scored,
+        {{ dot_product('lists.hits', 'draws.weights') }} as hits
+    from value_lists as lists
+    cross join draws
 
     union all
 

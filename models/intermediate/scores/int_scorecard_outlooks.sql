@@ -124,18 +124,51 @@ outlook_days as (
 
 {{ day_weights() }},
 
+outlooks_by_day as (
+
+    select
+        outlooks.as_of_date,
+        outlooks.label,
+        day_numbers.days_ago
+    from (
+        select distinct
+            as_of_date,
+            label
+        from outlook_days
+        where scored > 0
+    ) as outlooks
+    cross join day_numbers
+
+),
+
+outlook_lists as (
+
+    select
+        listed.as_of_date,
+        listed.label,
+        {{ by_day('days.error', 'listed.days_ago') }} as error,
+        {{ by_day('days.error_twin', 'listed.days_ago') }} as error_twin
+    from outlooks_by_day as listed
+    left join outlook_days as days
+        on
+            listed.as_of_date = days.as_of_date
+            and listed.label = days.label
+            and listed.days_ago = days.days_ago
+            and days.scored > 0
+    group by listed.as_of_date, listed.label
+
+),
+
 outlook_draws as (
 
     select
-        days.as_of_date,
-        days.label,
-        weights.draw,
-        sum(weights.weight * days.error) as error,
-        sum(weights.weight * days.error_twin) as error_twin
-    from outlook_days as days
-    inner join weights on days.days_ago = weights.days_ago
-    where days.scored > 0
-    group by days.as_of_date, days.label, weights.draw
+        lists.as_of_date,
+        lists.label,
+        draws.draw,
+        {{ dot_product('lists.error', 'draws.weights') }} as error,
+        {{ dot_product('lists.error_twin', 'draws.weights') }} as error_twin
+    from outlook_lists as lists
+    cross join draws
 
 ),
 
