@@ -138,7 +138,7 @@ def test_semaphores_and_folders_of_processes_are_taken_back_at_the_end(tmp_path:
         "def main():\n"
         "    kept.append(multiprocessing.get_context('spawn').RLock())\n"
         "    makers.start()\n"
-        "    print(*os.listdir(os.environ['TMPDIR']))\n"
+        "    print(*os.listdir(os.environ['TMPDIR']), flush=True)\n"
         "    if sys.argv[1] == 'interrupted':\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        threading.Event().wait()\n"
