@@ -31,10 +31,11 @@ import filelock
 from engine import columns, dbt_runner, named, progress
 from engine.dbt_runner import DbtFailedError
 from ingest import facts
-from warehouse.store import Store
+from warehouse.store import BUILD_DATABASE, MARTS_DATABASE, Store
 
 # The second stands for any number of dates: its literal is replaced by a list of literals (macro `date_literals`).
 FIRST_DATE, OTHER_DATES = "@first_date@", "@other_dates@"
+_VARIABLES = {"as_of_dates": [FIRST_DATE, OTHER_DATES]}
 
 # Settings of dbt that hold here: what a node is called and where it lies, what is in its compiled SQL, and what
 # `compiled_models` looks at. Anything else that is set is refused: a limit or threshold of a test that nobody reads
@@ -314,11 +315,12 @@ def _drop_left_over(store: Store, project: _Project) -> None:
         found = connection.execute(
             """
             select format('"{}"."{}"."{}"', database_name, schema_name, table_name), 'table' from duckdb_tables()
-            where database_name in ('build', 'trends') and schema_name <> 'meta' and not internal
+            where list_contains($databases, database_name) and schema_name <> 'meta' and not internal
             union all
             select format('"{}"."{}"."{}"', database_name, schema_name, view_name), 'view' from duckdb_views()
-            where database_name in ('build', 'trends') and schema_name <> 'meta' and not internal
-            """
+            where list_contains($databases, database_name) and schema_name <> 'meta' and not internal
+            """,
+            {"databases": [BUILD_DATABASE, MARTS_DATABASE]},
         ).fetchall()
         for relation, kind in found:
             if relation not in wanted:
@@ -358,12 +360,11 @@ def _ask(
     """Compiles these nodes, without their scripts."""
     if not keys:
         return {}
-    variables = {"as_of_dates": [FIRST_DATE, OTHER_DATES]}
     chosen = [] if is_whole else _selection(project, keys)
     # dbt prints the SQL of one that is asked for alone.
     with contextlib.redirect_stdout(io.StringIO()):
         outcome = dbt_runner.call(
-            project.folder, store, "compile", [*chosen, "--exclude", "resource_type:unit_test"], variables=variables,
+            project.folder, store, "compile", [*chosen, "--exclude", "resource_type:unit_test"], variables=_VARIABLES,
             callbacks=[dbt_runner.counted(shown)],
         )  # fmt: skip
     if not outcome.success:
@@ -380,9 +381,8 @@ def _ask(
 def _with_scripts(project: _Project, store: Store, nodes: dict[str, CompiledNode]) -> dict[str, CompiledNode]:
     if not any(node.kind == "incremental" for node in nodes.values()):
         return nodes
-    variables = {"as_of_dates": [FIRST_DATE, OTHER_DATES]}
     scripts: dict[str, str] = {}
-    for line in dbt_runner.printed(project.folder, store, "print_incremental_scripts", variables):
+    for line in dbt_runner.printed(project.folder, store, "print_incremental_scripts", _VARIABLES):
         scripts |= json.loads(line)
     return {key: replace(node, script=scripts.get(key, "")) for key, node in nodes.items()}
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
+import yaml
 
 from engine import named, progress
 from warehouse.publish import TableDescription
@@ -112,7 +113,7 @@ def _ensure_manifest(project_dir: Path, folder: Path, target: str) -> Path:
     if of_files in stamps[:1]:
         return manifest_path
     asked = _asked_while_parsing(project_dir)
-    if asked not in stamps[1:]:
+    if not asked or asked not in stamps[1:]:
         # Killed from here on, nothing says that what lies there is of these files.
         stamp_path.unlink(missing_ok=True)
         _parse(project_dir, folder, target)
@@ -314,7 +315,17 @@ def fingerprint(project_dir: Path) -> str:
 
 
 def _asked_while_parsing(project_dir: Path) -> str:
-    """Hash of what parsing depends on: the same as long as only variables change that it does not ask."""
+    """Hash of what parsing depends on: the same as long as only variables change that it does not ask.
+
+    Empty where a file can't be read: dbt, which parses then, says which.
+    """
+    try:
+        return _hash(_files_to_parse(project_dir))
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError):
+        return ""
+
+
+def _files_to_parse(project_dir: Path) -> dict[str, bytes]:
     known = named.names(project_dir)
     files = {path.relative_to(project_dir).as_posix(): path.read_bytes() for path in _files(project_dir)}
     files[named.PROJECT_FILE] = json.dumps(known.settings).encode()
@@ -322,7 +333,7 @@ def _asked_while_parsing(project_dir: Path) -> str:
     asked = known.asked_while_parsing(
         *([files[name].decode() for name in nodes if name.endswith(suffix)] for suffix in (".yml", ".sql"))
     )
-    return _hash(files | {"": asked.encode()})
+    return files | {"": asked.encode()}
 
 
 def _files(project_dir: Path) -> list[Path]:

@@ -20,7 +20,7 @@ import yaml
 
 PROJECT_FILE = "dbt_project.yml"
 
-_MACRO = re.compile(r"\{%-?\s*(macro|test)\s+(\w+).*?\{%-?\s*end(?:macro|test)\b", re.S)
+_MACRO = re.compile(r"\{%-?\s*(macro|test|materialization)\s+(\w+).*?\{%-?\s*end(?:macro|test|materialization)\b", re.S)
 _WORD = re.compile(r"\w+")
 # A name that is put together: 'score_weight_' ~ part.
 _START = re.compile(r"'(\w+_)'\s*~")
@@ -86,7 +86,7 @@ class Names:
 def names(project_dir: Path) -> Names:
     """Reads those of a project."""
     settings = yaml.safe_load((project_dir / PROJECT_FILE).read_text(encoding="utf-8"))
-    variables = settings.pop("vars", {})
+    variables = settings.pop("vars", None) or {}
     macros: dict[str, str] = {}
     for path in (*sorted(project_dir.glob("macros/**/*.sql")), *sorted(project_dir.glob("tests/dbt/**/*.sql"))):
         for found in _MACRO.finditer(path.read_text(encoding="utf-8")):
