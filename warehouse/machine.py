@@ -3,8 +3,7 @@
 Belongs here: what the machine, its container and the shell allow. Must not be here: connections (`store`).
 
 A container has the machine's memory to look at and a part of it to use: the limits of control groups say how much, of
-both kinds that Linux has. `ulimit -v` bounds the addresses of a process, which regions that are reserved and never
-filled count into.
+both kinds that Linux has. `ulimit -v` bounds the addresses of a process: what is reserved and never filled counts too.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ GIB = 1024**3
 
 # Python with Dagster, dbt and the clients, beside what DuckDB has.
 _PROGRAM_GIB = 0.6
-# Below so much a machine has no room for a second process that makes files, nor for a region that is kept.
+# Below so much a machine has no room for a second process that makes files.
 SMALL_GIB = 2.0
 # A day of 2 x 1,000 videos is built within it; DuckDB spills what is more to a folder beside the file.
 _LEAST_GIB = 0.25
@@ -32,12 +31,10 @@ class Memory:
     Attributes:
         writer: Of a connection that writes.
         reader: Of one that reads: two of them make files at a time.
-        region: What is reserved at once for its buffers; 0 for none.
     """
 
     writer: float
     reader: float
-    region: float
 
 
 def memory_gib(root: Path = Path("/")) -> float:
@@ -51,25 +48,18 @@ def memory_gib(root: Path = Path("/")) -> float:
     return min(bounds if addresses is None else [*bounds, addresses])
 
 
-def shares(available: float, *, is_bounded: bool, most: Memory) -> Memory:
+def shares(available: float, *, most: Memory) -> Memory:
     """How DuckDB shares what there is.
 
     Args:
         available: What `memory_gib` gives.
-        is_bounded: Whether addresses are bounded: a region would take them from the rest of the program.
         most: What a large machine gives.
     """
     rest = max(available - _PROGRAM_GIB, 0.0)
     return Memory(
         min(most.writer, max(0.8 * rest, _LEAST_GIB)),
         min(most.reader, max(0.3 * rest, _LEAST_READER_GIB)),
-        0.0 if is_bounded or available < 2 * most.region else most.region,
     )
-
-
-def has_bounded_addresses() -> bool:
-    """Whether the shell bounds the addresses of this process (`ulimit -v`)."""
-    return _addresses_gib() is not None
 
 
 def is_small() -> bool:
@@ -79,7 +69,7 @@ def is_small() -> bool:
 
 def can_draw() -> bool:
     """Whether charts can be drawn: their engine reserves more addresses than a shell with bounds gives, and dies."""
-    return not has_bounded_addresses()
+    return _addresses_gib() is None
 
 
 def _addresses_gib() -> float | None:

@@ -58,10 +58,6 @@ WHOLE_MARKER = "WHOLE"
 MEMORY_LIMIT_GIB = 4.0
 # Of a reader: two of them make files at a time.
 READER_MEMORY_GIB = 1.5
-# Buffers come from a region of this size that is reserved once (and filled only as far as it is used), and freed memory
-# is not handed back to the system after each query: mapping it anew took 7 to 10 % of the CPU of a large day's models.
-BLOCK_MEMORY_GIB = 3
-FLUSH_GIB = 4
 # DuckDB merges row groups with dead rows at each checkpoint, which for tables of millions of rows takes longer than the
 # day. Here it does so once a table has more of them than this, as PostgreSQL's autovacuum decides: from a third on,
 # three groups become two.
@@ -427,14 +423,7 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set max_vacuum_tasks = 0")
-    memory = machine.shares(
-        machine.memory_gib(),
-        is_bounded=machine.has_bounded_addresses(),
-        most=machine.Memory(MEMORY_LIMIT_GIB, READER_MEMORY_GIB, BLOCK_MEMORY_GIB),
-    )
-    if memory.region:
-        connection.execute(f"set block_allocator_memory = '{memory.region}GiB'")
-        connection.execute(f"set allocator_flush_threshold = '{FLUSH_GIB}GiB'")
+    memory = machine.shares(machine.memory_gib(), most=machine.Memory(MEMORY_LIMIT_GIB, READER_MEMORY_GIB))
     connection.execute(f"set memory_limit = '{(memory.reader if read_only else memory.writer) * 1024:.0f}MiB'")
     if read_only:
         # Readers work side by side, each on a core: with helpers for both, a large day's files took a fifth longer.

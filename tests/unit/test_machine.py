@@ -9,7 +9,7 @@ import pytest
 from warehouse import machine
 from warehouse.machine import GIB, Memory
 
-MOST = Memory(4.0, 1.5, 3.0)
+MOST = Memory(4.0, 1.5)
 
 
 def group(root: Path, lines: str, limits: dict[str, str]) -> Path:
@@ -46,9 +46,7 @@ def test_without_a_container_it_is_the_machine(tmp_path: Path) -> None:
 
 
 def test_shares() -> None:
-    assert machine.shares(24, is_bounded=False, most=MOST) == MOST
-    assert machine.shares(24, is_bounded=True, most=MOST) == Memory(4.0, 1.5, 0.0), "a region is of addresses"
-    small = machine.shares(1, is_bounded=False, most=MOST)
-    assert small.region == 0
+    assert machine.shares(24, most=MOST) == MOST
+    small = machine.shares(1, most=MOST)
     assert 0.25 <= small.writer < 0.5
-    assert machine.shares(0.4, is_bounded=False, most=MOST) == Memory(0.25, 0.125, 0.0)
+    assert machine.shares(0.4, most=MOST) == Memory(0.25, 0.125)
