@@ -109,6 +109,12 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# Condition on rows of the dates just built; the bound beside it spares whoever has a view between the rest of a table. #}
+{% macro of_batch(batch) -%}
+    as_of_date >= {{ window_start(batch, 0) }}
+    and as_of_date in (select batch.as_of_date from {{ batch }} as batch)
+{%- endmacro %}
+
 {#
   The first date that the polls of a batch read: an interval begins at most `poll_memory_hours` before its reading, the
   one before it as long before that, and whether a count was an old one shows within a day. Of less than that, the rows

@@ -20,4 +20,5 @@ inner join {{ ref('int_video_readings') }} as readings
         and staged.item_index = readings.item_index
 where
     staged.observed_date >= {{ window_start(ref('int_as_of'), trend_alert_days()) }}
+    and readings.reading_date >= {{ window_start(ref('int_as_of'), trend_alert_days()) }}
     and readings.reading_number = 1

@@ -22,7 +22,7 @@ bases as (
         -- Views a day that noise of the counts alone may show.
         {{ noise }} * base_plays * 24 / pace_gap_hours as noise_pace
     from {{ ref('int_forecast_bases') }}
-    where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+    where {{ of_batch(ref('int_as_of')) }}
 
 ),
 

@@ -7,7 +7,7 @@
     select '{{ name | replace("'", "''") }}' as broken_statement, count(*) as row_count
     from {{ model }}
     where not ({{ statement }})
-    {% if batch_only %}and as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch){% endif %}
+    {% if batch_only %}and {{ of_batch(ref('int_as_of')) }}{% endif %}
     {% if landed_by %}and {{ of_last_landing(landed_by, source('raw', 'loads')) }}{% endif %}
     having count(*) > 0
     {% if not loop.last %}union all{% endif %}

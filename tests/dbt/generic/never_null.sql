@@ -3,5 +3,5 @@
     select {{ columns | join(', ') }}
     from {{ model }}
     where ({% for column in columns %}{{ column }} is null{% if not loop.last %} or {% endif %}{% endfor %})
-    {% if batch_only %}and as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch){% endif %}
+    {% if batch_only %}and {{ of_batch(ref('int_as_of')) }}{% endif %}
 {% endtest %}

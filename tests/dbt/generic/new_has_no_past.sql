@@ -19,7 +19,7 @@
             min(action_window) over video as lowest_window,
             min(classic_action_window) over video as lowest_classic
         from {{ model }}
-        where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+        where {{ of_batch(ref('int_as_of')) }}
         window video as (partition by as_of_date, video_id)
 
     )

@@ -11,7 +11,7 @@
             min({{ name }}) over markets as lowest_{{ name }}{{ ',' if not loop.last }}
             {%- endfor %}
         from {{ model }}
-        where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
+        where {{ of_batch(ref('int_as_of')) }}
         window
             horizons as (partition by as_of_date, market, video_id order by horizon_hours),
             markets as (partition by as_of_date, video_id, horizon_hours)

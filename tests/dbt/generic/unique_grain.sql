@@ -5,7 +5,7 @@
 {% test unique_grain(model, columns, batch_only=false, polls_only=false, landed_by=none) %}
     select {{ columns | join(', ') }}, count(*) as row_count
     from {{ model }}
-    {% if batch_only %}where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch){% endif %}
+    {% if batch_only %}where {{ of_batch(ref('int_as_of')) }}{% endif %}
     {% if polls_only %}
     where as_of_date in (select polls.as_of_date from {{ ref('int_polls') }} as polls where polls.is_in_batch)
     {% endif %}
