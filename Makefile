@@ -46,11 +46,12 @@ run: .venv/.installed ## set up and run the daily job on the bundled sample
 test-next: .venv/.installed-next ## all tests on the newest DuckDB (TESTS=path: some of them)
 	@rm -f .venv/.installed-next
 	@PYTHONPATH=.venv/next $(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
-	PYTHONPATH=.venv/next $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
+	PYTHONPATH=.venv/next $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
 
 test: .venv/.installed-dev lint ## lint, types, all tests
-	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end.
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40
+	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end. A
+	@# worker that dies ends the run: the end of one that takes its place was waited for without end.
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations=40
 
 test-fast: .venv/.installed-dev ## the tests of single modules: no models, no services, under a minute on two idle cores
 	$(BIN)/python -m pytest -q -n 2 tests/unit
