@@ -37,7 +37,13 @@ def outliers(day: Day, limit: int, market: str | None = None) -> list[dict[str, 
     """
     return day.table(
         """
-        with shown as (
+        with found as (
+            select * exclude (as_of_date)
+            from marts.creator_outliers
+            where as_of_date = $as_of_date and is_win and posted_at > $cutoff_at - interval 72 hour
+        ),
+        shown as (
+            -- Of those alone: nine days of a large market are a million rows.
             select
                 video_id,
                 max_by(video_url, as_of_date) as video_url,
@@ -48,18 +54,15 @@ def outliers(day: Day, limit: int, market: str | None = None) -> list[dict[str, 
             where
                 as_of_date between $as_of_date - 8 and $as_of_date
                 and ($market is null or market = $market)
+                and video_id in (select found.video_id from found)
             group by video_id
         )
         select
             row_number() over (order by found.outlier_score desc, found.video_id) as place,
-            found.* exclude (as_of_date),
+            found.*,
             shown.* exclude (video_id)
-        from marts.creator_outliers as found
+        from found
         inner join shown on found.video_id = shown.video_id
-        where
-            found.as_of_date = $as_of_date
-            and found.is_win
-            and found.posted_at > $cutoff_at - interval 72 hour
         order by place
         limit $rows
         """,
