@@ -70,8 +70,17 @@ class Page:
                 f"history.pushState({{}}, '', {json.dumps(url)}); dispatchEvent(new PopStateEvent('popstate'))"
             )
         else:
-            self._call("Page.navigate", url=url)
+            self.load(url)
         return self.wait_for(*texts, seconds=seconds)
+
+    def load(self, url: str) -> None:
+        """Loads an address, also the one that is shown; returns once it takes the place of what was there.
+
+        Raises:
+            AssertionError: The browser says why it did not.
+        """
+        answer = self._call("Page.navigate", url=url)
+        assert "errorText" not in answer, f"{url}: {answer['errorText']}"
 
     def wait_for(self, *texts: str, seconds: float = 20.0) -> str:
         """Waits until all texts stand on the page; returns all of its text.
@@ -80,7 +89,7 @@ class Page:
             AssertionError: A text did not appear in time.
         """
         missing = self.evaluate(_WAIT % (json.dumps(texts), seconds * 1000))
-        text = str(self.evaluate("document.body.innerText"))
+        text = str(self.evaluate("document.body ? document.body.innerText : ''"))
         assert not missing, f"not on the page: {missing}. It says: {text[:2000]}"
         return text
 

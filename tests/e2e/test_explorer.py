@@ -86,9 +86,7 @@ class Shown:
 
     def open(self, what: str, *texts: str) -> str:
         """Loads the page anew, with what is to be looked up."""
-        query = f"?what={quote(what)}" if what else ""
-        self.page.evaluate(f"location.assign({json.dumps(self.url + query)})")
-        wait_until(lambda: self.page.evaluate("location.search") == query, 20, "the page is another")
+        self.page.load(self.url + (f"?what={quote(what)}" if what else ""))
         return self.wait_for(*texts)
 
     def to_page(self, name: str) -> str:
