@@ -15,7 +15,7 @@ asked for, and what a run planned goes when it ended well.
 import sqlite3
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -38,6 +38,11 @@ _OPEN_DATABASES = 4
 _OF_NEW_DATABASES = ("pragma page_size = 1024", "pragma auto_vacuum = incremental")
 # Rows of some 900 bytes by the ten thousand: larger pages have less room left over.
 _OF_A_NEW_INDEX = ("pragma page_size = 8192", "pragma auto_vacuum = incremental", "vacuum")
+
+_ROWS = db.text(
+    "insert into event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)"
+    " values (:run_id, :event, :dagster_event_type, :timestamp, :step_key, :asset_key, :partition)"
+).bindparams(db.bindparam("timestamp", type_=db.DateTime))
 
 # Pages of the index that the end of a run gives back at most: its plans, which went.
 _GIVEN_BACK = 5000
@@ -85,11 +90,17 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Stores events in one transaction per database: a run plans hundreds of them before it begins."""
+        """Stores events in one transaction per database: a run plans hundreds of them before it begins.
+
+        Of a range of dates an asset has an event for each. All but the last are rows alone, inserted together: what
+        else Dagster keeps of an asset is about its last event.
+        """
         with self.one_transaction(*(event.run_id for event in events)):
-            for event, is_repeated in thrift.without_repeats(events):
-                self._store(event, is_repeated=is_repeated)
-            for run_id in {event.run_id for event in events if event.dagster_event_type in thrift.PLANS}:
+            repeated, last = thrift.by_repetition(events)
+            self._insert(repeated)
+            for event in last:
+                self._store(event)
+            for run_id in {event.run_id for event in last if event.dagster_event_type in thrift.PLANS}:
                 with self.run_connection(run_id) as connection:
                     # The index alone is asked for them.
                     thrift.forget(connection, run_id, thrift.PLANS)
@@ -136,16 +147,29 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self.path_for_shard(run_id)}{suffix}").unlink(missing_ok=True)
 
-    def _store(self, event: EventLogEntry, *, is_repeated: bool = False) -> None:
+    def _store(self, event: EventLogEntry) -> None:
         thin = thrift.thin(event)
         super().store_event(thin)
-        is_made = event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION
-        if event.run_id and is_made and not is_repeated:
+        if event.run_id and event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
             with self.run_connection(event.run_id) as connection:
                 connection.execute(
                     db.text("update event_logs set event = :event where id = (select max(id) from event_logs)"),
                     {"event": thrift.text(thrift.without_causes(thin))},
                 )
+
+    def _insert(self, events: Sequence[EventLogEntry]) -> None:
+        """Rows in the index, and in the logs of their runs, where plans are not kept; nothing else."""
+        rows = [self._event_to_row(thrift.thin(event)) for event in events]
+        of_runs = defaultdict(list)
+        for event, row in zip(events, rows, strict=True):
+            if event.dagster_event_type not in thrift.PLANS:
+                of_runs[event.run_id].append(row)
+        if rows:
+            with self.index_connection() as connection:
+                connection.execute(_ROWS, rows)
+        for run_id, found in of_runs.items():
+            with self.run_connection(run_id) as connection:
+                connection.execute(_ROWS, found)
 
     def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
         # Serialized once and in fewer bytes: Dagster's own row of a heavy event takes as long as storing it.

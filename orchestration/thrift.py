@@ -5,7 +5,7 @@ Belongs here: which parts of an event nobody reads, for either event log. Must n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as db
@@ -15,6 +15,9 @@ from dagster import AssetMaterialization, DagsterEventType, EventLogEntry, seria
 PLANS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
 # Which outputs of a step are there is what a re-execution of a failed run asks for.
 OF_FAILURES = (*PLANS, DagsterEventType.STEP_OUTPUT)
+
+# Events that there is one of for each date of a run.
+_OF_DATES = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_MATERIALIZATION)
 
 # Jobs that run so often that the log of a run that went well says what it did, not each table of it: the index has the
 # newest materialization and outcome of each.
@@ -50,19 +53,17 @@ def text(event: EventLogEntry) -> str:
     return serialize_value(event, separators=(",", ":"))
 
 
-def without_repeats(events: Sequence[EventLogEntry]) -> Iterator[tuple[EventLogEntry, bool]]:
-    """Events, each with whether a later one says the same of another date of its asset; those say the date alone."""
-    assets = [_materialization(event) for event in events]
-    last = {asset.asset_key: place for place, asset in enumerate(assets) if asset is not None}
-    for place, (event, asset) in enumerate(zip(events, assets, strict=True)):
-        if asset is None or last[asset.asset_key] == place:
-            yield event, False
+def by_repetition(events: Sequence[EventLogEntry]) -> tuple[list[EventLogEntry], list[EventLogEntry]]:
+    """Events that a later one repeats for another date of its asset, which say the date alone; and all others."""
+    ranges = [_range_of(event) for event in events]
+    last = {key: place for place, key in enumerate(ranges)}
+    repeated, others = [], []
+    for place, (event, key) in enumerate(zip(events, ranges, strict=True)):
+        if key is None or last[key] == place:
+            others.append(event)
         else:
-            bare = AssetMaterialization(asset.asset_key, partition=asset.partition)
-            repeated = _with(event, bare)
-            told: Any = repeated.dagster_event
-            told = told._replace(message="", step_kind_value=None, step_key=None)
-            yield repeated._replace(dagster_event=told, step_key=None), True
+            repeated.append(_date_alone(event))
+    return repeated, others
 
 
 def without_causes(event: EventLogEntry) -> EventLogEntry:
@@ -149,6 +150,23 @@ def forget_made_before(connection: db.Connection, run_id: str) -> None:
     )
     connection.execute(db.text(f"delete from asset_event_tags where event_id in ({replaced})"), {"run": run_id})
     connection.execute(db.text(f"delete from event_logs where id in ({replaced})"), {"run": run_id})
+
+
+def _range_of(event: EventLogEntry) -> tuple[Any, ...] | None:
+    """What the events of a range of dates have in common."""
+    told = event.dagster_event
+    if told is None or told.partition is None or told.event_type not in _OF_DATES:
+        return None
+    return event.run_id, told.event_type, told.asset_key
+
+
+def _date_alone(event: EventLogEntry) -> EventLogEntry:
+    asset = _materialization(event)
+    if asset is None:
+        return event
+    bare = _with(event, AssetMaterialization(asset.asset_key, partition=asset.partition))
+    told: Any = bare.dagster_event
+    return bare._replace(dagster_event=told._replace(message="", step_kind_value=None, step_key=None), step_key=None)
 
 
 def _materialization(event: EventLogEntry) -> AssetMaterialization | None:

@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from dagster import EventLogEntry
+from dagster import AssetKey, AssetMaterialization, DagsterEvent, DagsterEventType, EventLogEntry, EventRecordsFilter
+from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.utils import make_new_run_id
 
@@ -42,6 +43,65 @@ def test_events_of_one_transaction_are_seen_together_and_by_dagsters_own_class(t
     assert messages(dagsters, run_id)[6:] == ["sixth"]
     dagsters.store_event(entry(run_id, "by the other"))
     assert messages(ours, run_id)[7:] == ["by the other"]
+    ours.dispose()
+
+
+def planned(run_id: str, asset: str, day: str) -> EventLogEntry:
+    plan = DagsterEvent.build_asset_materialization_planned_event(
+        "daily", "step", AssetMaterializationPlannedData(AssetKey(asset), partition=day)
+    )
+    return of_asset(run_id, plan)
+
+
+def made(run_id: str, asset: str, day: str) -> EventLogEntry:
+    materialization = AssetMaterialization(
+        AssetKey(asset), partition=day, metadata={"rows": int(day[-2:])}, tags={"dagster/data_version": day}
+    )
+    return of_asset(
+        run_id,
+        DagsterEvent(
+            DagsterEventType.ASSET_MATERIALIZATION.value, "daily", message="made", step_key="step",
+            event_specific_data=StepMaterializationData(materialization),
+        ),
+    )  # fmt: skip
+
+
+def of_asset(run_id: str, told: DagsterEvent) -> EventLogEntry:
+    return EventLogEntry(
+        error_info=None, level="info", user_message="", run_id=run_id, timestamp=1.0, job_name="daily",
+        step_key=told.step_key, dagster_event=told,
+    )  # fmt: skip
+
+
+def test_events_of_a_range_of_dates_tell_dagster_what_single_ones_do(tmp_path: Path) -> None:
+    """Partitions, the newest event of each asset, its tags, and the log of the run."""
+    days, assets, run_id = ["2026-03-01", "2026-03-02", "2026-03-03"], ["videos", "sounds"], make_new_run_id()
+    plans = [planned(run_id, asset, day) for asset in assets for day in days]
+    events = [made(run_id, asset, day) for day in days for asset in assets]
+    ours, dagsters = KeptOpenSqliteEventLogStorage(str(tmp_path / "a")), SqliteEventLogStorage(str(tmp_path / "b"))
+    ours.store_event_batch(plans)
+    ours.store_event_batch(events)
+    for event in (*plans, *events):
+        dagsters.store_event(event)
+    keys = [AssetKey(asset) for asset in assets]
+    for storage in (ours, dagsters):
+        assert set(storage.all_asset_keys()) == set(keys)
+        for kind in (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_MATERIALIZATION):
+            for key in keys:
+                assert storage.get_materialized_partitions(key) == set(days)
+                records = storage.get_event_records(EventRecordsFilter(kind, asset_key=key), ascending=True)
+                assert [record.partition_key for record in records] == days
+                assert {(record.run_id, record.timestamp) for record in records} == {(run_id, 1.0)}
+        for record in storage.get_asset_records(keys):
+            newest = record.asset_entry.last_materialization
+            assert newest is not None
+            assert newest.asset_materialization is not None
+            assert newest.asset_materialization.partition == days[-1]
+            assert newest.asset_materialization.metadata["rows"].value == 3
+            tags = storage.get_event_tags_for_asset(record.asset_entry.asset_key)
+            assert {"dagster/data_version": days[-1]} in [dict(found) for found in tags]
+        of_run = storage.get_logs_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+        assert len(of_run) == len(events)
     ours.dispose()
 
 
