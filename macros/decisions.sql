@@ -34,7 +34,7 @@ came_in as (
         as_of_date,
         forecast_date
     from outcomes
-    where as_of_date in (select in_batch.as_of_date from batch as in_batch)
+    where {{ of_batch('batch') }}
 
 ),
 

@@ -16,7 +16,7 @@
 {# Rows of templates that count, of the batch; of two relations. #}
 {% macro counted_revenue(templates, batch) -%}
     select * from {{ templates }}
-    where is_counted and as_of_date in (select batch.as_of_date from {{ batch }} as batch)
+    where is_counted and {{ of_batch(batch) }}
 {%- endmacro %}
 
 {#

@@ -68,7 +68,7 @@ named_sounds as (
         min(sound_name) as sound_name,
         min(artist) as artist
     from {{ sounds }}
-    where as_of_date in (select in_batch.as_of_date from {{ batch }} as in_batch)
+    where {{ of_batch(batch) }}
     group by as_of_date, sound_id
 
 )
