@@ -24,7 +24,7 @@ from exports.workbooks.enhanced import (
 from exports.workbooks.revenue_tabs import TRACKER, TRACKER_COLUMNS
 from exports.workbooks.workbook import Column, Shown
 from ingest import revenue_columns
-from services.sheets import Cell, SheetTable, row_key
+from services.sheet_table import Cell, SheetTable, row_key
 from warehouse.labels import AT_CAP
 
 Rows = list[dict[str, Any]]

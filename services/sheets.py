@@ -29,6 +29,7 @@ import gspread
 from services.google_auth import GoogleSession
 from services.receipts import Receipt, Receipts
 from services.retries import Effect, Failure, Policy, ServiceError, call
+from services.sheet_table import Cell, SheetTable
 from services.sheets_client import (
     HEADER_SEARCH_ROWS,
     connect,
@@ -40,8 +41,6 @@ from services.sheets_client import (
     whole_columns,
 )
 from services.text_safety import sheet_text
-
-Cell = str | int | float | Decimal | bool | dt.date | dt.datetime | None
 
 RUN_DATE_COLUMN = "Run Date"
 ROW_KEY_COLUMN = "row_key"
@@ -74,32 +73,6 @@ class SheetsConfig:
     timeout_seconds: float = 60.0
     rows_per_call: int = 1_000
     policy: Policy = field(default_factory=Policy)
-
-
-@dataclass(frozen=True, slots=True)
-class SheetTable:
-    """Rows for one tab.
-
-    Attributes:
-        tab: Tab name.
-        columns: Column names, in the order of a new tab; an existing tab may have any order.
-        rows: Values, one per column.
-        row_keys: One key per row, see ``row_key``; unique within the tab for ever.
-        formulas: Column name to a formula in which ``{Other Column}`` stands for the cell of that column in the
-            same row; it replaces the row's value.
-        unique_column: A column whose values also identify a row, for rows that people entered without a key.
-        is_dated: Whether a ``Run Date`` column is added.
-        aliases: Column name to the names it may have in a tab that people made.
-    """
-
-    tab: str
-    columns: tuple[str, ...]
-    rows: Sequence[Sequence[Cell]]
-    row_keys: Sequence[str]
-    formulas: Mapping[str, str] = field(default_factory=dict)
-    unique_column: str | None = None
-    is_dated: bool = True
-    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +134,6 @@ class _View:
     unique_values: frozenset[str]
     keyless: Mapping[tuple[Cell, ...], int]
     guard: int
-
-
-def row_key(*parts: object) -> str:
-    """Makes a key from what identifies a row.
-
-    Args:
-        *parts: For example a date, a market and a video id.
-
-    Returns:
-        The parts joined with ``|``; readable, because people see the column.
-    """
-    return "|".join(sheet_text(part).replace("|", "/") for part in parts)
 
 
 def append(

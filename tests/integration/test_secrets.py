@@ -19,6 +19,7 @@ from services import discord, drive, sheets
 from services.google_auth import SCOPE_DRIVE, SCOPE_SHEETS, GoogleConfig, sign_in
 from services.message import Field, Message
 from services.receipts import DuckDBReceipts
+from services.sheet_table import SheetTable
 from tests.service.faults import Fault
 from tests.service.helpers import AS_OF, QUICK
 from tests.service.server import Service
@@ -84,7 +85,7 @@ class Everything:
         """Runs every room; whatever comes out is collected."""
         path = self.folder / "a.txt"
         path.write_text("content", encoding="utf-8")
-        table = sheets.SheetTable("TAB", ("A",), [["x"]], ["1"])
+        table = SheetTable("TAB", ("A",), [["x"]], ["1"])
         message = Message("t", (Field("f", ("v",)),))
         clock = self.service.apify.clock
         self._show(

@@ -12,6 +12,7 @@ from services import sheets
 from services.google_auth import SCOPE_SHEETS_READ, GoogleSession, sign_in
 from services.receipts import DuckDBReceipts
 from services.retries import ServiceError
+from services.sheet_table import Cell, SheetTable, row_key
 from tests.service.faults import EVERY_FAULT, Fault, Kind, fault_name
 from tests.service.helpers import AS_OF, QUICK, google_config, receipts_in
 from tests.service.server import Service
@@ -34,11 +35,11 @@ def config(service: Service) -> sheets.SheetsConfig:
     return sheets.SheetsConfig(BOOK, endpoint=service.url, timeout_seconds=0.5, policy=QUICK)
 
 
-def table(tab: str = "COMPETITOR_VIEW", day: dt.date = AS_OF, count: int = 3) -> sheets.SheetTable:
-    rows: list[list[sheets.Cell]] = [
+def table(tab: str = "COMPETITOR_VIEW", day: dt.date = AS_OF, count: int = 3) -> SheetTable:
+    rows: list[list[Cell]] = [
         [day, f"@rival{n}", HOSTILE[n % len(HOSTILE)], 1234.5 + n, f"https://t/{n}"] for n in range(count)
     ]
-    return sheets.SheetTable(tab, COLUMNS, rows, [sheets.row_key(day, n) for n in range(count)])
+    return SheetTable(tab, COLUMNS, rows, [row_key(day, n) for n in range(count)])
 
 
 def column(tab: Tab, name: str) -> list[Any]:
@@ -155,7 +156,7 @@ def test_rows_are_known_where_their_keys_were_deleted(
         assert (result.appended, result.problem) == (appended, "")
     assert len(book.tab("COMPETITOR_VIEW").values()) == 7
     assert [value for _, value in column(book.tab("COMPETITOR_VIEW"), "row_key")] == [
-        *[None] * 3, *(sheets.row_key(next_day, n) for n in range(3))
+        *[None] * 3, *(row_key(next_day, n) for n in range(3))
     ]  # fmt: skip
 
 
@@ -191,7 +192,7 @@ def test_revenue_rows_are_recognised_by_url_and_formulas_find_their_row(
     book.add(
         "REVENUE_TRACKER", [["TikTok URL", "Own", "US", "ROW", "Total"], ["https://t/1/ ", "mine", 5, 6, "=C2+D2"]]
     )
-    tracker = sheets.SheetTable(
+    tracker = SheetTable(
         "REVENUE_TRACKER",
         ("TikTok URL", "US", "ROW", "Total"),
         [["https://t/1", None, None, None], ["https://t/2", None, None, None]],
@@ -238,7 +239,7 @@ def test_one_fault_leaves_each_row_once(
     for title, old in (("COMPETITOR_VIEW", 1 if exists else 0), ("DATA_FEED", 1)):
         assert len(book.tab(title).rows) == 1 + old + 3
         keys = [value for _, value in column(book.tab(title), "row_key") if value is not None]
-        assert keys == [sheets.row_key(AS_OF, n) for n in range(3)]
+        assert keys == [row_key(AS_OF, n) for n in range(3)]
     assert service.faults.take(route) is None, "the fault never happened"
     assert (1 if fault.headers else 0) <= elapsed() < 6
 
