@@ -15,7 +15,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 endef
 export IS_SUPPORTED
 
-.PHONY: help run test test-fast test-next lint layers ruff mypy sqlfluff ui explore bench spark test-spark spark-demo demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-spark drill-kills pictures lock clean
+.PHONY: help run test test-all test-fast test-next lint layers ruff mypy sqlfluff ui explore bench spark test-spark spark-demo demo-delivery drill drill-builds drill-upgrade drill-rebuild drill-polls drill-spark drill-kills pictures lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ help: ## show this list
 run: .venv/.installed ## set up and run the daily job on the bundled sample
 	$(TRENDS) run --source sample
 
+# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end. A worker
+# that dies ends the run: the end of one that takes its place was waited for without end.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
 .venv/.installed-next: .venv/.installed-dev
 	@# The newest DuckDB beside everything else of the lock, in a folder that only this target looks into.
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/next duckdb
@@ -46,12 +50,17 @@ run: .venv/.installed ## set up and run the daily job on the bundled sample
 test-next: .venv/.installed-next ## all tests on the newest DuckDB (TESTS=path: some of them)
 	@rm -f .venv/.installed-next
 	@PYTHONPATH=.venv/next $(BIN)/python -c 'import duckdb; print("DuckDB", duckdb.__version__)'
-	PYTHONPATH=.venv/next $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
+	PYTHONPATH=.venv/next $(PYTEST) $(TESTS)
 
-test: .venv/.installed-dev lint ## lint, types, all tests
-	@# In the order of the folders: the whole runs of tests/e2e first, so that none of them is left alone at the end. A
-	@# worker that dies ends the run: the end of one that takes its place was waited for without end.
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --durations=40
+# What the C library of Linux gives back to the system between two statements of DuckDB, it asks for again.
+test test-all: export MALLOC_TRIM_THRESHOLD_ := 268435456
+test test-all: export MALLOC_MMAP_THRESHOLD_ := 268435456
+
+test: .venv/.installed-dev lint ## lint, types, and the tests that every change must pass: ten minutes on two cores
+	$(PYTEST) -m "not slow" --durations=40
+
+test-all: .venv/.installed-dev lint ## all tests, the slow ones too: every night, and before a release
+	$(PYTEST) --durations=40
 
 test-fast: .venv/.installed-dev ## the tests of single modules: no models, no services, under a minute on two idle cores
 	$(BIN)/python -m pytest -q -n 2 tests/unit

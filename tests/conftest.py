@@ -78,7 +78,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that can't run here are not part of the run."""
+    """Tests that can't run here are not part of the run; a slow one says why it is."""
+    unsaid = [item.nodeid for item in items for mark in item.iter_markers("slow") if len(mark.args) != 1]
+    if unsaid:
+        raise pytest.UsageError(f'slow without a reason, such as slow("two whole runs"): {", ".join(unsaid)}')
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in _left_out())]
     if left_out:
         items[:] = [item for item in items if item not in left_out]

@@ -43,6 +43,8 @@ def landed(folder: Path) -> tuple[duckdb.DuckDBPyConnection, landing.LandingRepo
     """A database in memory with an export folder's feeds."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
+    # The threads of a statement over a few items look for work longer than there is any.
+    connection.execute("set threads = 1")
     migrate(connection)
     feeds, refusals = export_folder.scan(folder, MARKETS)
     return connection, landing.land(connection, feeds, refusals)

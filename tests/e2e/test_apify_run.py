@@ -60,6 +60,7 @@ def add_tasks(service: Service, **changes: Mapping[str, object]) -> None:
         service.apify.add_task(f"user~{task.lower()}", **settings)
 
 
+@pytest.mark.slow("four whole runs")
 def test_both_markets_are_paid_once_and_a_poll_reads_anew(service: Service, home: Store) -> None:
     add_tasks(service)
     for _ in range(2):
@@ -83,7 +84,7 @@ def test_both_markets_are_paid_once_and_a_poll_reads_anew(service: Service, home
     assert published(home, "select max(reading_number) from marts.video_readings") == [(2,)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two whole runs")
 def test_a_run_that_dies_in_its_ten_minutes_is_resumed_and_not_paid_again(
     service: Service, home: Store, tmp_path: Path
 ) -> None:

@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from simulator import NO_ODDITIES, SimulatorConfig, simulate, write_export_folder
 from tests.support import PROJECT, mart_checksums, trends
 from warehouse.store import Store
+
+pytestmark = pytest.mark.slow("a dozen commands that start together")
 
 DAY = "2026-03-05"
 

@@ -18,6 +18,8 @@ from tests.support import FIXTURES, PROJECT, Item, build, published, trends, vid
 from tests.unit.test_staging_bounds import with_extremes
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("seven whole runs of what people typed")
+
 CASES = FIXTURES / "cases"
 
 
@@ -27,7 +29,6 @@ def purge(plays: int) -> Item:
     )
 
 
-@pytest.mark.slow
 def test_a_feed_of_no_use_stops_the_day(store: Store) -> None:
     outcome = trends(
         "run", "--date", "2026-02-20", "--source", CASES / "all_items_rejected", "--home", store.home, "--no-deliver"
@@ -37,7 +38,6 @@ def test_a_feed_of_no_use_stops_the_day(store: Store) -> None:
     assert "no feed this day" not in outcome.out + outcome.err
 
 
-@pytest.mark.slow
 def test_levels_of_counts(tmp_path: Path) -> None:
     source = tmp_path / "feeds"
     shutil.copytree(CASES / "one_wrong_reading", source)
@@ -69,7 +69,6 @@ def test_levels_of_counts(tmp_path: Path) -> None:
     assert gains[0][1] >= 0, "what lies between two levels is no gain"
 
 
-@pytest.mark.slow
 def test_knowing_less_never_ranks_higher(tmp_path: Path) -> None:
     store = backfill(CASES / "score_without_plays", tmp_path / "home")
     scores: dict[str, float] = dict(
@@ -80,7 +79,6 @@ def test_knowing_less_never_ranks_higher(tmp_path: Path) -> None:
     assert max(scores["maker.noplays"], scores["maker.noplays_nolikes"]) <= min(equals)
 
 
-@pytest.mark.slow
 def test_extremes_of_every_fact_and_odd_signs_of_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Where links to homes are made whose names are no URLs.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -107,7 +105,6 @@ def test_extremes_of_every_fact_and_odd_signs_of_a_path(tmp_path: Path, monkeypa
     assert trends("poll", *place).code == 0
 
 
-@pytest.mark.slow
 def test_handles_as_typed(tmp_path: Path) -> None:
     # Accounts are the user's own file of the project: a copy has another one.
     project = tmp_path / "project"
@@ -146,7 +143,6 @@ def test_handles_as_typed(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_a_machines_time_zone_changes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "feeds"
     shutil.copytree(CASES / "time_without_zone", folder)

@@ -13,6 +13,8 @@ from tests.service.mail import Mail
 from tests.service.server import Service, environment
 from tests.support import Outcome, trends, video, write_feed
 
+pytestmark = pytest.mark.slow("a day and its polls, told on every channel")
+
 DAY = "2026-01-05"
 DOWN = "ntfy://127.0.0.1:9/topic-of-a-dead-server"
 

@@ -71,7 +71,13 @@ def run(store: Store, *arguments: str | Path) -> Run:
 # ---------- polls: invented ones, and real ones where they are
 
 
-@pytest.fixture(scope="module", params=["invented", pytest.param("tiktok_polls", marks=pytest.mark.real_data)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "invented",
+        pytest.param("tiktok_polls", marks=[pytest.mark.real_data, pytest.mark.slow("weeks of real polls")]),
+    ],
+)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if request.param == "invented":
         return invented.write_polls(tmp_path_factory.mktemp("invented_polls"))
@@ -159,6 +165,7 @@ def test_every_distinct_reading_is_published(polls: Run, folder: Path) -> None:
     assert sightings == sum(len(history.seen_at) for history in histories.values())
 
 
+@pytest.mark.slow("a second backfill")
 def test_second_backfill_changes_nothing(polls: Run, polls_again: Run) -> None:
     assert polls_again.outcome.code == 0, polls_again.outcome.err
     known = polls.sizes["loads"]
@@ -257,6 +264,7 @@ def test_published_file_describes_itself(polls: Run, folder: Path) -> None:
     assert undescribed == []
 
 
+@pytest.mark.slow("a second backfill")
 def test_trends_publish_extends_to_the_same_file(polls: Run, polls_again: Run, folder: Path) -> None:
     polls_again.store.published_path.unlink()
     outcome = trends("publish", "--home", polls.store.home)
@@ -301,6 +309,7 @@ def days(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Days:
     return Days(store, first_days, singly, differences_at_noon, together)
 
 
+@pytest.mark.slow("a home for each day and each cut-off")
 def test_single_runs_equal_the_backfill_of_all_days(days: Days, polls: Run) -> None:
     """A day is the same whether it is run when it is the last one or among later days."""
     assert set(days.first_days) >= {"videos_daily", "sounds_daily", "source_health", "my_performance"}
@@ -308,17 +317,20 @@ def test_single_runs_equal_the_backfill_of_all_days(days: Days, polls: Run) -> N
     assert days.first_days["videos_daily"][0] > 0
 
 
+@pytest.mark.slow("a home for each day and each cut-off")
 def test_days_run_again_after_later_days_are_equal(days: Days) -> None:
     """Set-based for all of them at once, which equals the single runs too."""
     assert days.together == days.singly
 
 
+@pytest.mark.slow("a home for each day and each cut-off")
 def test_cutoff_hides_what_was_observed_later(days: Days, polls: Run) -> None:
     assert days.differences_at_noon == []
     query = f"select count(*) from marts.videos_daily where as_of_date = '{FIRST_DAYS[-1]}'"
     assert 0 < published(days.store, query)[0][0] < published(polls.store, query)[0][0]
 
 
+@pytest.mark.slow("a home for each day and each cut-off")
 def test_cutoff_is_stored_and_reused(days: Days) -> None:
     """The backfill after the run with `--as-of` was not told a time and found the stored one."""
     assert published(days.store, "select cast(cutoff_at as varchar) from meta.publication") == [
@@ -465,6 +477,7 @@ def test_failed_check_publishes_nothing_and_yesterday_stays(small: Small, tmp_pa
     assert not (home / "output" / "2026-01-06").exists(), "no file is written from marts that were not published"
 
 
+@pytest.mark.slow("two whole runs")
 def test_a_home_of_an_earlier_version_goes_on(small: Small, tmp_path: Path) -> None:
     """One file for everything, without migrations: it becomes the facts' file, and the rest is made again."""
     home = tmp_path / "home"
@@ -557,6 +570,7 @@ def test_cutoffs_follow_the_clock(store: Store) -> None:
     assert stored == [("2026-01-04", "day_end"), ("2026-01-05", "override")]
 
 
+@pytest.mark.slow("four backfills")
 def test_a_backfill_makes_files_of_the_dates_asked_for(tmp_path: Path) -> None:
     for number, day in enumerate(("2026-01-05", "2026-01-06", "2026-01-07")):
         write_feed(tmp_path / "feeds", f"{day}T08:00", [video("7590000000000000001", plays=1000 * number)], market="us")

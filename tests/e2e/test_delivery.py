@@ -253,6 +253,7 @@ def test_a_delivery_makes_so_many_requests(untouched: Service, deliver: Drill, d
     assert (report["outcome"], report["message_id"], len(report["sha256"])) == ("sent", message_id, 64)
 
 
+@pytest.mark.slow("five deliveries")
 def test_a_message_of_unknown_fate_or_deleted_is_sent_again_by_hand_alone(
     untouched: Service, deliver: Drill, drill_home: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +310,6 @@ def test_a_refused_sign_in_is_told_once(untouched: Service, deliver: Drill) -> N
     assert json.dumps(message["payload"]).count("The refresh token no longer works") == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("point", range(0, 2 * REQUESTS, STEP))
 def test_killed_anywhere_and_run_again_everything_is_there_once(
     untouched: Service, deliver: Drill, drill_home: Store, point: int
@@ -358,6 +358,7 @@ def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str
     assert (files_in(service), len(service.discord.messages)) == (files, messages)
 
 
+@pytest.mark.slow("a day and its polls")
 def test_a_poll_sends_each_alert_once_and_its_summary_where_it_is_wanted(
     tmp_path: Path, configured: dict[str, str], service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

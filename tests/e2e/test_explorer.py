@@ -161,7 +161,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             process.wait()
 
 
-@pytest.mark.slow
 def test_every_page_shows_what_the_file_has(shown: Shown) -> None:
     for name in PAGES:
         text = shown.to_page(name)
@@ -172,7 +171,6 @@ def test_every_page_shows_what_the_file_has(shown: Shown) -> None:
     assert "Traceback" not in shown.log.read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_filters_narrow_the_lists(shown: Shown) -> None:
     ((all_videos, uk, handle),) = published(
         shown.store,
@@ -196,7 +194,6 @@ def test_filters_narrow_the_lists(shown: Shown) -> None:
     assert handle in text
 
 
-@pytest.mark.slow
 def test_a_row_leads_to_its_history_which_is_what_show_tells(shown: Shown) -> None:
     (video, views), *_ = published(
         shown.store,
@@ -223,7 +220,7 @@ def test_a_row_leads_to_its_history_which_is_what_show_tells(shown: Shown) -> No
     shown.wait_for("Views, and what was told", "Raw item: load")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("another file is published meanwhile")
 def test_a_newly_published_file_is_picked_up_with_the_filters_as_they_were(shown: Shown) -> None:
     shown.open("", "Build today")
     shown.choose("Market", "US")
@@ -243,7 +240,6 @@ def test_a_newly_published_file_is_picked_up_with_the_filters_as_they_were(shown
     wait_until(lambda: row_count(shown.text()) == before, 20, "the former day is there to be chosen")
 
 
-@pytest.mark.slow
 def test_all_questions_answer_and_hold_nothing_open(shown: Shown) -> None:
     file = Published(shown.store)
     values: dict[str, Any] = dict.fromkeys(("market", "kind", "window"), ALL) | {
@@ -271,7 +267,7 @@ def test_what_is_missing_is_said_in_one_line(
     assert said == "trends: the explorer's packages are not installed: `make explore` installs them and opens it\n"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two explorers")
 def test_a_port_that_is_taken_is_said(shown: Shown) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

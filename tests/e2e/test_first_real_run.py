@@ -147,6 +147,7 @@ def test_a_good_one_sets_the_sample_aside_and_is_published_in_its_place(home: St
     assert_real(home)
 
 
+@pytest.mark.slow("three whole runs")
 def test_the_sample_stays_published_until_real_dates_are(
     home: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +171,7 @@ def test_the_sample_stays_published_until_real_dates_are(
     assert_real(home)
 
 
+@pytest.mark.slow("a whole run that is killed, and the next")
 def test_a_kill_while_the_real_files_take_their_place_loses_nothing(
     home: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,8 @@ from services.message import Link
 from tests.support import PROJECT, published, video, write_feed
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("a day and its polls, with a list of what is followed")
+
 DAY = "2026-02-20"
 QUIET, TWIN, TAGGED, SPOKEN, LOUD = (f"76088077302509500{number}" for number in range(10, 15))
 COVER = "https://p16-sign-sg.tiktokcdn.com/c.jpeg?x-expires=1771700000&x-signature=x"
@@ -77,7 +79,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
-@pytest.mark.slow
 def test_a_poll_watches_what_is_followed_and_not_its_twin(home: Store) -> None:
     told = published(home, "select video_id, followed_by, is_message from marts.acceleration_alerts order by 1")
     by_video = {video_id: (followed_by, is_message) for video_id, followed_by, is_message in told}
@@ -85,7 +86,6 @@ def test_a_poll_watches_what_is_followed_and_not_its_twin(home: Store) -> None:
     assert TWIN not in by_video
 
 
-@pytest.mark.slow
 def test_the_build_list_marks_it_and_keeps_its_order(home: Store) -> None:
     rows = published(
         home, "select place, video_id, because, followed_by, gain_48h_p50 from marts.build_list order by place"
@@ -98,7 +98,6 @@ def test_the_build_list_marks_it_and_keeps_its_order(home: Store) -> None:
     assert gains == sorted(gains, reverse=True) and len(gains) > 1
 
 
-@pytest.mark.slow
 def test_each_entry_says_what_it_did(home: Store) -> None:
     rows = published(
         home,
@@ -115,7 +114,6 @@ def test_each_entry_says_what_it_did(home: Store) -> None:
     assert unusable[0].startswith('seeds/watchlist.csv: the row "hashtag,#oops,follow," is not used: its kind is none')
 
 
-@pytest.mark.slow
 def test_message_summary_and_report_have_a_section_of_it(home: Store) -> None:
     with marts.open_day(home.published_path, date.fromisoformat(DAY)) as day:
         message = daily_report(day, [], [], None)
@@ -133,7 +131,6 @@ def test_message_summary_and_report_have_a_section_of_it(home: Store) -> None:
     assert '<section id="followed">' in page and "tag #SoapCut (US)" in page
 
 
-@pytest.mark.slow
 def test_a_build_has_its_cover_while_that_can_be_loaded(home: Store) -> None:
     runs_out = datetime.fromtimestamp(1771700000, UTC)
     with marts.open_day(home.published_path, date.fromisoformat(DAY)) as day:

@@ -6,11 +6,15 @@ import hashlib
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from simulator import SimulatorConfig, simulate, write_export_folder
 from tests.service.faults import Fault
 from tests.service.server import Service
 from tests.ui import UI, google_and_discord, running_ui, wait_until
 from warehouse.store import Store
+
+pytestmark = pytest.mark.slow("two daemons, one of which is killed")
 
 DAY = "2026-03-04"
 

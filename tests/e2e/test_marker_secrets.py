@@ -27,6 +27,8 @@ from tests.service.faults import Fault
 from tests.service.server import Service, environment
 from tests.support import video, write_feed
 
+pytestmark = pytest.mark.slow("three whole runs, and all that they left")
+
 DAY = "2026-01-05"
 VIDEO = "7590000000000000001"
 MARKER = "MARKER"
@@ -131,7 +133,6 @@ def duckdb_rows(path: Path) -> Iterator[str]:
             yield from (row[0] for row in rows)
 
 
-@pytest.mark.slow
 def test_no_marker_is_printed_or_kept(ran: tuple[Path, str, list[int]], service: Service) -> None:
     home, printed, codes = ran
     assert codes == [1, 1, 0]

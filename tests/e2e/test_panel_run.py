@@ -16,6 +16,8 @@ from tests.service.server import Service, environment
 from tests.support import Item, build, published, trends, video, write_feed
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("seven whole runs, each with a panel that is asked")
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY_AGO = NOW - timedelta(hours=24)
 TASK = "user~pages"

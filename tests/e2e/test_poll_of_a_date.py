@@ -10,6 +10,8 @@ import pytest
 from tests.service.server import Service, environment
 from tests.support import trends, video, write_feed
 
+pytestmark = pytest.mark.slow("a day and a poll by the command")
+
 
 @pytest.fixture
 def service() -> Iterator[Service]:

@@ -8,8 +8,12 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from engine import progress
 from tests.support import trends, video, write_feed
+
+pytestmark = pytest.mark.slow("two whole runs by the command")
 
 STAGES = ["start-up", "landing", "revenue", "models of 2026-01-05 to 2026-01-06", "publishing", "files"]
 

@@ -155,6 +155,8 @@ TRIED: dict[str, Callable[[Place, str], str]] = {
     "make run": _made_the_sample,
     "make test": _is_there,
     "make test-fast": _is_there,
+    "make test-all": _is_there,
+    "make test-next": _is_there,
     "make run PYTHON=python3.13": _is_there,
     "trends run": _in_sample,
     "trends run --date 2026-02-20 --source DIR": _in_real,
@@ -197,8 +199,13 @@ def test_every_command_is_tried() -> None:
     assert set(shown()) == set(TRIED)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", shown())
+BY_DBT = pytest.mark.slow("dbt itself builds, compiles or lists all models")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(command, marks=BY_DBT) if TRIED.get(command) is _by_dbt else command for command in shown()],
+)
 def test_command(place: Place, command: str) -> None:
     assert TRIED[command](place, command) == ""
 

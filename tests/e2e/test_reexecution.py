@@ -18,6 +18,8 @@ from tests.service.server import Service, environment
 from tests.support import video, write_feed
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("runs that fail and their re-executions")
+
 DAY = "2026-01-05"
 PARTITION = {"dagster/partition": DAY}
 TRACKER = list(COLUMNS[:10])

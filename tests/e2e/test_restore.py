@@ -12,6 +12,8 @@ from tests.service.server import Service, environment
 from tests.support import mart_checksums, trends
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("two homes, one of which is lost and restored")
+
 pytest_plugins = ["tests.service.fixtures"]
 
 
@@ -21,7 +23,6 @@ def run(home: Store, day: str) -> None:
     assert outcome.code == 0, outcome.err
 
 
-@pytest.mark.slow
 def test_the_day_after_a_restore_equals_the_day_without_the_loss(
     service: Service, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

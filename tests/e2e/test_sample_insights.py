@@ -633,7 +633,6 @@ def recalculated(path: Path, directory: Path) -> Path:
     return directory / "out" / path.name
 
 
-@pytest.mark.slow
 def test_every_formula_comes_to_the_value_that_was_written(home: Store, tmp_path: Path) -> None:
     for scope in SCOPES:
         path = path_of(home, scope)
@@ -809,6 +808,7 @@ def test_the_day_has_its_files(home: Store) -> None:
     assert {entry["name"] for entry in manifest["files"]} == names - {f"manifest_{DAY}.json"}
 
 
+@pytest.mark.slow("a second home")
 def test_a_date_built_alone_equals_the_batch(home: Store) -> None:
     """The run built twelve dates at once; two of them built again alone, the later one first, change nothing."""
     days = ("2026-03-14", "2026-03-11")

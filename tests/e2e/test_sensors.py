@@ -98,6 +98,7 @@ def test_sensors_run_where_their_settings_exist_and_else_say_what_is_missing(
         assert variable in str(sensor.description).split("Off, because")[1]
 
 
+@pytest.mark.slow("a whole run")
 def test_a_run_that_somebody_else_started_is_landed_without_paying_for_another(
     service: Service, given: dict[str, str], home: Store
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_run_that_somebody_else_started_is_landed_without_paying_for_another(
     assert build(home, "select count(*) from facts.meta.cutoffs") == [(0,)], "a date's daily run decides its cut-off"
 
 
+@pytest.mark.slow("two whole runs")
 def test_it_leaves_alone_what_a_run_may_be_landing(service: Service, given: dict[str, str], home: Store) -> None:
     service.apify.add_task("user~us_video", videos(), seconds=0)
     service.apify.add_task("user~uk_video", videos(), seconds=0)
@@ -146,6 +148,7 @@ def received(home: Store) -> float:
     return float(total)
 
 
+@pytest.mark.slow("a day, and two builds of revenue")
 def test_an_edited_sheet_builds_revenue_and_nothing_else(
     service: Service, given: dict[str, str], home: Store, tmp_path: Path
 ) -> None:

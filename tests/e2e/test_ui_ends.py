@@ -15,6 +15,8 @@ from orchestration import cli
 from tests.support import PROJECT
 from tests.ui import answers, free_port, wait_until
 
+pytestmark = pytest.mark.slow("the UI and its daemon, started twice")
+
 
 def processes_of(session: int) -> list[str]:
     """Commands of the processes of a session that are still at work."""
@@ -35,7 +37,6 @@ def in_the_background() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("before", [None, in_the_background])
 def test_sigterm_ends_the_ui_and_what_it_started(tmp_path: Path, before: Callable[[], None] | None) -> None:
     port = free_port()

@@ -16,6 +16,8 @@ from tests.service.server import Service, environment
 from tests.support import trends, video, write_feed
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("eight whole runs under a watchman")
+
 DAY = date(2026, 2, 20)
 
 

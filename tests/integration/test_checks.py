@@ -241,6 +241,7 @@ SUSPICIOUS = """
 BATCH = "{{ config(materialized='table') }} select date '2026-03-10' as as_of_date"
 
 
+@pytest.mark.slow("the project compiled for each mode")
 @pytest.mark.parametrize("mode", ["block", "warn", "off", "'off'", "blok"])
 def test_a_mode_is_one_word_in_the_project(tmp_path: Path, mode: str) -> None:
     subset = create_subset(
@@ -311,6 +312,7 @@ def test_a_check_that_blocks_keeps_the_published_file(home: Store, folder: Path,
     assert not (home.output / "2026-01-08").exists()
 
 
+@pytest.mark.slow("two whole runs")
 def test_a_check_that_warns_is_told_where_the_day_is_read(home: Store, folder: Path, tmp_path: Path) -> None:
     # A home of its own: one in which a date was blocked builds that date again.
     home = Store(Path(shutil.copytree(home.home, tmp_path / "home")))

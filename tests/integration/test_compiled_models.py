@@ -82,6 +82,7 @@ def _contents(store: Store) -> dict[str, tuple[int, int]]:
         return {**sums, "notes": (rows, total)}
 
 
+@pytest.mark.slow("dbt builds all models twice")
 def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Store, tmp_path: Path) -> None:
     by_dbt, by_compiled = _copy(landed, tmp_path / "dbt"), _copy(landed, tmp_path / "compiled")
     no_unit_tests = ["--exclude-resource-type", "unit_test"]

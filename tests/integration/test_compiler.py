@@ -163,6 +163,7 @@ def _everything(folder: Path) -> dict[str, Any]:
         }
 
 
+@pytest.mark.slow("the project parsed twice")
 def test_parsing_asks_no_variable_that_leaves_the_parsed_project_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     for name in ("models", "macros", "seeds", "tests/dbt", "forecasting"):

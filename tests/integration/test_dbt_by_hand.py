@@ -21,6 +21,8 @@ from tests.integration.dbt_subset import create_subset
 from tests.support import MARKETS, PROJECT, build, mart_checksums
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("dbt itself builds models, again and again")
+
 FROM = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
 DATES = ["2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07"]
 # As README and its pages show them, with a date of this home.

@@ -26,6 +26,8 @@ from tests import homes
 from tests.support import build_day
 from warehouse.store import Store, connect
 
+pytestmark = pytest.mark.slow("trees fitted for each of many dates")
+
 FORECASTS = "select * exclude (chosen_because) from trends.marts.forecasts where as_of_date <= ? order by all"
 DERIVED = ("int_forecast_examples", "int_forecast_trees", "int_forecast_tree_gains", "int_forecast_trials")
 
@@ -148,7 +150,6 @@ def test_gains_of_all_horizons_rise_and_are_in_order(built: duckdb.DuckDBPyConne
     assert bad == 0
 
 
-@pytest.mark.slow
 def test_a_later_reading_changes_no_earlier_row(home: Store, feeds: Path, tmp_path: Path) -> None:
     """All counts of one late day tripled: examples, trees, trials and forecasts of the days before stay, bit by bit."""
     days = _days(feeds)
@@ -165,7 +166,6 @@ def test_a_later_reading_changes_no_earlier_row(home: Store, feeds: Path, tmp_pa
     assert _rows(other, shifted)["forecasts"] != _rows(home, shifted)["forecasts"]
 
 
-@pytest.mark.slow
 def test_dates_built_alone_have_the_trees_of_the_batch(home: Store, feeds: Path, tmp_path: Path) -> None:
     """The last days one after the other, a fit date and those that use its fit: as in one batch, bit by bit."""
     days = _days(feeds)

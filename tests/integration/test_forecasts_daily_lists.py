@@ -23,6 +23,8 @@ from tests import homes
 from tests.support import build, build_day, published, real_data
 from warehouse.store import Store, connect
 
+pytestmark = pytest.mark.slow("real daily lists, in one batch and in several")
+
 # Forecasts are judged from the 8th day of a series on.
 FIRST_JUDGED_DAY = 7
 TOP = 20
@@ -241,7 +243,6 @@ def test_log_linear_model_is_the_least_squares_solution(home: Store, marts: duck
             assert log_linear == pytest.approx(expected, rel=1e-4, abs=0.01)
 
 
-@pytest.mark.slow
 def test_batches_of_dates_give_the_same_forecasts(home: Store, series: Series, tmp_path: Path) -> None:
     """The first days as a batch of four and a day of its own: the same forecasts and scores, bit by bit."""
     *_, before, day = series.dates[:5]

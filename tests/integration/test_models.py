@@ -378,6 +378,7 @@ characters = st.characters(codec="utf-8")
 counts = st.one_of(st.none(), st.integers(0, 2**62), st.integers(0, 2**62).map(str))
 
 
+@pytest.mark.slow("dozens of builds of staging")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     items=st.dictionaries(

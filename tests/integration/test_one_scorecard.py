@@ -28,6 +28,8 @@ from tests import homes, support
 from warehouse.publish import published_dates
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("a home of many days with all its files")
+
 LINE = re.compile(
     r"24 h, (?P<record>track record|replay) of (?P<days>\d+) days? to (?P<day>[\d-]+): .*?skill (?P<skill>[+-]\d+) %"
     r".*; error (?P<error>\d+) % of the gain, the best naive forecast \([\w ]+\) (?P<twin>\d+) %;.*"

@@ -95,7 +95,13 @@ def rounded(value: float) -> str:
     return f"{value / 1e3:.1f}k" if value >= 999.5 else f"{value:.0f}"
 
 
-@pytest.fixture(scope="module", params=["sample", pytest.param("tiktok_polls", marks=pytest.mark.real_data)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "sample",
+        pytest.param("tiktok_polls", marks=[pytest.mark.real_data, pytest.mark.slow("weeks of real polls")]),
+    ],
+)
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A home in which all dates of a source were built, with every data test, and published."""
     root = tmp_path_factory.mktemp(request.param)

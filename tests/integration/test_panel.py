@@ -24,6 +24,8 @@ from tests.support import PROJECT, mart_checksums
 from warehouse.publish import publish
 from warehouse.store import Store, connect
 
+pytestmark = pytest.mark.slow("a home of many days, once with a panel and once without")
+
 CONFIG = SimulatorConfig(seed=5, days=5, videos_per_day=80, music=False)
 SIZE = 12
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)

@@ -214,6 +214,7 @@ def test_watch_list_by_the_entry_rule_and_until_three_absences(tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.slow("a build for each of many polls")
 def test_polls_one_by_one_equal_all_at_once(tmp_path: Path) -> None:
     """Rows of a poll depend on it and on earlier ones only, and on those no longer than it remembers."""
     fast = {f"75900000000001{n:05d}": jumping(20_000, 1000 + 100 * n, 5 + n, 12) for n in range(6)}

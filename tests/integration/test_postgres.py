@@ -130,6 +130,7 @@ def test_a_command_keeps_its_run_in_the_database_and_its_password_nowhere(
     assert password.decode() not in outcome.out + outcome.err
 
 
+@pytest.mark.slow("two launched runs")
 def test_two_launches_at_once_run_one_after_the_other(
     home: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,8 @@ from orchestration.settings import Settings
 from tests.support import PROJECT, published, trends, video, write_feed
 from warehouse.store import Store
 
+pytestmark = pytest.mark.slow("a command that is interrupted at many moments")
+
 TRENDS = Path(sys.executable).with_name("trends")
 ENDS = {signal.SIGINT: (130, "trends: interrupted (Ctrl-C): "), signal.SIGTERM: (143, "trends: stopped (SIGTERM): ")}
 
@@ -83,7 +85,6 @@ def wait_for_end_of(session: int) -> None:
         os.sched_yield()
 
 
-@pytest.mark.slow
 def test_a_signal_at_any_moment_ends_a_command_in_one_line(tmp_path: Path) -> None:
     """One after the other on one home, as a person would: the last run finds nothing broken."""
     folder = tmp_path / "feeds"

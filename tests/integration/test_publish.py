@@ -377,6 +377,7 @@ while True:
 """
 
 
+@pytest.mark.slow("readers and a publisher for seconds")
 def test_readers_notice_nothing_while_publishing(built: Store) -> None:
     """Two processes read the published file in a loop during 20 publishes: no error, no half build."""
     publish(built, run_id="run-0")

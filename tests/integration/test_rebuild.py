@@ -87,6 +87,7 @@ def test_a_part_puts_its_dates_right_and_leaves_the_others(home: Store) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow("all dates made again for each file")
 @pytest.mark.parametrize("lost", ["build_path", "marts_path"])
 def test_a_derived_file_that_is_lost_is_made_again(home: Store, lost: str) -> None:
     """Where both are, it is as after `trends restore`: see tests/e2e/test_restore.py."""
@@ -100,6 +101,7 @@ HARMS = [("build_path", "empty"), ("marts_path", "cut"), ("build_path", "no data
 OTHER_HARMS = [("marts_path", "empty"), ("build_path", "cut"), ("marts_path", "no database")]
 
 
+@pytest.mark.slow("all dates made again for each harm")
 @pytest.mark.parametrize(("name", "harm"), HARMS + OTHER_HARMS * IS_DRILL)
 def test_a_torn_derived_file_is_set_aside_and_made_again(home: Store, name: str, harm: str, feeds: Path) -> None:
     run = ("run", "--date", DAYS[-1], "--source", feeds, "--home", home.home, "--no-deliver")
@@ -149,6 +151,7 @@ def test_wrong_use_is_named(home: Store, arguments: list[str], message: str) -> 
     assert (outcome.code, message in outcome.err) == (2, True)
 
 
+@pytest.mark.slow("all dates made again, twice")
 def test_a_date_whose_check_fails_is_left_out_and_named(home: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compiled_models.build
 
@@ -181,7 +184,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-@pytest.mark.slow
+@pytest.mark.slow("all dates made again for each edit")
 def test_a_formula_a_column_a_mart_and_a_threshold_reach_all_dates(home: Store, changed: Path, tmp_path: Path) -> None:
     fresh = Store(tmp_path / "fresh")
     fresh.warehouse.mkdir(parents=True)
@@ -257,7 +260,7 @@ POINTS = ["node:90", "unlink:2", "replace:2", "sync:2"]
 OTHER_POINTS = ["node:1", "node:200", "replace:1", "replace:3", "sync:1", "sync:3"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("all dates made again for each kill")
 @pytest.mark.parametrize("point", POINTS + OTHER_POINTS * IS_DRILL)
 def test_a_kill_leaves_the_old_file_or_the_new_one_and_the_next_command_goes_on(home: Store, point: str) -> None:
     facts_before = digest(home.facts_path)

@@ -74,6 +74,7 @@ def _build(landed: Store, home: Path, callers: int) -> Store:
     return store
 
 
+@pytest.mark.slow("a home built many times")
 def test_one_home_built_again_and_again_is_the_same(landed: Store, tmp_path: Path) -> None:
     first: dict[str, tuple[int, int]] = {}
     for number in range(BUILDS_EACH * len(CALLERS)):

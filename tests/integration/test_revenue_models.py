@@ -281,6 +281,7 @@ def test_days_weeks_templates_and_trends_add_up_to_what_was_received(built: Subs
     assert history == [("2026-03-14", 2), ("2026-03-15", 1)]
 
 
+@pytest.mark.slow("a build for each of many dates")
 def test_a_batch_of_dates_equals_single_dates(built: Subset) -> None:
     marts = [name for name in MODELS if not name.startswith(("int_", "stg_"))]
     sums = {mart: built.rows(f"select count(*), sum(hash(mart)::hugeint) from marts.{mart} as mart") for mart in marts}

@@ -255,6 +255,7 @@ def test_content_windows_span_their_days(year: Project) -> None:
     ]
 
 
+@pytest.mark.slow("a build for each of many dates")
 def test_any_date_again_gives_equal_rows_and_a_window_over_new_year_is_one(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     with (project.subset.folder / "seeds" / "content_windows.csv").open("a", encoding="utf-8") as file:

@@ -48,8 +48,8 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         yield lambda warehouse: SparkConfig(warehouse, remote=remote)
 
 
+@pytest.mark.slow("Spark builds all models")
 @pytest.mark.spark
-@pytest.mark.slow
 def test_every_model_is_equal_on_both_engines(tmp_path: Path, address: Callable[[Path], SparkConfig]) -> None:
     # Not at the top: where nothing of Spark is installed this module must be collected all the same.
     from engine.on_spark.run import engine

@@ -20,7 +20,7 @@ from tests.integration.test_spark import landed
 from tests.support import PROJECT
 from warehouse.store import Store
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow("Spark starts")]
 
 MART = "marts.sounds_daily"
 

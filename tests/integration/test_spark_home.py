@@ -30,7 +30,7 @@ from tests.service.spark_cluster import HOST, cluster
 from tests.support import MARKETS, PROJECT
 from warehouse.store import Store, WarehouseBusyError
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow("Spark starts")]
 
 DATES = ["2026-03-04", "2026-03-05", "2026-03-06", "2026-03-07"]
 

@@ -23,6 +23,7 @@ CASES = FIXTURES / "cases"
 FIVE = datetime(2026, 2, 20, 5)
 # An id is made up to some seconds after the time that is given beside it.
 SECONDS = timedelta(seconds=5)
+OTHER_FORMS = pytest.mark.slow("every case once more, in another form")
 NOON = "2026-02-20T12:00"
 
 
@@ -478,7 +479,7 @@ ROWS = [
         pytest.param([HEADER, *ROWS[:3], ROWS[3].replace("words", "wo\0rds"), *ROWS[4:]], (8, 0), id="a zero byte"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("end", ["\n", *(pytest.param(end, marks=OTHER_FORMS) for end in ("\r\n", "\r"))])
 def test_csv(tmp_path: Path, lines: list[str], counts: tuple[int, int], end: str) -> None:
     write_file(tmp_path, NOON, end.join(lines).encode(), suffix=".csv")
     connection, report = landed(tmp_path)
@@ -562,7 +563,9 @@ WHOLE = json.dumps(GOOD)
         ),
     ],
 )
-@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".json.gz"])
+@pytest.mark.parametrize(
+    "suffix", [".json", *(pytest.param(suffix, marks=OTHER_FORMS) for suffix in (".jsonl", ".csv", ".json.gz"))]
+)
 def test_json_by_its_content(tmp_path: Path, content: bytes, counts: tuple[int, int], suffix: str) -> None:
     path = write_file(tmp_path, NOON, b"", suffix=suffix)
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What `.ci/run` does with a clone: the README's two commands in their order, then Spark, in a clean environment."""
+"""What `.ci/run` does with a clone: the README's two commands in their order, in a clean environment; all at night."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def clone(tmp_path: Path) -> Path:
     return clone
 
 
-def run(clone: Path) -> subprocess.CompletedProcess[str]:
+def run(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": f"{clone.parent / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(clone.parent),
@@ -47,7 +47,7 @@ def run(clone: Path) -> subprocess.CompletedProcess[str]:
         "APIFY_TOKEN": "of the machine",
     }
     return subprocess.run(
-        [clone / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [clone / ".ci" / "run", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -61,10 +61,21 @@ def test_the_two_commands_of_the_readme_run_in_order_without_settings_of_the_mac
     assert calls(clone) == [
         "make run 0 no proxy.example.org",
         "make test 0 1 proxy.example.org",
-        "make test-spark 0 1 proxy.example.org",
     ]
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"^(make \w+)", readme, re.MULTILINE)[:2] == ["make run", "make test"]
+
+
+def test_at_night_it_is_all_tests_and_spark(clone: Path) -> None:
+    done = run(clone, "night")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [call.split()[1] for call in calls(clone)] == ["run", "test-all", "test-spark"]
+
+
+def test_another_word_is_refused_before_anything_is_installed(clone: Path) -> None:
+    done = run(clone, "nihgt")
+    assert (done.returncode, done.stderr) == (2, "nihgt: it is .ci/run or .ci/run night\n")
+    assert not (clone / ".git" / "calls").exists()
 
 
 @pytest.mark.parametrize("command", ["run", "test"])
@@ -73,7 +84,7 @@ def test_files_that_git_does_not_ignore_fail_the_run(clone: Path, command: str) 
     done = run(clone)
     assert done.returncode == 1
     assert "?? left-behind" in done.stderr
-    assert len(calls(clone)) == 3
+    assert len(calls(clone)) == 2
 
 
 def test_the_tests_are_not_run_after_a_failed_first_command(clone: Path) -> None:

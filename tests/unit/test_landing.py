@@ -445,6 +445,7 @@ ids = st.one_of(
 )
 
 
+@pytest.mark.slow("hundreds of landings")
 @settings(max_examples=40, deadline=None)
 @given(videos=st.dictionaries(ids, captions, min_size=1, max_size=6), ascii_only=st.booleans(), lines=st.booleans())
 def test_any_id_and_caption_survive(

@@ -248,7 +248,6 @@ def test_full_market_of_a_market_without_rows_is_a_header() -> None:
     assert load_workbook(io.BytesIO(content)).sheetnames == ["UK"]
 
 
-@pytest.mark.slow
 def test_libreoffice_keeps_hostile_captions_as_text(tmp_path: Path) -> None:
     office = shutil.which("soffice")
     if office is None:
