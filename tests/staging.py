@@ -1,6 +1,7 @@
 """Staging in memory: the staging models' SQL on items, without dbt, which takes seconds to start.
 
-Belongs here: rendering a staging model by the project's own macros. Must not be here: any SQL of a model.
+Belongs here: rendering a staging model by the project's own macros, cases from the file to the staged row. Must not be
+here: any SQL of a model.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ import duckdb
 import jinja2
 
 from ingest import export_folder, items, landing
+from ingest.landing import LandingReport
 from ingest.migrations import migrate
-from tests.support import MARKETS, PROJECT, records
+from tests.support import FIXTURES, MARKETS, PROJECT, records, video, write_feed
+
+# Inputs that people brought.
+CASES = FIXTURES / "cases"
+NOON = "2026-02-20T12:00"
 
 
 @functools.cache
@@ -39,7 +45,7 @@ def staged(connection: duckdb.DuckDBPyConnection, model: str = "stg_tiktok__vide
     return records(connection, f"select * from ({staging_sql(model)}) as staged order by load_id, item_index")
 
 
-def landed(folder: Path) -> tuple[duckdb.DuckDBPyConnection, landing.LandingReport]:
+def landed(folder: Path) -> tuple[duckdb.DuckDBPyConnection, LandingReport]:
     """A database in memory with an export folder's feeds."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
@@ -53,3 +59,26 @@ def landed(folder: Path) -> tuple[duckdb.DuckDBPyConnection, landing.LandingRepo
 def by_name(rows: Iterable[dict[str, Any]], prefix: str = "maker.") -> dict[str, dict[str, Any]]:
     """Staged rows by their creator's handle, without what all handles of a case begin with."""
     return {str(row["author_handle"]).removeprefix(prefix): row for row in rows}
+
+
+def case(name: str) -> tuple[list[dict[str, Any]], LandingReport, duckdb.DuckDBPyConnection]:
+    """Staged rows of one of the `CASES`, and what landing told of it."""
+    connection, report = landed(CASES / name)
+    return staged(connection), report, connection
+
+
+def one(folder: Path, *given: dict[str, Any], observed_at: str = NOON) -> list[dict[str, Any]]:
+    """Staged rows of a feed of these items."""
+    write_feed(folder, observed_at, given)
+    return staged(landed(folder)[0])
+
+
+def per_file(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    """Items and quarantined ones by the time in the file's name."""
+    rows = connection.execute("select file, item_count, quarantined_count from raw.loads").fetchall()
+    return {Path(file).name[11:16]: (items_, bad) for file, items_, bad in rows}
+
+
+def good_video(video_id: str = "7608807730350944484", **further: Any) -> dict[str, Any]:
+    """An item made when its id says so, 2026-02-20 05:00."""
+    return video(video_id, **{"posted": "2026-02-20T05:00:00.000Z", **further})
