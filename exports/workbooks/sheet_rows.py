@@ -30,8 +30,10 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FL
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `text_safety.cell_text` known to a connection as `cell_text(varchar)`, once."""
-    known = connection.execute("select 1 from duckdb_functions() where function_name = 'cell_text' limit 1").fetchall()
-    if not known:
+    try:
+        # The list of functions, which has thousands, takes 9 ms to look through.
+        connection.execute("select cell_text('')")
+    except duckdb.CatalogException:
         connection.create_function("cell_text", cell_text, ["VARCHAR"], "VARCHAR")
 
 
