@@ -87,6 +87,14 @@ def test_files_that_git_does_not_ignore_fail_the_run(clone: Path, command: str) 
     assert len(calls(clone)) == 2
 
 
+@pytest.mark.parametrize(("code", "called"), [(0, ["make run", "npm", "make test"]), (1, ["make run", "npm"])])
+def test_what_the_tests_need_comes_meanwhile_and_is_waited_for(clone: Path, code: int, called: list[str]) -> None:
+    npm = clone.parent / "bin" / "npm"
+    npm.write_text(f"#!/bin/sh\nsleep 1\necho npm >>.git/calls\nexit {code}\n", encoding="utf-8")
+    assert run(clone).returncode == code
+    assert [re.sub(r" 0 .*", "", call) for call in calls(clone)] == called
+
+
 def test_the_tests_are_not_run_after_a_failed_first_command(clone: Path) -> None:
     (clone / ".git" / "fail-run").touch()
     assert run(clone).returncode != 0
