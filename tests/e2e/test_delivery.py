@@ -329,6 +329,7 @@ def test_killed_anywhere_and_run_again_everything_is_there_once(
     assert "discord_report" in again["told"] or again["skipped"]["discord_report"].startswith("unclear: ")
 
 
+@pytest.mark.slow("two deliveries")
 def test_drive_refuses_and_the_rest_goes_on(
     home: Store, folder: Path, delivered: Outcome, service: Service, configured: dict[str, str]
 ) -> None:
@@ -349,6 +350,7 @@ def test_drive_refuses_and_the_rest_goes_on(
         assert configured[secret] not in outcome.out + outcome.err
 
 
+@pytest.mark.slow("a whole run")
 def test_the_sample_is_never_delivered(tmp_path: Path, configured: dict[str, str], service: Service) -> None:
     files, messages = files_in(service), len(service.discord.messages)
     # Its first date: the whole of it takes twice as long.

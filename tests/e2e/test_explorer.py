@@ -194,6 +194,7 @@ def test_filters_narrow_the_lists(shown: Shown) -> None:
     assert handle in text
 
 
+@pytest.mark.slow("a page for each of many rows")
 def test_a_row_leads_to_its_history_which_is_what_show_tells(shown: Shown) -> None:
     (video, views), *_ = published(
         shown.store,

@@ -136,6 +136,7 @@ def assert_real(home: Store) -> None:
     assert build(home, "select distinct source from raw.loads") == [("folder",)]
 
 
+@pytest.mark.slow("two whole runs")
 def test_a_good_one_sets_the_sample_aside_and_is_published_in_its_place(home: Store, folder: Path) -> None:
     private = sha(home.facts_path)
     outcome = trends("run", "--source", folder, "--no-deliver", "--home", home.home)

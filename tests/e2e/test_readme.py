@@ -199,12 +199,16 @@ def test_every_command_is_tried() -> None:
     assert set(shown()) == set(TRIED)
 
 
-BY_DBT = pytest.mark.slow("dbt itself builds, compiles or lists all models")
+SLOW = pytest.mark.slow("builds many dates, or all models by dbt")
+MANY_DATES = ("trends backfill --source DIR", "trends rebuild --from 2026-02-12 --to 2026-02-20")
+
+
+def is_slow(command: str) -> bool:
+    return command in MANY_DATES or TRIED.get(command) is _by_dbt
 
 
 @pytest.mark.parametrize(
-    "command",
-    [pytest.param(command, marks=BY_DBT) if TRIED.get(command) is _by_dbt else command for command in shown()],
+    "command", [pytest.param(command, marks=SLOW) if is_slow(command) else command for command in shown()]
 )
 def test_command(place: Place, command: str) -> None:
     assert TRIED[command](place, command) == ""

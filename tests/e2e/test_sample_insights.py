@@ -633,6 +633,7 @@ def recalculated(path: Path, directory: Path) -> Path:
     return directory / "out" / path.name
 
 
+@pytest.mark.slow("LibreOffice calculates every workbook")
 def test_every_formula_comes_to_the_value_that_was_written(home: Store, tmp_path: Path) -> None:
     for scope in SCOPES:
         path = path_of(home, scope)

@@ -165,6 +165,7 @@ def test_labels_effects_and_separate_hashtags_count(tmp_path: Path) -> None:
     assert _verdicts(subset)["platform"].evidence == "label by platform"
 
 
+@pytest.mark.slow("many builds")
 def test_only_new_videos_are_judged_until_the_words_change(tmp_path: Path) -> None:
     subset = _project(tmp_path / "project")
     _insert(subset, 1, {"a": "my cat", "b": "glorptastic cat"})

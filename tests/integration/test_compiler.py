@@ -97,6 +97,7 @@ def _asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], bo
     return sorted(chosen), "build" in commands
 
 
+@pytest.mark.slow("dbt is asked for each edit")
 @pytest.mark.parametrize(
     ("edit", "asked", "is_built"),
     [

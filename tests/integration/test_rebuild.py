@@ -216,6 +216,7 @@ def test_a_long_rebuild_is_not_done_by_the_way(home: Store, monkeypatch: pytest.
     assert rebuild.ensure_current(PROJECT, Store(home.home.with_name("new")), [date(2026, 3, 8)]) is None
 
 
+@pytest.mark.slow("all dates made again")
 def test_a_run_rebuilds_a_home_of_another_version_by_itself(home: Store, feeds: Path) -> None:
     run = ("run", "--date", DAYS[-1], "--source", feeds, "--home", home.home, "--no-deliver")
     before = mart_checksums(home.published_path)

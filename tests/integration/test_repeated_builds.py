@@ -205,6 +205,7 @@ def _notes(store: Store) -> Iterator[tuple[str, int]]:
     yield from build(store, f"select as_of_date::varchar, row_count from {completeness.NOTES} order by 1")
 
 
+@pytest.mark.slow("dbt builds all models twice")
 def test_dbt_notes_its_rows_too_and_a_full_refresh_shows_what_it_lost(tmp_path: Path) -> None:
     subset = create_subset(tmp_path / "project", models=[], seeds=[], parents=PARENTS)
     store = Store(subset.folder)

@@ -277,6 +277,7 @@ def test_any_date_again_gives_equal_rows_and_a_window_over_new_year_is_one(tmp_p
     assert project.subset.rows(everything) == once
 
 
+@pytest.mark.slow("a build for each of many dates")
 def test_skipped_days_lose_nothing_and_evening_in_america_is_tomorrow_in_britain(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     evening = datetime(2026, 7, 4, 0, 30)  # 20:30 on 3 July in New York, 01:30 on 4 July in London
@@ -304,6 +305,7 @@ def test_skipped_days_lose_nothing_and_evening_in_america_is_tomorrow_in_britain
     assert Counter(row[1:] for row in project.rungs()).most_common(1)[0][1] == 1
 
 
+@pytest.mark.slow("a build for each edit")
 def test_user_adds_edits_and_switches_off_without_code(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     project.edit_event(
