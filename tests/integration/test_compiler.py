@@ -17,6 +17,8 @@ from engine.dbt_runner import DbtFailedError
 from tests.integration.dbt_subset import Subset, create_subset
 from tests.support import PROJECT
 
+pytestmark = pytest.mark.slow("dbt is asked for each edit")
+
 _TABLE = "{{ config(materialized='table') }} "
 MODELS = {
     "numbers": f"{_TABLE}select 1 as number",
@@ -97,7 +99,6 @@ def _asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], bo
     return sorted(chosen), "build" in commands
 
 
-@pytest.mark.slow("dbt is asked for each edit")
 @pytest.mark.parametrize(
     ("edit", "asked", "is_built"),
     [
@@ -164,7 +165,6 @@ def _everything(folder: Path) -> dict[str, Any]:
         }
 
 
-@pytest.mark.slow("the project parsed twice")
 def test_parsing_asks_no_variable_that_leaves_the_parsed_project_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     for name in ("models", "macros", "seeds", "tests/dbt", "forecasting"):
