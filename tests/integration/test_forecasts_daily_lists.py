@@ -23,7 +23,7 @@ from tests import homes
 from tests.support import build, build_day, published, real_data
 from warehouse.store import Store, connect
 
-pytestmark = pytest.mark.slow("real daily lists, in one batch and in several")
+pytestmark = pytest.mark.slow("weeks of daily lists, in one batch and in several")
 
 # Forecasts are judged from the 8th day of a series on.
 FIRST_JUDGED_DAY = 7
