@@ -5,7 +5,8 @@ read, what is deleted with time (`history`).
 
 Dagster's own class opens, begins, syncs and closes a database two to four times for every event and compiles the same
 statements anew each time: 13-26 ms an event on 2 cores, 20 s of a daily run that has some 800 of them. Kept open, an
-event takes 1-2 ms. Files and tables are the same: the one class reads what the other wrote.
+event takes 1-2 ms, and 0.6 ms where a statement is written once for all events of a kind. Files and tables are the
+same: the one class reads what the other wrote.
 
 Dagster keeps an event of an asset twice, in the log of its run and in the index of all runs, and plans each check once
 for each date of a run: 6 MB a daily run, 533 MB a backfill of 256 dates. Here the index alone has what it alone is
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as db
-from dagster import DagsterEventType, DagsterInstance, EventLogEntry, StringSource
+from dagster import DagsterEventType, DagsterInstance, EventLogEntry, EventLogRecord, StringSource
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 
@@ -43,6 +44,18 @@ _OF_A_NEW_INDEX = ("pragma page_size = 8192", "pragma auto_vacuum = incremental"
 _ROWS = db.text(
     "insert into event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)"
     " values (:run_id, :event, :dagster_event_type, :timestamp, :step_key, :asset_key, :partition)"
+).bindparams(db.bindparam("timestamp", type_=db.DateTime))
+
+# The same for what Dagster keeps of an asset and of a check beside their events, where their run planned them.
+_NEWEST_OF_ASSET = db.text(
+    "update asset_keys set last_materialization = :record, last_run_id = :run_id,"
+    " last_materialization_timestamp = :timestamp where asset_key = :asset_key"
+).bindparams(db.bindparam("timestamp", type_=db.DateTime))
+_OUTCOME_OF_CHECK = db.text(
+    "update asset_check_executions set execution_status = :status, evaluation_event = :event,"
+    " evaluation_event_timestamp = :timestamp, evaluation_event_storage_id = :event_id,"
+    " materialization_event_storage_id = :made_id"
+    " where asset_key = :asset_key and check_name = :check_name and run_id = :run_id and partition is :partition"
 ).bindparams(db.bindparam("timestamp", type_=db.DateTime))
 
 # Pages of the index that the end of a run gives back at most: its plans, which went.
@@ -101,10 +114,6 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
             self._insert(repeated)
             for event in last:
                 self._store(event)
-            for run_id in {event.run_id for event in last if event.dagster_event_type in thrift.PLANS}:
-                with self.run_connection(run_id) as connection:
-                    # The index alone is asked for them.
-                    thrift.forget(connection, run_id, thrift.PLANS)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Stores an event without what it repeats; with the end of a run that went well, what it planned goes."""
@@ -149,14 +158,61 @@ class KeptOpenSqliteEventLogStorage(SqliteEventLogStorage):
                 Path(f"{self.path_for_shard(run_id)}{suffix}").unlink(missing_ok=True)
 
     def _store(self, event: EventLogEntry) -> None:
-        thin = thrift.thin(event)
-        super().store_event(thin)
-        if event.run_id and event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
-            with self.run_connection(event.run_id) as connection:
-                connection.execute(
-                    db.text("update event_logs set event = :event where id = (select max(id) from event_logs)"),
-                    {"event": thrift.text(thrift.without_causes(thin))},
-                )
+        """What Dagster's class does with an event; for the kinds that a run has hundreds of in a third of the time."""
+        event = thrift.thin(event)
+        kind = event.dagster_event_type
+        if kind == DagsterEventType.STEP_OUTPUT:
+            self._log(self._event_to_row(event))
+        elif kind in thrift.PLANS:
+            # Not in the log of its run: the index alone is asked for plans.
+            event_id = self._add_to_index(self._event_to_row(event))
+            if kind == DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+                self.store_asset_event(event, event_id)
+            else:
+                self.store_asset_check_event(event, event_id)
+        elif kind == DagsterEventType.ASSET_MATERIALIZATION:
+            self._log(self._event_to_row(thrift.without_causes(event)))
+            row = self._event_to_row(event)
+            event_id = self._add_to_index(row)
+            self.store_asset_event_tags([event], [event_id])
+            self._keep_newest(event, row, event_id)
+        elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
+            row = self._event_to_row(event)
+            self._log(row)
+            self._keep_outcome(event, row, self._add_to_index(row))
+        else:
+            super().store_event(event)
+
+    def _log(self, row: Mapping[str, Any]) -> None:
+        with self.run_connection(row["run_id"]) as connection:
+            connection.execute(_ROWS, row)
+
+    def _add_to_index(self, row: Mapping[str, Any]) -> int:
+        with self.index_connection() as connection:
+            return int(connection.execute(_ROWS, row).lastrowid)
+
+    def _keep_newest(self, event: EventLogEntry, row: Mapping[str, Any], event_id: int) -> None:
+        newest = {**row, "record": thrift.text(EventLogRecord(storage_id=event_id, event_log_entry=event))}
+        with self.index_connection() as connection:
+            was_planned = connection.execute(_NEWEST_OF_ASSET, newest).rowcount
+        if not was_planned:
+            self.store_asset_event(event, event_id)
+
+    def _keep_outcome(self, event: EventLogEntry, row: Mapping[str, Any], event_id: int) -> None:
+        outcome: Any = event.get_dagster_event().event_specific_data
+        made = outcome.target_materialization_data
+        found = {
+            **row,
+            "status": "SUCCEEDED" if outcome.passed else "FAILED",
+            "event_id": event_id,
+            "made_id": made.storage_id if made else None,
+            "check_name": outcome.check_name,
+            "partition": outcome.partition,
+        }
+        with self.index_connection() as connection:
+            was_planned = connection.execute(_OUTCOME_OF_CHECK, found).rowcount
+        if not was_planned:
+            self.store_asset_check_event(event, event_id)
 
     def _insert(self, events: Sequence[EventLogEntry]) -> None:
         """Rows in the index, and in the logs of their runs, where plans are not kept; nothing else."""

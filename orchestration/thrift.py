@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as db
-from dagster import AssetMaterialization, DagsterEventType, EventLogEntry, serialize_value
+from dagster import AssetMaterialization, DagsterEventType, EventLogEntry, EventLogRecord, serialize_value
 
 # What was planned tells a run under way or one that failed from one that never was.
 PLANS = (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED)
@@ -48,7 +48,7 @@ def thin(event: EventLogEntry) -> EventLogEntry:
     return event._replace(dagster_event=told, user_message="")
 
 
-def text(event: EventLogEntry) -> str:
+def text(event: EventLogEntry | EventLogRecord) -> str:
     """The event as it is stored, without the blanks between its parts."""
     return serialize_value(event, separators=(",", ":"))
 

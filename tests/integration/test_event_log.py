@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dagster import AssetKey, AssetMaterialization, DagsterEvent, DagsterEventType, EventLogEntry, EventRecordsFilter
+from dagster import (
+    AssetCheckEvaluation,
+    AssetKey,
+    AssetMaterialization,
+    DagsterEvent,
+    DagsterEventType,
+    EventLogEntry,
+    EventRecordsFilter,
+)
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from dagster._core.events import AssetMaterializationPlannedData, StepMaterializationData
+from dagster._core.execution.plan.outputs import StepOutputData, StepOutputHandle
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.utils import make_new_run_id
 
+from orchestration import thrift
 from orchestration.event_log import KeptOpenSqliteEventLogStorage
 
 
@@ -103,6 +121,55 @@ def test_events_of_a_range_of_dates_tell_dagster_what_single_ones_do(tmp_path: P
         of_run = storage.get_logs_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
         assert len(of_run) == len(events)
     ours.dispose()
+
+
+def checked(run_id: str, check: str, *, has_passed: bool) -> EventLogEntry:
+    target = AssetCheckEvaluationTargetMaterializationData(storage_id=7, run_id=run_id, timestamp=1.0)
+    outcome = AssetCheckEvaluation(AssetKey("videos"), check, has_passed, target_materialization_data=target)
+    return of_step(run_id, DagsterEventType.ASSET_CHECK_EVALUATION, outcome)
+
+
+def of_step(run_id: str, kind: DagsterEventType, data: Any) -> EventLogEntry:
+    return of_asset(run_id, DagsterEvent(kind.value, "daily", step_key="step", event_specific_data=data))
+
+
+def test_single_events_leave_the_rows_that_dagsters_own_class_leaves(tmp_path: Path) -> None:
+    """Planned or not, made twice, passed or failed: each column of each table but for the moments rows were made."""
+    run_id = make_new_run_id()
+    plans = [
+        AssetCheckEvaluationPlanned(asset_key=AssetKey("videos"), check_name=name) for name in ("unique", "not_null")
+    ]
+    events = [
+        planned(run_id, "videos", "2026-03-01"),
+        *(of_step(run_id, DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, plan) for plan in plans),
+        of_step(run_id, DagsterEventType.STEP_OUTPUT, StepOutputData(StepOutputHandle("step", "videos"))),
+        made(run_id, "videos", "2026-03-01"),
+        made(run_id, "videos", "2026-03-02"),
+        made(run_id, "never planned", "2026-03-01"),
+        checked(run_id, "unique", has_passed=True),
+        checked(run_id, "not_null", has_passed=False),
+        checked(run_id, "never planned", has_passed=True),
+    ]
+    ours, dagsters = KeptOpenSqliteEventLogStorage(str(tmp_path / "a")), SqliteEventLogStorage(str(tmp_path / "b"))
+    for event in events:
+        ours.store_event(event)
+        dagsters.store_event(thrift.thin(event))
+    ours.dispose()
+    counts = {"event_logs": 9, "asset_keys": 2, "asset_event_tags": 3, "asset_check_executions": 3}
+    for table, count in counts.items():
+        found = rows_of(tmp_path / "a" / "index.db", table)
+        assert len(found) == count, table
+        assert found == rows_of(tmp_path / "b" / "index.db", table), table
+    # What was planned is in the index alone.
+    of_run = [row[1:] for row in rows_of(tmp_path / "b" / f"{run_id}.db", "event_logs") if "PLANNED" not in row[3]]
+    assert [row[1:] for row in rows_of(tmp_path / "a" / f"{run_id}.db", "event_logs")] == of_run
+
+
+def rows_of(database: Path, table: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(database)) as connection:
+        names = [row[1] for row in connection.execute(f"pragma table_info({table})") if row[1] != "create_timestamp"]
+        rows = connection.execute(f"select {', '.join(f'[{name}]' for name in names)} from {table} order by id")
+        return [tuple(json.loads(cell) if str(cell)[:1] == "{" else cell for cell in row) for row in rows]
 
 
 def test_a_failure_does_not_take_back_what_was_stored_before_it(tmp_path: Path) -> None:
