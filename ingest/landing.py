@@ -268,6 +268,11 @@ def cutoff_for(
     return decided.replace(tzinfo=UTC)
 
 
+def decided_dates(connection: duckdb.DuckDBPyConnection) -> set[date]:
+    """Dates whose cut-off is stored."""
+    return {day for (day,) in connection.execute("select as_of_date from meta.cutoffs").fetchall()}
+
+
 def last_observed(connection: duckdb.DuckDBPyConnection, as_of_date: date) -> datetime:
     """When the last feed of a date that was landed was observed (aware UTC)."""
     rows = connection.execute(

@@ -170,7 +170,8 @@ def raw_feeds(
             raise dg.Failure(_nothing_for(dates, landed, source, report), allow_retries=False)
         override = datetime.fromisoformat(config.as_of) if config.as_of else None
         # Earlier dates that were never built are built too: they give yesterday to score and to compare with.
-        for day in [] if config.poll else [day for day in landed if day <= last]:
+        decided = landing.decided_dates(connection) - ({last} if override else set())
+        for day in [] if config.poll else [day for day in landed if day <= last and day not in decided]:
             # The sample is told as to somebody who runs it an hour after the feeds came.
             is_sample = offered.name == sources.SAMPLE
             moment = min(now, landing.last_observed(connection, day) + timedelta(hours=1)) if is_sample else now
