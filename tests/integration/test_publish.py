@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import duckdb
 import pytest
 
 from tests.support import PROJECT, build, mart_checksums, moment, note_rows, prepare, published
@@ -72,6 +73,33 @@ def change(store: Store, day: str, number: int) -> None:
 
 
 # ---------- what is published
+
+
+def block_sizes(store: Store) -> set[int]:
+    sizes = set()
+    for path in (store.facts_path, store.build_path, store.marts_path, store.published_path):
+        with connect(path, read_only=True) as connection:
+            sizes |= {row[0] for row in connection.execute("select block_size from pragma_database_size()").fetchall()}
+    return sizes
+
+
+def test_new_files_have_blocks_for_many_small_tables(built: Store) -> None:
+    publish(built, run_id="run-0")
+    assert block_sizes(built) == {64 * 1024}
+
+
+def test_a_home_in_duckdbs_own_blocks_goes_on(store: Store) -> None:
+    """As earlier versions made it; those of a rebuild are new."""
+    store.warehouse.mkdir(parents=True)
+    for path in (store.facts_path, store.build_path, store.marts_path):
+        duckdb.connect(str(path)).close()
+    prepare(store, *DAYS)
+    with store.model_writer() as connection:
+        connection.execute(MARTS.format(schema="trends.marts"))
+        note_rows(connection, *DAYS)
+        record_builds(connection, DAYS, "run-0")
+    assert publish(store, run_id="run-0").tables["videos_daily"] == 1500
+    assert block_sizes(store) == {256 * 1024}
 
 
 def test_publication_describes_the_file(built: Store) -> None:
