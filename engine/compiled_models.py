@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -29,7 +29,7 @@ from engine import compiler, dbt_runner, progress, run_results
 from engine.compiler import CompiledNode
 from engine.dbt_runner import DbtFailedError, NodeResult
 from warehouse import completeness
-from warehouse.store import MARTS_DATABASE, Store, checkpoint, quote_literal
+from warehouse.store import BUILD_DATABASE, MARTS_DATABASE, Store, checkpoint, quote_literal
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ create schema if not exists meta;
 create table if not exists meta.compiled_models (fingerprint varchar not null);
 comment on table meta.compiled_models is
     'Fingerprint of the dbt project that these derived files were made with.';
+create table if not exists meta.compiled_nodes (unique_id varchar not null, digest varchar not null);
+comment on table meta.compiled_nodes is
+    'Hash of each model, seed and test that these derived files were made with: an edit reaches what has another one.';
 """
 
 
@@ -67,7 +70,7 @@ def build(
         project_dir: Folder of dbt_project.yml.
         store: The home, with the raw tables.
         as_of_dates: ISO dates of the batch, at least one.
-        names: Models and seeds to build; None for all.
+        names: Models and seeds to build, and tests to run beside theirs; None for all.
         on_result: Called with each node's result as soon as it is there.
 
     Returns:
@@ -109,7 +112,9 @@ def prepare(connection: duckdb.DuckDBPyConnection, project_dir: Path, fingerprin
     """
     if is_new(connection):
         create_relations(connection, project_dir)
-        record_built(connection, fingerprint)
+        # Of another engine the tables are not in these files.
+        is_own = fingerprint == dbt_runner.fingerprint(project_dir)
+        record_built(connection, fingerprint, compiler.compiled(project_dir) if is_own else ())
 
 
 def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -120,37 +125,51 @@ def is_new(connection: duckdb.DuckDBPyConnection) -> bool:
     ).fetchall()
 
 
-def create_relations(connection: duckdb.DuckDBPyConnection, project_dir: Path) -> None:
-    """Gives a file without models the empty tables, the seeds and the views as dbt made them for this project.
+def create_relations(
+    connection: duckdb.DuckDBPyConnection, project_dir: Path, only: Collection[str] | None = None
+) -> None:
+    """Gives a file the empty tables, the seeds and the views as dbt made them for this project, in place of its own.
 
     Args:
-        connection: A model writer of a new home, with the raw tables.
+        connection: A model writer, with the raw tables.
         project_dir: Folder of dbt_project.yml, `compiler.compiled` before.
+        only: Relations that are made, as a node names them; all by default.
     """
     empty = compiler.empty_store(dbt_runner.kept_in(project_dir))
-    files = {"build": empty.build_path, MARTS_DATABASE: empty.marts_path}
+    files = {BUILD_DATABASE: empty.build_path, MARTS_DATABASE: empty.marts_path}
     for database, path in files.items():
         connection.execute(f"attach {quote_literal(str(path))} as empty (read_only)")
         try:
-            _copy_relations(connection, database)
+            _copy_relations(connection, database, only)
         finally:
             connection.execute("detach empty")
 
 
-def _copy_relations(connection: duckdb.DuckDBPyConnection, database: str) -> None:
-    relations = connection.execute(
+def _copy_relations(connection: duckdb.DuckDBPyConnection, database: str, only: Collection[str] | None) -> None:
+    listed = (
         "select schema_name, table_name, null from duckdb_tables()"
-        " where database_name = 'empty' and schema_name not in ('raw', 'meta')"
+        " where database_name = $database and schema_name not in ('raw', 'meta')"
         " union all select schema_name, view_name, sql from duckdb_views()"
-        " where database_name = 'empty' and not internal"
-    ).fetchall()
-    for schema, name, view_sql in relations:
+        " where database_name = $database and not internal"
+    )
+    wanted = [
+        (schema, name, view_sql)
+        for schema, name, view_sql in connection.execute(listed, {"database": "empty"}).fetchall()
+        if only is None or f'"{database}"."{schema}"."{name}"' in only
+    ]
+    # A table that was a view is no view any more.
+    kinds = {
+        (schema, name): "view" if view_sql else "table"
+        for schema, name, view_sql in connection.execute(listed, {"database": database}).fetchall()
+    }
+    for schema, name, view_sql in wanted:
+        relation = f'{database}."{schema}"."{name}"'
+        if (schema, name) in kinds:
+            connection.execute(f"drop {kinds[schema, name]} {relation}")
         connection.execute(f'create schema if not exists {database}."{schema}"')
         if view_sql is None:
-            connection.execute(
-                f'create or replace table {database}."{schema}"."{name}" as from empty."{schema}"."{name}"'
-            )
-    for _, _, view_sql in relations:
+            connection.execute(f'create table {relation} as from empty."{schema}"."{name}"')
+    for _, _, view_sql in wanted:
         if view_sql is not None:
             connection.execute(view_sql)
 
@@ -161,26 +180,44 @@ def is_current(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
     return connection.execute("select fingerprint from meta.compiled_models").fetchall() == [(fingerprint,)]
 
 
-def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
-    """Notes that the derived files have the relations of the project as it is."""
+def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str, nodes: Sequence[CompiledNode] = ()) -> None:
+    """Notes that the derived files have the relations of the project as it is.
+
+    Args:
+        connection: A model writer.
+        fingerprint: Of the project.
+        nodes: Its nodes; without them the next edit makes all again.
+    """
     forget_built(connection)
     connection.execute("insert into meta.compiled_models values (?)", [fingerprint])
+    connection.execute(
+        "insert into meta.compiled_nodes select unnest(?::varchar[]), unnest(?::varchar[])",
+        [[node.unique_id for node in nodes], [node.digest for node in nodes]],
+    )
+
+
+def built_nodes(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """`CompiledNode.digest` by id of what the derived files were made with; nothing where it was not noted."""
+    connection.execute(_BUILT_DDL)
+    return dict(connection.execute("select unique_id, digest from meta.compiled_nodes").fetchall())
 
 
 def forget_built(connection: duckdb.DuckDBPyConnection) -> None:
     """Lets the derived files count as another project's: the next run makes them again."""
     connection.execute(_BUILT_DDL)
-    connection.execute("delete from meta.compiled_models")
+    connection.execute("delete from meta.compiled_models; delete from meta.compiled_nodes")
 
 
 def selected(nodes: Sequence[CompiledNode], names: Iterable[str] | None) -> dict[str, CompiledNode]:
-    """The models and seeds of these names (None for all), each with the tests of what is among them, by id."""
+    """The models, seeds and tests of these names (None for all), each with the tests of what is among them, by id."""
     wanted = None if names is None else set(names)
     models = {node.unique_id for node in nodes if node.kind != "test" and (wanted is None or node.name in wanted)}
     return {
         node.unique_id: node
         for node in nodes
-        if node.unique_id in models or (node.kind == "test" and node.tested and models.issuperset(node.tested))
+        if node.unique_id in models
+        or (node.kind == "test" and node.tested and models.issuperset(node.tested))
+        or (node.kind == "test" and wanted is not None and node.name in wanted)
     }
 
 
@@ -199,7 +236,7 @@ def run(
         connection: A model writer of a home that `is_current`.
         nodes: All compiled nodes of the project.
         as_of_dates: ISO dates of the batch, at least one.
-        names: Models and seeds to build, each with the tests of what is among them; None for all.
+        names: Models and seeds to build, each with the tests of what is among them, and further tests; None for all.
         on_result: Called with each node's result as soon as it is there.
         callers: How many nodes run at a time; as many as there are cores by default.
         told_as: What is shown before the dates.

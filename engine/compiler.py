@@ -110,6 +110,12 @@ class CompiledNode:
         """Name of the node."""
         return self.unique_id.split(".")[2]
 
+    @property
+    def digest(self) -> str:
+        """Hash of all that says which rows it has, of those above it but for what stands in its own text."""
+        of_seeds = self.made_from if self.kind == "kept" else ""
+        return _hash(self.kind, self.relation, self.sql, self.script, str(self.is_warning), of_seeds)
+
 
 @dataclass(frozen=True, slots=True)
 class _Saved:

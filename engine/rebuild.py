@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 
-from engine import compiled_models, compiler, dbt_runner
+from engine import compiled_models, compiler, dbt_runner, edits
 from engine.dbt_runner import DbtFailedError, NodeResult
 from engine.engines import DUCKDB, Engine
 from engine.version import git_sha, project_version
@@ -38,6 +38,34 @@ OWN_ACCORD_S = 60.0
 # Measured on 2 cores with DuckDB (`benchmarks/RESULTS.md`): a date of 100 items, an item of a large date.
 _DATE_S, _ITEM_S = 0.05, 0.0003
 
+# Whether the facts of dates are those that they were built with: rows that were landed later for a date would be in
+# some of its models alone, if others stayed as they are.
+_NOTHING_CAME = """
+with builds as (from meta.builds where list_contains(?::date[], as_of_date))
+
+select
+    not exists (
+        select 1 from builds inner join facts.raw.loads as loads
+            on loads.landed_at > builds.built_at and loads.observed_at <= builds.cutoff_at
+        where loads.item_count > 0
+    )
+    and not exists (
+        select 1 from builds inner join facts.raw.revenue_reads as reads
+            on reads.attempted_at > builds.built_at and reads.attempted_at < builds.cutoff_at + interval 6 hour
+    )
+    and not exists (
+        select 1 from builds inner join facts.meta.revenue_cutoffs as renewed
+            on renewed.as_of_date = builds.as_of_date and renewed.cutoff_at > builds.built_at
+    )
+    and not exists (
+        select 1 from builds inner join facts.meta.cutoffs as cutoffs
+            on cutoffs.as_of_date = builds.as_of_date and cutoffs.cutoff_at <> builds.cutoff_at
+    )
+    and coalesce(
+        (select max(landed_at) from facts.raw.seasonal_dates) < (select min(built_at) from builds), true
+    )
+"""
+
 
 class RebuildNeededError(RuntimeError):
     """The home has to be rebuilt, which takes too long to be done by the way; the message says how and how long."""
@@ -50,15 +78,18 @@ class Plan:
     Attributes:
         rows_by_date: Video items of each date, ISO, oldest first.
         start_s: Seconds that a build takes whatever its size.
+        share: Of all models and tests, how many are made again.
     """
 
     rows_by_date: Mapping[str, int]
     start_s: float = DUCKDB.start_s
+    share: float = 1.0
 
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        return self.start_s + _DATE_S * len(self.rows_by_date) + _ITEM_S * sum(self.rows_by_date.values())
+        of_dates = _DATE_S * len(self.rows_by_date) + _ITEM_S * sum(self.rows_by_date.values())
+        return self.start_s + self.share * of_dates
 
     def describe(self) -> str:
         """Dates and time for people."""
@@ -136,6 +167,7 @@ def rebuild(
     *,
     engine: Engine = DUCKDB,
     is_part: bool = False,
+    edited: edits.Part | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
 ) -> Rebuilt:
     """Makes the derived files of a home again and puts them in place; the published file is not touched.
@@ -146,6 +178,8 @@ def rebuild(
         wanted: The dates.
         engine: What builds them.
         is_part: Other dates stay as they are, in a home that is current; else nothing but these dates is there then.
+        edited: What is made again of a home that was built with another version of the project on DuckDB; the rows of
+            all other models stay. The dates are all that were built; those that are not wanted count as not built.
         on_result: Called with each node's result.
 
     Raises:
@@ -161,11 +195,22 @@ def rebuild(
         shutil.rmtree(fresh.build_path.parent, ignore_errors=True)
         if is_part:
             _copy_derived(project_dir, store, fresh, engine)
+        elif edited:
+            _copy_files(store, fresh)
+            with fresh.model_writer() as connection:
+                compiled_models.create_relations(connection, project_dir, edited.remade)
+                if edited.names:
+                    built = {day.isoformat() for day in publish.all_built(connection)}
+                    publish.forget_builds(connection, sorted(built - wanted.rows_by_date.keys()))
+                _note_edited(connection, project_dir, edited)
         with fresh.model_writer() as connection:
             compiled_models.prepare(connection, project_dir, engine.fingerprint(project_dir))
         for batch in batches(wanted.rows_by_date):
-            _build(project_dir, fresh, batch, run_id, done, on_result, engine)
+            _build(project_dir, fresh, batch, run_id, done, on_result, engine, edited.names if edited else None)
         with fresh.model_writer() as connection:
+            if edited and edited.names:
+                # Only some of the per-day tables hold these dates: a part of a date has nothing to stand on.
+                connection.execute("delete from intermediate.int_as_of")
             checkpoint(connection)
         store.take_over_rebuilt()
     return done
@@ -203,7 +248,7 @@ def ensure_current(
     on_begin: Callable[[Plan], object] | None = None,
     on_result: Callable[[NodeResult], object] | None = None,
 ) -> Rebuilt | None:
-    """Rebuilds a home that another version of the project made, where that is done in under a minute.
+    """Rebuilds what another version of the project made otherwise, where that is done in under a minute.
 
     Args:
         project_dir: Folder of dbt_project.yml.
@@ -221,17 +266,37 @@ def ensure_current(
         RebuildNeededError: It takes longer; the message says how long, and how to start it.
     """
     fingerprint = engine.fingerprint(project_dir)
+    is_on_duckdb = engine.name == DUCKDB.name
     with store.model_writer() as connection:
         is_new = compiled_models.is_new(connection)
+        noted = {} if is_new else compiled_models.built_nodes(connection)
         if not is_new and compiled_models.is_current(connection, fingerprint):
+            if is_on_duckdb and not noted:
+                # A home of a version that noted less.
+                compiled_models.record_built(connection, fingerprint, compiler.compiled(project_dir))
             return None
         if is_new and not publish.is_published_of(store, connection):
             return None
+        built = {day.isoformat() for day in publish.all_built(connection)}
     everything = plan(store, engine=engine)
     others = [day for day in everything.rows_by_date if date.fromisoformat(day) not in wanted]
     # A date that others come after is built in its place in time: they look back at it.
     all_before = not is_part and (not others or max(others) < min(wanted).isoformat())
-    chosen = others if all_before else everything.rows_by_date
+    chosen = others if all_before else list(everything.rows_by_date)
+    edited = None
+    # What was never built as a whole has no rows that could stay.
+    if is_on_duckdb and built.issuperset(chosen):
+        with store.model_writer() as connection:
+            stays = connection.execute(_NOTHING_CAME, [chosen]).fetchall() == [(True,)]
+        edited = edits.part(compiler.compiled(project_dir), noted) if stays else None
+    if edited and not edited.names | edited.remade:
+        # Texts alone.
+        with store.model_writer() as connection:
+            _note_edited(connection, project_dir, edited)
+        return None
+    if edited:
+        everything = replace(everything, share=edited.share)
+        chosen = chosen if edited.names else []
     needed = replace(everything, rows_by_date={day: everything.rows_by_date[day] for day in chosen})
     if needed.rows_by_date and needed.seconds > OWN_ACCORD_S:
         message = (
@@ -241,7 +306,7 @@ def ensure_current(
         raise RebuildNeededError(message)
     if on_begin:
         on_begin(needed)
-    return rebuild(project_dir, store, needed, engine=engine, on_result=on_result)
+    return rebuild(project_dir, store, needed, engine=engine, edited=edited, on_result=on_result)
 
 
 def record(
@@ -300,12 +365,13 @@ def _build(
     done: Rebuilt,
     on_result: Callable[[NodeResult], object] | None,
     engine: Engine,
+    names: Collection[str] | None,
 ) -> None:
     """Builds a batch; where it fails, its halves, down to the date that fails alone, which is left out."""
     with store.model_writer() as connection:
         publish.forget_builds(connection, batch)
     try:
-        results = engine.build(project_dir, store, batch, on_result=on_result)
+        results = engine.build(project_dir, store, batch, names=names, on_result=on_result)
         record(project_dir, store, batch, results, run_id)
     except DbtFailedError as error:
         if len(batch) == 1:
@@ -314,7 +380,7 @@ def _build(
             return
         half = len(batch) // 2
         for part in (batch[:half], batch[half:]):
-            _build(project_dir, store, part, run_id, done, on_result, engine)
+            _build(project_dir, store, part, run_id, done, on_result, engine, names)
         return
     done.dates += batch
 
@@ -330,7 +396,20 @@ def _copy_derived(project_dir: Path, store: Store, fresh: Store, engine: Engine)
                 " `trends rebuild` without --from and --to"
             )
             raise compiled_models.OutdatedHomeError(message)
+    _copy_files(store, fresh)
+
+
+def _copy_files(store: Store, fresh: Store) -> None:
+    with store.model_writer() as connection:
         checkpoint(connection)
     fresh.build_path.parent.mkdir(parents=True)
     shutil.copyfile(store.build_path, fresh.build_path)
     shutil.copyfile(store.marts_path, fresh.marts_path)
+
+
+def _note_edited(connection: duckdb.DuckDBPyConnection, project_dir: Path, edited: edits.Part) -> None:
+    compiled_models.record_built(connection, dbt_runner.fingerprint(project_dir), compiler.compiled(project_dir))
+    publish.ensure_tables(connection)
+    connection.execute(
+        "delete from meta.check_results where list_contains(?::varchar[], check_name)", [sorted(edited.gone)]
+    )

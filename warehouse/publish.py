@@ -211,6 +211,12 @@ def built_dates(connection: duckdb.DuckDBPyConnection, wanted: Sequence[date]) -
     return [row[0] for row in rows]
 
 
+def all_built(connection: duckdb.DuckDBPyConnection) -> list[date]:
+    """All dates that were built as a whole, oldest first."""
+    ensure_tables(connection)
+    return [day for (day,) in connection.execute("select as_of_date from meta.builds order by 1").fetchall()]
+
+
 def held_dates(connection: duckdb.DuckDBPyConnection) -> list[date]:
     """The dates that the per-day tables hold: those of the last build, which a part of it can be built from."""
     if not connection.execute("select 1 from duckdb_tables() where table_name = 'int_as_of'").fetchall():
