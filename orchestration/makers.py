@@ -8,6 +8,7 @@ them long before.
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -55,8 +56,12 @@ def stop() -> None:
                 end(pid, signal.SIGKILL)
 
 
-def end_with_parent() -> None:
-    """Ends this maker when the process that it works for is gone, however that ended; for a pool's `initializer`."""
+def begin() -> None:
+    """A maker's first step, a pool's `initializer`: it ends when the process that it works for is gone, however."""
+    # A workbook has a hundred thousand objects that stay until it is written: looking through them for cycles at each
+    # 700 new ones, and through all that was imported, took an eighth of the CPU of a backfill's files.
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
     parent = multiprocessing.parent_process()
     if parent is None:
         return

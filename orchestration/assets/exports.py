@@ -151,7 +151,7 @@ def _executor(processes: int) -> Executor:
         return ThreadPoolExecutor(1)
     makers.start()
     context = multiprocessing.get_context("forkserver")
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=makers.end_with_parent)
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=makers.begin)
 
 
 def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
@@ -173,10 +173,13 @@ def _manifest_asset(files: Mapping[str, DailyFile]) -> dg.AssetsDefinition:
         from exports.daily_files import write_manifest
 
         written = []
-        for day in _exported_dates(context, store, settings, config.files):
-            directory = settings.output_of(day)
-            paths = [directory / file.pattern.replace("<date>", day.isoformat()) for file in files.values()]
-            written.append(write_manifest(store.published_path, day, directory, paths))
+        days = _exported_dates(context, store, settings, config.files)
+        # Held open, the file is not opened anew for each date, which took most of the time.
+        with store.published_reader():
+            for day in days:
+                directory = settings.output_of(day)
+                paths = [directory / file.pattern.replace("<date>", day.isoformat()) for file in files.values()]
+                written.append(write_manifest(store.published_path, day, directory, paths))
         return _result(written)
 
     return manifest
