@@ -197,9 +197,14 @@ def record_built(connection: duckdb.DuckDBPyConnection, fingerprint: str, nodes:
 
 
 def built_nodes(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """`CompiledNode.digest` by id of what the derived files were made with; nothing where it was not noted."""
+    """`CompiledNode.digest` by id of what the derived files were made with; nothing where it was not noted.
+
+    dbt by hand, with other files or variables, takes the fingerprint away (macros/by_hand.sql): what it built is of no
+    version then.
+    """
     connection.execute(_BUILT_DDL)
-    return dict(connection.execute("select unique_id, digest from meta.compiled_nodes").fetchall())
+    noted = "select unique_id, digest from meta.compiled_nodes where exists (from meta.compiled_models)"
+    return dict(connection.execute(noted).fetchall())
 
 
 def forget_built(connection: duckdb.DuckDBPyConnection) -> None:

@@ -25,7 +25,7 @@ class Part:
 
     Attributes:
         names: Of the models and tests that run; none where nothing but texts was edited.
-        remade: Relations that are made anew before: other settings or columns, seeds, and all whose rows are replaced.
+        remade: Relations that are made anew before, without rows: what was edited, and what lasts below it.
         gone: Names of tests that the project does not have any more.
         share: Of all nodes, how many run.
     """
@@ -64,18 +64,22 @@ def part(nodes: Sequence[CompiledNode], noted: Mapping[str, str]) -> Part | None
     run = below | tests
     waiting = [
         *(parent for key in below for parent in parents[key]),
-        *(key for test in tests for key in known[test].tested),
+        *(key for test in tests for key in _models(known[test].tested, known)),
     ]
     while waiting:
         key = waiting.pop()
-        if key not in run and known[key].kind == "table":
+        if known[key].kind == "kept":
+            # A view has the rows of what it reads.
+            waiting += parents[key]
+        elif key not in run and known[key].kind == "table":
             run.add(key)
             waiting += parents[key]
     if len(run) > _NEARLY_ALL * len(known):
         return None
     return Part(
         names=frozenset(known[key].name for key in run if known[key].kind != "kept"),
-        remade=frozenset(known[key].relation for key in below if key in edited or known[key].kind == "incremental"),
+        # A view knows the columns of what it reads; a per-day table is made by each build.
+        remade=frozenset(known[key].relation for key in below if key in edited or known[key].kind != "table"),
         gone=frozenset(key.split(".")[2] for key in gone),
         share=len(run) / len(known),
     )

@@ -170,9 +170,11 @@ def test_other_variables_are_no_part_of_what_is_published(home: Store, by_hand: 
     assert by_hand("run --select my_performance") == ""
     with home.model_writer() as connection:
         assert compiled_models.is_current(connection, fingerprint), "the same files and variables: nothing to do again"
+        assert compiled_models.built_nodes(connection) != {}
     assert by_hand("run --select my_performance --vars 'fresh_age_hours: 1'") == ""
     with home.model_writer() as connection:
         assert not compiled_models.is_current(connection, fingerprint)
+        assert compiled_models.built_nodes(connection) == {}, "nothing says which of its rows are the project's"
 
 
 def test_what_dbt_leaves_in_target_is_nothing_to_the_pipeline(
