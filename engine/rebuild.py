@@ -283,12 +283,8 @@ def ensure_current(
     # A date that others come after is built in its place in time: they look back at it.
     all_before = not is_part and (not others or max(others) < min(wanted).isoformat())
     chosen = others if all_before else list(everything.rows_by_date)
-    edited = None
     # What was never built as a whole has no rows that could stay.
-    if is_on_duckdb and built.issuperset(chosen):
-        with store.model_writer() as connection:
-            stays = connection.execute(_NOTHING_CAME, [chosen]).fetchall() == [(True,)]
-        edited = edits.part(compiler.compiled(project_dir), noted) if stays else None
+    edited = _reached(project_dir, store, chosen, noted) if is_on_duckdb and built.issuperset(chosen) else None
     if edited and not edited.names | edited.remade:
         # Texts alone.
         with store.model_writer() as connection:
@@ -300,13 +296,20 @@ def ensure_current(
     needed = replace(everything, rows_by_date={day: everything.rows_by_date[day] for day in chosen})
     if needed.rows_by_date and needed.seconds > OWN_ACCORD_S:
         message = (
-            f"the project or its engine changed since this home was built: {needed.describe()}. Start it with"
-            " `trends rebuild`, then run this again; until then the published file stays as it is"
+            f"the project or its engine changed since this home was built: {replace(needed, share=1.0).describe()}."
+            " Start it with `trends rebuild`, then run this again; until then the published file stays as it is"
         )
         raise RebuildNeededError(message)
     if on_begin:
         on_begin(needed)
     return rebuild(project_dir, store, needed, engine=engine, edited=edited, on_result=on_result)
+
+
+def _reached(project_dir: Path, store: Store, dates: Sequence[str], noted: Mapping[str, str]) -> edits.Part | None:
+    """What an edit reaches, where nothing but the project changed since these dates (ISO) were built."""
+    with store.model_writer() as connection:
+        [(stays,)] = connection.execute(_NOTHING_CAME, [list(dates)]).fetchall()
+    return edits.part(compiler.compiled(project_dir), noted) if stays else None
 
 
 def record(
