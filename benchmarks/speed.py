@@ -109,6 +109,8 @@ def _day(directory: Path, size: int) -> list[str]:
     whole_run_only = size >= WHOLE_RUN_ONLY
     if not whole_run_only:
         shutil.copytree(home, directory / "again")
+    # What was written until here is not the day's to wait for.
+    os.sync()
     ours = _trends("run", "--source", feeds, "--date", day, "--home", home, "--no-deliver")
     after = _build_file(home)
     told = [

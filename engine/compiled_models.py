@@ -29,7 +29,7 @@ from engine import compiler, dbt_runner, progress, run_results
 from engine.compiler import CompiledNode
 from engine.dbt_runner import DbtFailedError, NodeResult
 from warehouse import completeness
-from warehouse.store import BUILD_DATABASE, MARTS_DATABASE, Store, checkpoint, quote_literal
+from warehouse.store import BUILD_DATABASE, MARTS_DATABASE, Store, allow_memory, checkpoint, quote_literal
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,18 @@ logger = logging.getLogger(__name__)
 _COMPUTED = "computed"
 # The rows of a Python model, while they are written.
 _FROM_PYTHON = "from_python"
+
+# Of dates, and what staging has not read yet, of whichever dates.
+_STAGING = "stg_tiktok__videos"
+_VIDEOS = f"""
+select coalesce(sum(item_count), 0)::bigint from raw.loads
+where
+    kind = 'videos'
+    and (
+        list_contains(?::date[], observed_at::date)
+        or load_id > (select coalesce(max(load_id), 0) from staging.{_STAGING})
+    )
+"""
 
 _BUILT_DDL = """
 create schema if not exists meta;
@@ -87,6 +99,9 @@ def build(
         if not is_current(connection, fingerprint):
             message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
             raise OutdatedHomeError(message)
+        if _STAGING in {node.name for node in nodes}:
+            [(rows,)] = connection.execute(_VIDEOS, [list(as_of_dates)]).fetchall()
+            allow_memory(connection, len(as_of_dates), rows)
         watch = run_results.Watch()
 
         def came(result: NodeResult) -> None:

@@ -21,13 +21,6 @@ outcomes as (
 
 ),
 
-decided as (
-
-    select * from {{ decisions }}
-    where as_of_date >= {{ window_start(batch, days_back) }}
-
-),
-
 came_in as (
 
     select distinct
@@ -35,6 +28,16 @@ came_in as (
         forecast_date
     from outcomes
     where {{ of_batch('batch') }}
+
+),
+
+decided as (
+
+    -- Of these dates alone: the texts of other days would be carried along.
+    select * from {{ decisions }}
+    where
+        as_of_date >= {{ window_start(batch, days_back) }}
+        and as_of_date in (select came_in.forecast_date from came_in)
 
 ),
 

@@ -58,9 +58,12 @@ MARTS_DATABASE = "trends"
 # Written into a folder of derived files when they are whole and are about to take their places.
 WHOLE_MARKER = "WHOLE"
 
-# DuckDB takes four fifths of the machine else. A day of 2 x 100,000 videos needs no more than this; larger ones are
-# spilled to a folder beside the file.
-MEMORY_LIMIT_GIB = 4.0
+# DuckDB takes four fifths of the machine else, and fills what it may have with pages of its files: the models of a day
+# of 2 x 100,000 videos are as fast within this as within three times of it, and fail within a third of it, as not all
+# can be spilled to the folder beside the file. Larger days and several at a time have more.
+MEMORY_LIMIT_GIB = 1.25
+MEMORY_PER_MILLION_ROWS_GIB = 6.25
+MOST_MEMORY_GIB = 4.0
 # Of a reader: two of them make files at a time.
 READER_MEMORY_GIB = 1.5
 # DuckDB merges row groups with dead rows at each checkpoint, which for tables of millions of rows takes longer than the
@@ -430,8 +433,7 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set max_vacuum_tasks = 0")
-    memory = machine.shares(machine.memory_gib(), most=machine.Memory(MEMORY_LIMIT_GIB, READER_MEMORY_GIB))
-    connection.execute(f"set memory_limit = '{(memory.reader if read_only else memory.writer) * 1024:.0f}MiB'")
+    _limit_memory(connection, READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB, is_reader=read_only)
     if read_only:
         # Readers work side by side, each on a core: with helpers for both, a large day's files took a fifth longer.
         connection.execute("set threads = 1")
@@ -439,6 +441,23 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
         spill = Path(tempfile.gettempdir()) / f"trends-{os.getpid()}-{path.stem}"
         connection.execute(f"set temp_directory = {quote_literal(str(spill))}")
     return connection
+
+
+def allow_memory(connection: duckdb.DuckDBPyConnection, dates: int, rows: int) -> None:
+    """Gives a writer what models over so many dates and videos need.
+
+    Args:
+        connection: Of `connect`.
+        dates: How many are built together: each has windows of its own over what was before it.
+        rows: Videos of these dates, and of others that are read for the first time.
+    """
+    of_rows = max(MEMORY_LIMIT_GIB, min(MEMORY_PER_MILLION_ROWS_GIB * rows / 1e6, MOST_MEMORY_GIB))
+    _limit_memory(connection, of_rows if dates == 1 else MOST_MEMORY_GIB, is_reader=False)
+
+
+def _limit_memory(connection: duckdb.DuckDBPyConnection, most_gib: float, *, is_reader: bool) -> None:
+    memory = machine.shares(machine.memory_gib(), most=machine.Memory(most_gib, most_gib))
+    connection.execute(f"set memory_limit = '{(memory.reader if is_reader else memory.writer) * 1024:.0f}MiB'")
 
 
 # Schemas of a file that people or the pipeline made.

@@ -21,6 +21,7 @@ from warehouse.store import (
     SPARE_ROW_GROUPS,
     Store,
     WarehouseBusyError,
+    allow_memory,
     checkpoint,
     connect,
     log_of,
@@ -491,6 +492,17 @@ def test_memory_of_a_connection_is_bounded(store: Store) -> None:
     assert unit == "MiB" or float(amount) <= MEMORY_LIMIT_GIB
     # The setting is one that DuckDB reads back as it was given.
     assert raised == "20.0 GiB"
+
+
+@pytest.mark.parametrize(
+    ("dates", "videos", "gib"),
+    [(1, 0, 1.2), (1, 200_000, 1.2), (1, 320_000, 2.0), (1, 10_000_000, 4.0), (2, 0, 4.0)],
+)
+def test_memory_follows_what_is_built(store: Store, dates: int, videos: int, gib: float) -> None:
+    with store.facts_writer() as connection:
+        allow_memory(connection, dates, videos)
+        ((limit,),) = connection.execute("select current_setting('memory_limit')").fetchall()
+    assert limit == f"{gib} GiB"
 
 
 def test_dead_rows_are_made_free_once_they_are_many(store: Store) -> None:

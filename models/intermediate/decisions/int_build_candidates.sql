@@ -18,7 +18,17 @@ with
 
 videos as (
 
-    select * from {{ ref('videos_daily') }}
+    select
+        as_of_date,
+        market,
+        video_id,
+        load_id,
+        item_index,
+        observed_at,
+        posted_at,
+        is_stale,
+        trend_key
+    from {{ ref('videos_daily') }}
     where as_of_date in (select batch.as_of_date from {{ ref('int_as_of') }} as batch)
 
 ),
@@ -103,7 +113,9 @@ trends as (
 seen as (
 
     select
-        videos.*,
+        videos.as_of_date,
+        videos.market,
+        videos.video_id,
         batch.cutoff_at,
         markets.display_order,
         followed.followed_by,
@@ -172,27 +184,54 @@ seen as (
 
 ),
 
-asked as (
+asked_for as (
 
-    select
-        *,
-        case
-            when author_role <> 'other' then 'account: ' || author_role
-            when muted_by is not null then 'muted: ' || muted_by
-            when is_paid_for then 'an ad or sponsored'
-            when not is_believed then 'not believed: ' || oddities
-            when stop_reason is not null then 'stop: ' || stop_reason
-            when recommended_variants = 0 then 'no variant is worth its work'
-            when publish_by is null then 'no window is known'
-            when publish_by < cutoff_at + {{ seconds_long('cast(' ~ production ~ ' * 3600 as bigint)') }}
-                then 'the window closes before a template is out'
-            when is_on_dead_trend then 'its trend is dead'
-            when status = '❄️ DYING' or trajectory = '📉 CRASHING' then 'it is dying down'
-        end as left_out_because
-    from seen
+    select * from seen
     where
         is_asked_for
         and market_place = 1
+
+),
+
+asked as (
+
+    -- What else is known of a video is fetched for these alone.
+    select
+        videos_daily.*,
+        asked_for.cutoff_at,
+        asked_for.display_order,
+        asked_for.followed_by,
+        asked_for.window_left_hours,
+        asked_for.decided_gain,
+        asked_for.made_at,
+        asked_for.gain_48h_p10,
+        asked_for.gain_48h_p50,
+        asked_for.gain_48h_p90,
+        asked_for.publish_by,
+        asked_for.is_paid_for,
+        asked_for.muted_by,
+        asked_for.is_on_dead_trend,
+        case
+            when videos_daily.author_role <> 'other' then 'account: ' || videos_daily.author_role
+            when asked_for.muted_by is not null then 'muted: ' || asked_for.muted_by
+            when asked_for.is_paid_for then 'an ad or sponsored'
+            when not videos_daily.is_believed then 'not believed: ' || videos_daily.oddities
+            when videos_daily.stop_reason is not null then 'stop: ' || videos_daily.stop_reason
+            when videos_daily.recommended_variants = 0 then 'no variant is worth its work'
+            when asked_for.publish_by is null then 'no window is known'
+            when
+                asked_for.publish_by
+                < asked_for.cutoff_at + {{ seconds_long('cast(' ~ production ~ ' * 3600 as bigint)') }}
+                then 'the window closes before a template is out'
+            when asked_for.is_on_dead_trend then 'its trend is dead'
+            when videos_daily.status = '❄️ DYING' or videos_daily.trajectory = '📉 CRASHING' then 'it is dying down'
+        end as left_out_because
+    from asked_for
+    inner join {{ ref('videos_daily') }} as videos_daily
+        on
+            asked_for.as_of_date = videos_daily.as_of_date
+            and asked_for.market = videos_daily.market
+            and asked_for.video_id = videos_daily.video_id
 
 ),
 

@@ -16,7 +16,7 @@ with
 
 {{ first_tellings(source('told', 'tellings'), ref('int_as_of'), longest) }},
 
-stated as (
+told_of as (
 
     select
         'replay' as record,
@@ -57,6 +57,20 @@ stated as (
         tellings.told_at
     from {{ source('told', 'forecasts') }} as forecasts
     inner join tellings on forecasts.telling_id = tellings.telling_id
+
+),
+
+stated as (
+
+    -- What can be settled on these dates at all: the moments of its outcome are not over before, and not all to come.
+    select told_of.*
+    from told_of
+    where
+        (
+            told_of.target_at + interval {{ tolerance }} hour > (select min(previous_cutoff_at) from scoring_dates)
+            or told_of.forecast_date >= (select min(previous_as_of_date) from scoring_dates)
+        )
+        and told_of.target_at - interval {{ tolerance }} hour <= (select max(cutoff_at) from scoring_dates)
 
 ),
 

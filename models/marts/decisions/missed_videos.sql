@@ -12,7 +12,9 @@ with
 videos as (
 
     select * from {{ ref('videos_daily') }}
-    where as_of_date >= {{ window_start(ref('int_as_of'), horizon // 24 + 2) }}
+    where
+        as_of_date >= {{ window_start(ref('int_as_of'), horizon // 24 + 2) }}
+        and as_of_date in (select came_in.forecast_date from came_in)
 
 )
 
