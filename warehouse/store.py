@@ -62,7 +62,7 @@ WHOLE_MARKER = "WHOLE"
 # of 2 x 100,000 videos are as fast within this as within three times of it, and fail within a third of it, as not all
 # can be spilled to the folder beside the file. Larger days and several at a time have more.
 MEMORY_LIMIT_GIB = 1.25
-MEMORY_PER_MILLION_ROWS_GIB = 6.25
+MEMORY_PER_MILLION_ROWS_GIB = 3.25
 MOST_MEMORY_GIB = 4.0
 # Of a reader: two of them make files at a time.
 READER_MEMORY_GIB = 1.5
@@ -432,8 +432,11 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     # Global: settings of a session do not reach its cursors, on which the models run.
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
+    # Memory is one for all connections of a process to a file: one beside models leaves them what they were allowed.
+    [(is_open,)] = connection.execute("select current_setting('max_vacuum_tasks') = 0").fetchall()
+    if not is_open:
+        _limit_memory(connection, READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB, is_reader=read_only)
     connection.execute("set max_vacuum_tasks = 0")
-    _limit_memory(connection, READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB, is_reader=read_only)
     if read_only:
         # Readers work side by side, each on a core: with helpers for both, a large day's files took a fifth longer.
         connection.execute("set threads = 1")
