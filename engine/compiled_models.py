@@ -29,7 +29,15 @@ from engine import compiler, dbt_runner, progress, run_results
 from engine.compiler import CompiledNode
 from engine.dbt_runner import DbtFailedError, NodeResult
 from warehouse import completeness
-from warehouse.store import BUILD_DATABASE, MARTS_DATABASE, Store, allow_memory, checkpoint, quote_literal
+from warehouse.store import (
+    BUILD_DATABASE,
+    MARTS_DATABASE,
+    Store,
+    allow_memory,
+    allow_most_memory,
+    checkpoint,
+    quote_literal,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -350,13 +358,13 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
     for placeholder, value in placeholders.items():
         sql, script = sql.replace(placeholder, value), script.replace(placeholder, value)
     started = time.monotonic()
-    failures, written = 0, None
     try:
-        if node.kind == "test":
-            failures = _count_failures(connection, sql)
-        else:
-            written = _build_model(connection, node, sql, script)
-            completeness.require_written(connection, {node.relation: written})
+        try:
+            failures, written = _run_sql(connection, node, sql, script)
+        except duckdb.OutOfMemoryException:
+            # Once more with all that there is: not everything can be spilled.
+            allow_most_memory(connection)
+            failures, written = _run_sql(connection, node, sql, script)
     except (duckdb.Error, completeness.LostRowsError, PythonModelError) as error:
         return _result(node, "error", time.monotonic() - started, str(error))
     seconds = time.monotonic() - started
@@ -364,6 +372,17 @@ def _run_node(connection: duckdb.DuckDBPyConnection, node: CompiledNode, placeho
         status = "warn" if node.is_warning else "fail"
         return _result(node, status, seconds, f"{failures} rows fail the test", failures, sql)
     return _result(node, "pass" if node.kind == "test" else "success", seconds, "OK", rows=written)
+
+
+def _run_sql(
+    connection: duckdb.DuckDBPyConnection, node: CompiledNode, sql: str, script: str
+) -> tuple[int, int | None]:
+    """Runs a test or builds a model: rows that fail, rows that its relation has."""
+    if node.kind == "test":
+        return _count_failures(connection, sql), None
+    written = _build_model(connection, node, sql, script)
+    completeness.require_written(connection, {node.relation: written})
+    return 0, written
 
 
 def _count_failures(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -458,6 +458,11 @@ def allow_memory(connection: duckdb.DuckDBPyConnection, dates: int, rows: int) -
     _limit_memory(connection, of_rows if dates == 1 else MOST_MEMORY_GIB, is_reader=False)
 
 
+def allow_most_memory(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gives a writer the most that it may have here."""
+    _limit_memory(connection, MOST_MEMORY_GIB, is_reader=False)
+
+
 def _limit_memory(connection: duckdb.DuckDBPyConnection, most_gib: float, *, is_reader: bool) -> None:
     memory = machine.shares(machine.memory_gib(), most=machine.Memory(most_gib, most_gib))
     connection.execute(f"set memory_limit = '{(memory.reader if is_reader else memory.writer) * 1024:.0f}MiB'")

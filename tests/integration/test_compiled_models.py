@@ -104,6 +104,20 @@ def test_compiled_models_equal_dbt_in_a_new_home_and_on_a_later_day(landed: Stor
         assert contents == _contents(by_dbt)
 
 
+def test_model_that_needs_more_memory_is_built_with_it(
+    landed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tight, roomy = _copy(landed, tmp_path / "tight"), _copy(landed, tmp_path / "roomy")
+    monkeypatch.setattr("warehouse.store.MEMORY_LIMIT_GIB", 0.1)
+    with monkeypatch.context() as nothing_more:
+        nothing_more.setattr(compiled_models, "allow_most_memory", lambda connection: None)
+        with pytest.raises(DbtFailedError, match="stg_tiktok__videos: Out of Memory Error"):
+            compiled_models.build(PROJECT, tight, LAST_DAY, ["stg_tiktok__videos"])
+    results = compiled_models.build(PROJECT, roomy, LAST_DAY, ["stg_tiktok__videos"])
+    assert {result.status for result in results} == {"success", "pass"}
+    assert all(result.rows for result in results if result.resource_type == "model")
+
+
 def test_home_of_another_project_is_refused(landed: Store, tmp_path: Path) -> None:
     store = _copy(landed, tmp_path / "home")
     compiled_models.build(PROJECT, store, FIRST_DAYS, ["int_as_of"])
