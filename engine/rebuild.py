@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 # Readings per build of several dates: bounds memory; a day that is larger is built alone.
 ROWS_PER_BATCH = 1_000_000
+# Dates per build: each has scores over a window of its own. 365 of 2 x 300 videos are built within DuckDB's 4 GiB,
+# 1,095 are not.
+DATES_PER_BATCH = 366
 # What a run makes again by itself; a longer rebuild is the user's to start.
 OWN_ACCORD_S = 60.0
 # Measured on 2 cores with DuckDB (`benchmarks/RESULTS.md`): a date of 100 items, an item of a large date.
@@ -117,11 +120,15 @@ class Rebuilt:
 
 
 def batches(rows_by_date: Mapping[str, int], limit: int = ROWS_PER_BATCH) -> list[list[str]]:
-    """Splits dates (ISO, with their rows) into consecutive batches of at most `limit` rows, at least one date each."""
+    """Splits dates (ISO, with their rows) into consecutive batches of at most `limit` rows, at least one date each.
+
+    None has more than `DATES_PER_BATCH` dates.
+    """
     result: list[list[str]] = []
     rows = 0
     for as_of_date in sorted(rows_by_date):
-        if not result or rows + rows_by_date[as_of_date] > limit:
+        is_full = not result or len(result[-1]) == DATES_PER_BATCH
+        if is_full or rows + rows_by_date[as_of_date] > limit:
             result.append([])
             rows = 0
         result[-1].append(as_of_date)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rebuild import batches
+from engine.rebuild import DATES_PER_BATCH, batches
 from warehouse.store import quote_literal
 
 
@@ -23,6 +25,11 @@ def test_limit_is_reached_but_never_passed() -> None:
 def test_day_larger_than_the_limit_is_built_alone() -> None:
     rows = {"2026-01-01": 1, "2026-01-02": 99, "2026-01-03": 1}
     assert batches(rows, limit=10) == [["2026-01-01"], ["2026-01-02"], ["2026-01-03"]]
+
+
+def test_years_of_small_days_are_built_one_after_the_other() -> None:
+    days = [(date(2023, 1, 1) + timedelta(days=number)).isoformat() for number in range(1095)]
+    assert [len(batch) for batch in batches(dict.fromkeys(days, 1))] == [DATES_PER_BATCH, DATES_PER_BATCH, 363]
 
 
 def test_no_date_is_no_batch() -> None:
