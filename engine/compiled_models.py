@@ -28,7 +28,7 @@ import duckdb
 from engine import compiler, dbt_runner, progress, run_results
 from engine.compiler import CompiledNode
 from engine.dbt_runner import DbtFailedError, NodeResult
-from warehouse import completeness
+from warehouse import completeness, publish
 from warehouse.store import (
     BUILD_DATABASE,
     MARTS_DATABASE,
@@ -48,13 +48,13 @@ _FROM_PYTHON = "from_python"
 
 # Of dates, and what staging has not read yet, of whichever dates.
 _STAGING = "stg_tiktok__videos"
-_VIDEOS = f"""
+_VIDEOS = """
 select coalesce(sum(item_count), 0)::bigint from raw.loads
 where
     kind = 'videos'
     and (
         list_contains(?::date[], observed_at::date)
-        or load_id > (select coalesce(max(load_id), 0) from staging.{_STAGING})
+        or load_id > ?
     )
 """
 
@@ -108,7 +108,8 @@ def build(
             message = f"{store.build_path} was made by another version of this project: `trends rebuild` makes it again"
             raise OutdatedHomeError(message)
         if _STAGING in {node.name for node in nodes}:
-            [(rows,)] = connection.execute(_VIDEOS, [list(as_of_dates)]).fetchall()
+            last_read = publish.last_staged_load(connection)
+            [(rows,)] = connection.execute(_VIDEOS, [list(as_of_dates), last_read]).fetchall()
             allow_memory(connection, len(as_of_dates), rows)
         watch = run_results.Watch()
 

@@ -432,7 +432,8 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     # Global: settings of a session do not reach its cursors, on which the models run.
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
-    # Memory is one for all connections of a process to a file: one beside models leaves them what they were allowed.
+    # Memory is one for all connections of a process to a file: one beside models leaves them what they were allowed. A
+    # file that is open here has the setting below.
     [(is_open,)] = connection.execute("select current_setting('max_vacuum_tasks') = 0").fetchall()
     if not is_open:
         _limit_memory(connection, READER_MEMORY_GIB if read_only else MEMORY_LIMIT_GIB, is_reader=read_only)
@@ -454,8 +455,11 @@ def allow_memory(connection: duckdb.DuckDBPyConnection, dates: int, rows: int) -
         dates: How many are built together: each has windows of its own over what was before it.
         rows: Videos of these dates, and of others that are read for the first time.
     """
+    if dates > 1:
+        allow_most_memory(connection)
+        return
     of_rows = max(MEMORY_LIMIT_GIB, min(MEMORY_PER_MILLION_ROWS_GIB * rows / 1e6, MOST_MEMORY_GIB))
-    _limit_memory(connection, of_rows if dates == 1 else MOST_MEMORY_GIB, is_reader=False)
+    _limit_memory(connection, of_rows, is_reader=False)
 
 
 def allow_most_memory(connection: duckdb.DuckDBPyConnection) -> None:
